@@ -40,7 +40,7 @@ asyncio.run(main())
 
 
 def start(folder, worker):
-    """A server, its address, and the seconds until it gave one."""
+    """A server, its address, and the seconds until it printed that."""
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(FAKE), str(ROOT)]),
@@ -160,7 +160,7 @@ async def many_clients(folder, count, jobs):
 
 
 def worker_of(process):
-    """The worker of a server, or None while there is none."""
+    """The worker process of a server, or None while there is none."""
     for child in psutil.Process(process.pid).children(recursive=True):
         if "fake_worker" in child.cmdline():
             return child

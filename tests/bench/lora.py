@@ -56,7 +56,7 @@ def random_lora(folder: Path, model: Model, number: int, rank: int, modules: int
 
 
 def with_loras(model: Model, paths: list[Path], strengths: list[float]) -> Model:
-    """The model with these files, as the node makes it."""
+    """The model with these files, as the LoRA node returns it."""
     for path, strength in zip(paths, strengths, strict=True):
         model = patched_model(model, matched_with(adapter_file(path), model, None), strength)
     return model

@@ -2,7 +2,7 @@
 
     python tests/bench/memory.py [FILE] [--size 256] [--dtype bf16] [--steps 2]
 
-Text to image, guided, through the engine's verbs, in this process alone. The peak is the kernel's
+Text to image, guided, through `engine.inference`, in this process alone. The peak is the kernel's
 own high-water mark of the whole process: interpreter, libraries, weights and activations. Without a
 file it uses the one that load.py makes. Target at 256 px: at most 1.35.
 """

@@ -36,7 +36,7 @@ SDXL = {
     "down_block_types": ("DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"),
     "up_block_types": ("CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"),
 }
-"""What diffusers calls the sizes of SDXL's UNet."""
+"""The sizes of SDXL's UNet, in diffusers' names."""
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
@@ -52,7 +52,7 @@ def random_weights(build: Callable[[], nn.Module], dtype: torch.dtype) -> nn.Mod
 
 @contextmanager
 def ours(build: Callable[[], nn.Module], dtype: torch.dtype, wants: Wants) -> Iterator[nn.Module]:
-    """Our network as the program runs it: its weights in the form that the residency loads."""
+    """Our network as in the program: its weights in the form that the residency loads."""
     weights = LazyWeights("benchmark", 1, lambda: random_weights(build, dtype), wants=wants)
     with DeviceResidency(torch.device("cpu"), dtype).use(weights):
         yield weights.module

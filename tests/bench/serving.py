@@ -1,9 +1,9 @@
 """The server's figures: python tests/bench/serving.py [--prompts 200] [--against FOLDER]
 
-Ratios against a named baseline of the same run where there is one; medians. The machine should do
-nothing else. Times of the CPU are those of the server's and the worker's process alone, per prompt:
-they differ less on a busy machine. With `--against`, a checkout of another version is measured in
-turns with this one, and the ratios of both are printed.
+Ratios against a named baseline of the same run where there is one; medians. The machine should be
+otherwise idle. Times of the CPU are those of the server's and the worker's process alone, per
+prompt: they differ less on a busy machine. With `--against`, a checkout of another version is
+measured in turns with this one, and the ratios of both are printed.
 """
 
 import argparse
@@ -60,7 +60,7 @@ SEVEN = {
     },
     "7": {"class_type": "SaveImage", "inputs": {"images": ["6", 0], "filename_prefix": "seven"}},
 }
-"""A graph of as many nodes as that of a picture from a text, without the wait for a network."""
+"""A graph with as many nodes as text to image, without the time of a network."""
 
 
 def cpu_seconds(pid):

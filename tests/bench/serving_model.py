@@ -1,7 +1,7 @@
 """The server with a real model: python tests/bench/serving_model.py
 
 From the start of the process to the bundled model's first picture, and how fast `/queue` answers
-while the worker samples. The machine should do nothing else.
+while the worker samples. The machine should be otherwise idle.
 """
 
 import asyncio

@@ -232,7 +232,7 @@ def test_identity_changes_with_content_time(tmp_path: Path):
 
 
 def test_identity_changes_with_what_a_copy_keeps(tmp_path: Path):
-    """`cp -p` gives a copy the time of what it copies; both may have one size."""
+    """`cp -p` preserves the time; both files may have the same size."""
     path, other = tmp_path / "x", tmp_path / "y"
     for each, content in ((path, b"one"), (other, b"two")):
         each.write_bytes(content)

@@ -1,4 +1,4 @@
-"""The flags of the start: ours, and those that ComfyUI's start scripts give."""
+"""The command-line flags: ours, and those in ComfyUI's start scripts."""
 
 import logging
 import os
@@ -18,7 +18,7 @@ def parsed(*flags):
 
 
 def started(tmp_path, *flags):
-    """What the server is given when this is typed."""
+    """The server's settings for these flags."""
     given = []
 
     def serve(settings, serving):
@@ -181,7 +181,7 @@ def test_flags_that_are_acted_on_reach_the_settings(tmp_path):
     assert (settings.device, settings.dtype, settings.cache_bytes) == ("cpu", "fp32", 0)
     assert (settings.embed_metadata, settings.preview_method) == (False, "auto")
     assert settings.plugins == ()
-    # What the user names is not emptied itself.
+    # A folder that the user names is not itself emptied.
     assert settings.temp_directory == tmp_path / "t" / "temp"
     assert not serving.browser
     assert serving.log_level == logging.DEBUG

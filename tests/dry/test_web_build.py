@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def hook() -> ModuleType:
-    """hatch_build.py; hatchling itself is only there while a wheel is made."""
+    """hatch_build.py; hatchling itself is installed only while a wheel is built."""
     plugin = "hatchling.builders.hooks.plugin.interface"
     stand_ins = {name: ModuleType(name) for name in parents(plugin) if name not in sys.modules}
     module = stand_ins.get(plugin)
@@ -106,7 +106,7 @@ def test_texts_are_compressed_and_small_ones_are_not(hook, tmp_path):
 
 
 def test_the_lock_file_names_no_addresses():
-    """A mirror's address would be asked by everybody who builds."""
+    """A mirror's address would be used by every build."""
     text = (ROOT / "web" / "package-lock.json").read_text(encoding="utf-8")
     assert '"resolved"' not in text
 

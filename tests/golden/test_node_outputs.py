@@ -1,7 +1,7 @@
-"""What the incumbent's nodes gave for the same inputs, case by case: ours give the same.
+"""Our nodes return the same as the incumbent's for the same inputs, case by case.
 
-`node_outputs/manifest.json` says what was called with what; where ours is different on purpose,
-the tables below say why. Cases where the incumbent itself failed are in them as well.
+`node_outputs/manifest.json` lists nodes and inputs; the tables below give the reasons for
+deliberate differences, and list cases in which the incumbent itself failed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ ANSWERED = MappingProxyType(
         "RegexReplace": "a replacement is only looked at where something is to be replaced",
     }
 )
-"""Classes of which the incumbent fails some of these cases, and why ours answer instead."""
+"""Classes for which the incumbent fails in some cases, and why ours return a result."""
 REFUSED: Mapping[str, str] = {
     "ImageToMask-700": "an alpha that is not there",
     "RegexReplace-1435": "a replacement that names a group that is not there",
@@ -50,7 +50,7 @@ REFUSED: Mapping[str, str] = {
     "RegexReplace-2115": "a replacement that names a group that is not there",
     "RegexReplace-2155": "a replacement that names a group that is not there",
 }
-"""Cases that both refuse; ours say why."""
+"""Cases that both refuse; ours with a reason."""
 DIFFERENT: Mapping[str, str] = {
     "CropMask-678": "begins outside the mask: a sentence, not 0 x 0 pixels",
     "LatentApplyOperation-958": "a multiplier of 0 gives zeros, not NaN",
@@ -58,7 +58,7 @@ DIFFERENT: Mapping[str, str] = {
     "RegexExtract-2228": "a group that matched nothing gives an empty text, not None",
     "RegexExtract-2288": "a group that matched nothing gives an empty text, not None",
 }
-"""Cases in which ours give something else on purpose; `docs/incumbent.md` says so to users."""
+"""Cases in which ours differ deliberately; `docs/incumbent.md` says so to users."""
 FOLDER = Path(__file__).parent / "node_outputs"
 MANIFEST = json.loads((FOLDER / "manifest.json").read_text(encoding="utf-8"))
 CASES = {case["id"]: case for case in MANIFEST["cases"]}
@@ -112,12 +112,12 @@ class Values:
         return {key: self._named(each) for key, each in said.items()}
 
     def _named(self, said: Any) -> Any:
-        """A string names a tensor here, if there is one of that name."""
+        """A string refers to a tensor here, if there is one of that name."""
         return self._tensors[said].clone() if isinstance(said, str) else said
 
 
 def differences(found: Any, wanted: Any, tolerance: float, place: str = "") -> list[str]:
-    """Where and by how much a result differs from another."""
+    """The places and amounts by which a result differs from another."""
     if isinstance(wanted, torch.Tensor):
         return _of_tensors(found, wanted, tolerance, place)
     if isinstance(wanted, dict):
@@ -165,7 +165,7 @@ def test_a_node_gives_what_the_incumbent_s_gives(name, nodes, given, expected):
         return
     wanted = Values(expected, nodes).read(case["outputs"])
     try:
-        # Later versions gave some classes further outputs.
+        # Later versions added outputs to some classes.
         given_outputs = outputs_of(node, inputs)[: len(wanted)]
         found = differences(given_outputs, wanted, case["tolerance"])
     except NodeError as error:

@@ -58,7 +58,7 @@ def of_kind(name: str) -> list[Any]:
 
 
 def tolerance(name: str) -> float:
-    """What the reference strays from itself with another number of threads, four times."""
+    """Four times the reference's own deviation between different numbers of threads."""
     return max(ROUNDING.get(name, TOLERANCE), 4 * (RUNS[name].get("one_thread") or 0.0))
 
 
@@ -133,7 +133,7 @@ if listed("tensors.json"):
 
 
 def evaluated(prompt: Mapping[str, Any], output: list[Any], context: RunningContext) -> Any:
-    """One output of a graph, which has no node that shows or saves it."""
+    """One output of a graph that has no node to show or save it."""
     known = {node.class_type: node for node in builtin_nodes()}
     results: dict[str, Any] = {}
 

@@ -1,4 +1,4 @@
-"""The bundled workflows run with the bundled model, and do what their names say."""
+"""The bundled workflows run with the bundled model, and have the described effect."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What was answered is on disk: through torn lines, lost answers, two windows and damage."""
+"""What the server confirmed is on disk: despite torn lines, lost answers, two windows, damage."""
 
 import asyncio
 import json
@@ -196,7 +196,7 @@ def test_a_line_without_a_whole_number_is_no_line(number, journals):
 
 
 def test_half_a_character_in_a_text_is_kept(journals, tmp_path):
-    """A browser cuts emojis in two and writes the halves; msgspec reads no half."""
+    """A browser can split an emoji and write unpaired surrogates, which msgspec rejects."""
     half = b'{"n":1,"tab":{"window":"one","name":"\\ud83d"},"graph":"\\ude00"}\n'
     assert run(journals.replace(NAME, WINDOW, half)) == 1
     assert run(journals.append(NAME, WINDOW, line(2))) == 2

@@ -1,8 +1,8 @@
 """The executor against a reference evaluator of ten lines, over random graphs.
 
 The graphs hold lists, lazy inputs, expansions, coroutines, blocks, nodes that fail and nodes in
-which the user presses stop; each is run four times with one cache: stopped somewhere, as it is,
-again, and changed. With a small budget, results are evicted while the run goes on.
+which the user stops the run; each is run four times with one cache: stopped somewhere, unchanged,
+again, and changed. With a small budget, results are evicted during the run.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from engine.wire import messages
 
 LAZY = Options(lazy=True)
 MOST_BYTES = 1 << 20
-"""Of all results of a graph."""
+"""The most bytes of all results of a graph."""
 
 
 class Failure(Exception):  # noqa: N818 - it is one

@@ -1,4 +1,4 @@
-"""Values that will not come: what depends on them is skipped, and the rest goes on."""
+"""Blocked values: nodes that depend on them are skipped, and the others run."""
 
 from typing import Annotated, Any
 

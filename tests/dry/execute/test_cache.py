@@ -1,4 +1,4 @@
-"""What is kept, and what goes first when the budget is spent."""
+"""What the cache retains, and what it evicts first when the budget is exceeded."""
 
 import gc
 import itertools
@@ -28,7 +28,7 @@ def known(size, seconds=1.0):
 
 
 def cache_of(budget):
-    """A cache whose values are their own sizes, no two of them shared."""
+    """A cache whose values are their own sizes; nothing is shared."""
     addresses = itertools.count()
     return Cache(budget, measure=lambda outputs: {next(addresses): outputs[0][0]})
 
@@ -51,7 +51,7 @@ def test_a_part_that_two_results_share_counts_once_and_goes_with_the_last():
 
 
 def test_evicting_goes_on_until_something_is_freed():
-    """What only passes a buffer on is cheap to make again, and frees nothing by itself."""
+    """A result that only passes a buffer on is cheap to recompute; evicting it frees nothing."""
     cache = sharing(100)
     for i in range(3):
         cache.put(signature(f"pass{i}"), NodeResult(([{1: 60}],), None, 0.0))
@@ -274,7 +274,7 @@ def test_a_budget_of_nothing_still_runs(engine):
 
 
 class Heavy:
-    """A value whose end can be seen."""
+    """A value whose deletion can be observed."""
 
 
 @pytest.mark.parametrize("fails", [False, True])

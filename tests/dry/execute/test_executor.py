@@ -1,4 +1,4 @@
-"""What is run, in which order, what is skipped, and what is reported."""
+"""Which nodes run, in which order, which are skipped, and what is reported."""
 
 from typing import Annotated
 

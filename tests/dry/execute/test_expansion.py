@@ -1,4 +1,4 @@
-"""Nodes that put a graph in their place, loops among them."""
+"""Nodes that expand to a graph, including loops."""
 
 from typing import Annotated, Any, NamedTuple
 

@@ -1,4 +1,4 @@
-"""A run releases what nothing takes any more; what was shown outlives the values it shows."""
+"""A run releases values that no node needs any more; what was shown outlives them."""
 
 import gc
 import weakref
@@ -18,14 +18,14 @@ LARGE = Socket("LARGE")
 
 
 class Large:
-    """A value of a thousand bytes, so far as the cache knows."""
+    """A value of a thousand bytes, according to the cache."""
 
     nbytes = BYTES
 
 
 @pytest.fixture
 def large():
-    """Nodes that make and take large values, and how many are alive as each of them begins."""
+    """Nodes that make and take large values, and the number of live values as each begins."""
     alive: weakref.WeakSet[Large] = weakref.WeakSet()
     seen: list[int] = []
 
@@ -84,7 +84,7 @@ def test_a_long_run_keeps_what_the_budget_allows_and_the_step_needs(engine, larg
     nodes, alive, seen = large
     small = engine(*nodes, budget=KEPT * BYTES + 500)
     assert isinstance(small.run(chain(50)).end, messages.Succeeded)
-    # Beside the budget: the input of the node, which the cache may hold as well.
+    # In addition to the budget: the input of the node, which the cache may also hold.
     assert max(seen) <= KEPT + 1
     assert len(alive) <= KEPT
     assert small.cache.size <= small.cache.budget
@@ -109,7 +109,7 @@ def test_a_branch_that_is_not_chosen_holds_nothing(engine, large):
     nodes, _, seen = large
     small = engine(*nodes, budget=0)
     graph = chain(10)
-    graph["never"] = ("Change", {"value": ["1", 0]})  # of the branch that is not evaluated
+    graph["never"] = ("Change", {"value": ["1", 0]})  # in the branch that is not evaluated
     graph["pick"] = ("Pick", {"first": True, "a": ["2", 0], "b": ["never", 0]})
     graph["3"] = ("Change", {"value": ["pick", 0]})
     assert isinstance(small.run(graph).end, messages.Succeeded)

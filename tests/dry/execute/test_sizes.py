@@ -1,4 +1,4 @@
-"""What values keep in memory: every buffer once, however it is reached."""
+"""The memory of values: every buffer counts once, however it is reached."""
 
 import functools
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ BIG = 1 << 20
 
 
 class Array:
-    """Says its bytes, as arrays do."""
+    """Has `nbytes`, like arrays."""
 
     nbytes = BIG
 

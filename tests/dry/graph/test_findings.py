@@ -1,4 +1,4 @@
-"""What a validation finds stays small, whatever a prompt holds; files are found where they are."""
+"""Validation results stay small for any prompt; files are found where they are."""
 
 import json
 import tracemalloc
@@ -62,7 +62,7 @@ def chained(count, wanted, *, source="0"):
 
 
 def test_what_a_validation_keeps_does_not_grow_with_nodes_times_outputs():
-    """For each node the outputs that need it: kept for all at once, they grew by the square."""
+    """Storing the dependent outputs of all nodes at once would grow with the square."""
 
     def peak(size):
         tracemalloc.start()

@@ -1,4 +1,4 @@
-"""Animations: every picture keeps a frame and its duration, whatever its neighbours look like."""
+"""Animations: every picture has its own frame and duration, even between equal neighbours."""
 
 import io
 from pathlib import Path
@@ -20,7 +20,7 @@ ENCODERS = [animated_png_bytes, animated_webp_bytes]
 
 def durations(content: bytes) -> list[float]:
     with Image.open(io.BytesIO(content)) as animation:
-        # WebP tells a frame's duration only once it is decoded, as a copy is.
+        # WebP reports a frame's duration only after decoding, which a copy does.
         return [frame.copy().info["duration"] for frame in ImageSequence.Iterator(animation)]
 
 
@@ -70,7 +70,7 @@ def test_one_frame_is_a_picture(tmp_path: Path, encode):
 @settings(max_examples=60, deadline=None)
 @given(data=st.data(), encode=st.sampled_from(ENCODERS), mode=st.sampled_from(["RGB", "RGBA"]))
 def test_whatever_changes_where_it_does(tmp_path_factory, data, encode, mode: str):
-    """Rectangles of any place and size, transparent ones too."""
+    """Changes in rectangles of any position and size, including transparent ones."""
     width, height = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 9))
     frames = [Image.new(mode, (width, height), (9, 9, 9, 255)[: len(mode)])]
     for _ in range(data.draw(st.integers(1, 4))):
@@ -88,7 +88,7 @@ def test_whatever_changes_where_it_does(tmp_path_factory, data, encode, mode: st
             for y in range(height):
                 wanted = given_frame.convert("RGBA").getpixel((x, y))
                 got = ours.convert("RGBA").getpixel((x, y))
-                # WebP keeps no colour where nothing is seen.
+                # WebP drops the colour of transparent pixels.
                 assert got == wanted or (got[3] == wanted[3] == 0)
 
 

@@ -1,4 +1,4 @@
-"""The helper for pictures cannot reach the network, nor can what it starts."""
+"""The helper for pictures cannot reach the network, nor can processes it starts."""
 
 import platform
 import subprocess

@@ -1,4 +1,4 @@
-"""Frames in the modes that nodes and people ask for."""
+"""Frames in the modes that nodes and viewers need."""
 
 import pytest
 from PIL import Image

@@ -1,4 +1,4 @@
-"""Pictures in whole files: what is opened and how, what is refused, what is written."""
+"""Pictures in files: what is opened and how, what is refused, what is written."""
 
 import contextlib
 import io
@@ -101,7 +101,7 @@ def test_a_missing_file_is_a_media_error(tmp_path: Path):
 
 
 def huge_png(width: int, height: int) -> bytes:
-    """A PNG that claims a size and brings no pixels."""
+    """A PNG that claims a size and has no pixels."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return (

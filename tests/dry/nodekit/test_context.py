@@ -1,4 +1,4 @@
-"""What a running node may ask, answered."""
+"""The requests of a running node to its context."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Every node by name; built-in names stay ours; one failure stays one failure."""
+"""Nodes by name; plugins cannot take built-in names; one failing node does not affect others."""
 
 import types
 

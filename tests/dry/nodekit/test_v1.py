@@ -1,4 +1,4 @@
-"""V1 classes, with the tricks that plugins play, become nodes."""
+"""V1 classes, with the tricks of plugins, become nodes."""
 
 import asyncio
 import math
@@ -13,7 +13,7 @@ from engine.nodekit.v1 import Instances, V1Node
 
 
 class AnyType(str):
-    """The trick of a type that differs from none."""
+    """A type that is equal to every type."""
 
     __slots__ = ()
 
@@ -25,7 +25,7 @@ class AnyType(str):
 
 
 class AnyInput(dict):
-    """The trick of a dictionary that holds every input."""
+    """A dictionary that contains every input."""
 
     def __contains__(self, name):
         return True
@@ -35,7 +35,7 @@ class AnyInput(dict):
 
 
 class AnyOutput(tuple):
-    """The trick of outputs beyond those listed."""
+    """Outputs beyond those listed."""
 
     __slots__ = ()
 

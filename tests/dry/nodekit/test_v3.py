@@ -1,4 +1,4 @@
-"""V3 classes, by what they offer, become nodes."""
+"""V3 classes, recognised by duck typing, become nodes."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -61,7 +61,7 @@ class Ui:
 
 
 class Contract:
-    """What a plugin's class derives from."""
+    """The base class of a plugin's class."""
 
     @classmethod
     def define_schema(cls):

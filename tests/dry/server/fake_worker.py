@@ -1,6 +1,6 @@
 """A worker of a few lines that speaks the protocol and loads no torch.
 
-The colour of a prompt's picture tells it what to do. It writes the ids it was given to a file.
+The colour of a prompt's picture tells it what to do. It writes the ids it receives to a file.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def read(channel, jobs, stops):
 
 
 def start_others():
-    """Two processes, one in a session of its own, that hold everything open."""
+    """Start two processes, one in its own session, that hold every descriptor open."""
     quiet = {"close_fds": False, "stdin": subprocess.DEVNULL}
     sleeping = [sys.executable, "-c", "import time; time.sleep(600)"]
     children = [subprocess.Popen(sleeping, start_new_session=each, **quiet) for each in (0, 1)]
@@ -59,7 +59,7 @@ def start_others():
 
 
 def misbehave(color, channel, name, stops):
-    """What the colour says; True where the prompt has ended."""
+    """Do what the colour says; returns True if the prompt has ended."""
     if color == DIES:
         os._exit(7)
     if color == CRASHES:

@@ -1,4 +1,4 @@
-"""What holds for every route: headers, tokens, limits, and that the docs list it."""
+"""Every route: headers, tokens, limits, and its entry in the docs."""
 
 import asyncio
 import gzip

@@ -1,4 +1,4 @@
-"""What clients of ComfyUI read without asking whether it is there."""
+"""Fields that clients of ComfyUI read without checking that they exist."""
 
 import json
 import re

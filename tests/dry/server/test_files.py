@@ -1,4 +1,4 @@
-"""Files go out and come in by name, inside their folders, and are what their bytes say."""
+"""Files are served and uploaded by name, inside their folders, and typed by their bytes."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""Our own page and programs of this machine come in; other people's pages do not."""
+"""Our own page and programs of this machine are allowed; other sites' pages are not."""
 
 import os
 
@@ -134,7 +134,7 @@ HOSTS = Rules(hosts=("studio.example", "127.0.0.1:9000"))
         (HOSTS, asked("STUDIO.example")),
         (HOSTS, asked("127.0.0.1:9000")),
         (HOSTS, asked("studio.example", origin="https://studio.example", method="POST")),
-        # A proxy that asks by its own name for the server.
+        # A proxy that sends its own name to the server.
         (HOSTS, asked(origin="https://studio.example", method="POST", site="same-origin")),
     ],
     ids=str,

@@ -1,4 +1,4 @@
-"""Every client gets its messages; one that does not read costs the others nothing."""
+"""Every client gets its messages; one that does not read does not affect the others."""
 
 import asyncio
 import json
@@ -195,7 +195,7 @@ def test_too_many_messages_close_a_client(serving):
 
 
 class Transport:
-    """Keeps what is written."""
+    """Records what is written."""
 
     def __init__(self, *, unsent=0):
         self.pieces, self._unsent = [], unsent
@@ -211,7 +211,7 @@ class Transport:
 
 
 class Socket:
-    """Keeps what is sent through it."""
+    """Records what is sent."""
 
     closed = False
 

@@ -1,4 +1,4 @@
-"""The helpers for pictures: each answer to its own asker, and no large picture in the way."""
+"""The picture helpers: each answer goes to its request, and large pictures delay no small ones."""
 
 import asyncio
 import io
@@ -17,7 +17,7 @@ LARGE = (5000, 4000)
 
 
 class Logs:
-    """Keeps what the helpers print."""
+    """Records what the helpers print."""
 
     def __init__(self):
         self.printed = b""
@@ -28,7 +28,7 @@ class Logs:
 
 @pytest.fixture
 def pictures(tmp_path):
-    """One picture that is quick to decode, one that is not, in few bytes."""
+    """One picture that is quick to decode and one that is slow, both in few bytes."""
     small, large = tmp_path / "small.png", tmp_path / "large.webp"
     Image.new("RGB", (10, 20), (255, 0, 0)).save(small)
     Image.new("RGB", LARGE, (0, 255, 0)).save(large, lossless=True, method=0)
@@ -45,7 +45,7 @@ def size(content):
 
 
 def filtered(pid):
-    """Whether the kernel says that a filter of calls holds: 2."""
+    """Whether the kernel reports a filter of system calls (2)."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(line.split()[1] for line in lines if line.startswith("Seccomp:"))
 
@@ -88,7 +88,7 @@ def test_what_is_too_large_for_both_is_refused_in_words(tmp_path):
 
 
 def test_small_pictures_pass_a_large_one_that_is_stuck(pictures):
-    """The process for large ones is stopped while it has one: it would hold everything up."""
+    """The process for large ones is stopped while it has one, which would delay everything."""
     small, large = pictures
 
     async def scenario(helper):

@@ -1,4 +1,4 @@
-"""What the forecast is shown of a worker: everything it learns from, in order, and nothing else."""
+"""The worker events that the forecast receives: all that it learns from, in order, no others."""
 
 import asyncio
 from types import SimpleNamespace

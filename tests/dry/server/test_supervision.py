@@ -1,4 +1,4 @@
-"""Whatever becomes of a worker, another one comes, and no prompt is lost or left running."""
+"""A lost worker is always replaced, and no prompt is lost or stays running."""
 
 import asyncio
 import json
@@ -123,7 +123,7 @@ def test_a_log_that_cannot_be_written_stops_no_worker(scenario, asking, monkeypa
 
 
 def test_a_prompt_that_a_dying_worker_never_began_runs_in_the_next(scenario, asking):
-    """It was sent, but not read: that is no failure of the prompt."""
+    """It was sent but not read, so the prompt has not failed."""
 
     async def steps(client):
         services = client.app[SERVICES]
@@ -159,7 +159,7 @@ def test_what_a_worker_started_ends_with_it(way, scenario, asking, tmp_path: Pat
     pids = scenario(steps)
     assert len(pids) == 2
     if way == "crash":
-        # One that left its session, and lost its parent, cannot be found any more.
+        # A process that left its session and lost its parent cannot be found any more.
         os.kill(pids.pop(), signal.SIGKILL)
     _, alive = psutil.wait_procs(
         [psutil.Process(each) for each in pids if psutil.pid_exists(each)], timeout=10
@@ -223,7 +223,7 @@ def test_what_never_fits_is_tried_more_and_more_rarely(tmp_path, monkeypatch):
         )
 
         async def held():
-            """One more try fails; how often it is looked until the next one."""
+            """One more attempt fails; counts the checks until the next one."""
             looks.clear()
             guard.hold("")
             while guard.reason is not None:
@@ -302,7 +302,7 @@ def test_a_prompt_that_is_damaged_on_disk_fails_alone(scenario, asking, tmp_path
 
 @pytest.mark.parametrize("depth", [63, 190, 400, 940, 990, 5000])
 def test_what_is_accepted_can_be_read_again(depth, scenario, asking):
-    """Data that is nested too deeply is refused when it comes, not when it is to run."""
+    """Data that is nested too deeply is refused on arrival, not when it should run."""
     nested = "[" * depth + "]" * depth
     body = {"prompt": asking.prompt(), "prompt_id": "it", "extra_data": {"deep": "DEEP"}}
 

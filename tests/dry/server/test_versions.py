@@ -1,4 +1,4 @@
-"""Saves never lose what was there: versions stay, and a file that has changed is not replaced."""
+"""Saves never lose the previous content: versions stay, and a changed file is not replaced."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""A queue whose prompts are begun and ended one at a time, as a worker's would be."""
+"""A queue whose prompts are begun and ended one at a time, as by a worker."""
 
 import json
 
@@ -8,7 +8,7 @@ from engine.store.queue import Queue
 
 
 class SteppedQueue(Queue):
-    """The queue, and steps that the server takes with it."""
+    """The queue, with the operations of the server."""
 
     async def claim_next(self, now):
         """Begin the next prompt, and return it; None where there is none."""
@@ -21,7 +21,7 @@ class SteppedQueue(Queue):
         return following.entry
 
     async def finish(self, end):
-        """Record an end; whether that changed anything."""
+        """Record an end; returns whether that changed anything."""
         before = await self._state(end.id)
         recorded = await self.record({}, [end])
         if recorded.error is not None:

@@ -1,6 +1,6 @@
-"""Damage in the database costs what is damaged: the rest is kept, and the user hears of it.
+"""Damage in the database affects only the damaged part: the rest is kept, the user notified.
 
-A locked file and a full disk are no damage.
+A locked file and a full disk are not damage.
 """
 
 import asyncio
@@ -215,7 +215,7 @@ def test_damage_that_is_met_later_is_mended_and_the_work_done(path: Path, steppe
     database = Database(path, on_notice=heard.append)
 
     def spoil():
-        # Another connection's commit, or what is cached would hide the damage.
+        # Committed by another connection, because cached pages would hide the damage.
         change(path, "UPDATE prompts SET number = number + 1", "PRAGMA wal_checkpoint(TRUNCATE)")
         with path.open("rb+") as file:
             file.seek(12 * PAGE)

@@ -1,4 +1,4 @@
-"""What waits can be put in another order and held back; what has run is found again."""
+"""Pending prompts can be reordered and held; finished ones can be searched."""
 
 import asyncio
 import sqlite3

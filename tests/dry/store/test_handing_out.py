@@ -1,4 +1,4 @@
-"""What is accepted is stored with its beginning, and handed out without being read again."""
+"""An accepted prompt is stored together with its start, and sent without being read again."""
 
 import asyncio
 import json
@@ -59,7 +59,7 @@ def test_nothing_begins_while_the_queue_is_paused(queue: Queue):
 
 
 def test_pending_prompts_are_not_decoded_again(queue: Queue, monkeypatch):
-    """What was accepted is handed out as it is, in the order of its row; a changed row is not."""
+    """An accepted prompt is sent as it is, in the order of its row; a changed row is read again."""
     read: list[str] = []
     real = json.loads
     monkeypatch.setattr(json, "loads", lambda text, **more: read.append(text) or real(text, **more))

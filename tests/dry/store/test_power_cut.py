@@ -1,7 +1,7 @@
-"""What was answered survives a power cut at any write; the disk loses and tears what is unsynced.
+"""Acknowledged data survives a power cut at any write; the disk loses and tears unsynced writes.
 
-The disk is a SQLite VFS in memory. It offers no shared memory, so the file is opened exclusively;
-what is written and synced, and in which order, is the same.
+The disk is a SQLite VFS in memory. It has no shared memory, so the file is opened exclusively; the
+writes and syncs, and their order, are the same.
 """
 
 # ruff: noqa: N802 - the names of files' methods are SQLite's
@@ -29,12 +29,12 @@ ROUNDS = 60
 SECTOR = 512
 FIRST_USE = 60
 LONGEST_ROUND = 1000
-"""In writes and syncs: about what making the file takes, and more than any round makes, so that
-some end on an idle disk."""
+"""In writes and syncs: about the number for creating the file, and more than in any round, so that
+some rounds end on an idle disk."""
 
 
 class Disk:
-    """Files as programs see them, as they lie on the platters, and the changes between the two."""
+    """Files as programs see them, as they are on the platters, and the changes between the two."""
 
     def __init__(self, *, cut_at: int) -> None:
         self.seen: dict[str, bytearray] = {}
@@ -59,7 +59,7 @@ class Disk:
         self.need_power()
         apply(self.seen[name], offset, data)
         self.unsynced.setdefault(name, []).append((offset, data))
-        # The write that is cut may be in part on its way already.
+        # The interrupted write may be partly done.
         self.change()
         self.need_power()
 
@@ -67,7 +67,8 @@ class Disk:
         self.change()
         self.need_power()
         if name not in self.durable and name.endswith(("-wal", "-journal")):
-            # SQLite syncs the folder with the first sync of a new log: what was removed is gone.
+            # SQLite syncs the folder with the first sync of a new log: so deleted files are gone
+            # durably.
             self.removed.clear()
         self.durable[name] = bytearray(self.seen[name])
         self.unsynced.pop(name, None)
@@ -83,7 +84,7 @@ class Disk:
         self.unsynced.pop(name, None)
 
     def survivors(self, random: Random) -> dict[str, bytes]:
-        """What is found afterwards: of what was not synced nothing, some sectors, or all."""
+        """The content after the cut: of unsynced writes none, some sectors, or all."""
         left = {name: bytearray(content) for name, content in self.durable.items()}
         kept = random.choice([0.0, 0.3, 0.7, 0.95, 1.0])
         for name, content in self.removed.items():
@@ -117,7 +118,7 @@ def apply(content: bytearray, offset: int, data: bytes | None) -> None:
 
 
 class DiskFile:
-    """One open file, as SQLite asks for it."""
+    """One open file, with the interface of SQLite."""
 
     def __init__(self, disk: Disk, name: str) -> None:
         self._disk, self._name = disk, name
@@ -143,7 +144,7 @@ class DiskFile:
         return 4096
 
     def xDeviceCharacteristics(self):
-        # As SQLite believes of every disk: a torn write harms no byte outside of it.
+        # SQLite assumes of every disk that a torn write harms no byte outside of it.
         return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
 
     def xCheckReservedLock(self):
@@ -200,13 +201,13 @@ class Rows:
 
 
 class Connection:
-    """As much of `sqlite3.Connection` as the store asks for, on a disk of ours."""
+    """The part of `sqlite3.Connection` that the store uses, on a simulated disk."""
 
     def __init__(self, path: Path, vfs: DiskVFS, synchronous: str) -> None:
         self._synchronous = synchronous
         self._apsw = apsw.Connection(str(path), vfs=vfs.name)
         self.execute("PRAGMA locking_mode = EXCLUSIVE")
-        # Seldom in life, often here: the moments when the log moves into the file.
+        # Checkpoints, when the log moves into the file, are rare in use and frequent here.
         self.execute("PRAGMA wal_autocheckpoint = 12")
 
     @property
@@ -224,7 +225,7 @@ class Connection:
         return self._run(self._apsw.execute, sql)
 
     def close(self):
-        # As with the module of Python's own, the last checkpoint may fail unsaid.
+        # As in the `sqlite3` module, the last checkpoint may fail silently.
         with contextlib.suppress(apsw.Error):
             self._apsw.close()
 
@@ -239,7 +240,7 @@ class Connection:
 
 @dataclass
 class Told:
-    """What callers asked for, and what they were told had happened."""
+    """The requests of callers, and the results they were told."""
 
     asked: set[str] = field(default_factory=set)
     accepted: set[str] = field(default_factory=set)
@@ -248,7 +249,7 @@ class Told:
 
 
 async def put_together(database: Database, queue: Queue, told: Told, names: list[str]) -> None:
-    """All in one commit: the store's thread is held until all of them wait."""
+    """All in one commit: the store's thread is blocked until all of them are pending."""
     held, release = threading.Event(), threading.Event()
     first = asyncio.ensure_future(database.run(lambda _: (held.set(), release.wait())))
     puts = [
@@ -270,7 +271,7 @@ async def put_together(database: Database, queue: Queue, told: Told, names: list
 
 
 async def use(database: Database, told: Told, random: Random, queue_of) -> None:
-    """Put, claim and finish until the power goes, or for long enough."""
+    """Put, claim and finish until the power is cut, or for a number of rounds."""
     queue = queue_of(database)
     running: list[str] = []
     for step in range(60):
@@ -301,7 +302,7 @@ def lose_power(path: Path, seed: int, synchronous: str, queue_of) -> Told:
         asyncio.run(use(database, told, random, queue_of))
     except (StoreError, OSError, sqlite3.Error, apsw.Error):
         assert disk.off, "the disk failed with its power on"
-    disk.off = True  # Nothing that closing writes arrives.
+    disk.off = True  # Writes by closing are lost.
     survivors = disk.survivors(random)
     if database is not None:
         database.close()
@@ -343,7 +344,7 @@ def test_what_was_answered_survives_a_power_cut(tmp_path: Path, seed: int, stepp
 
 @pytest.mark.parametrize("synchronous", ["NORMAL", "OFF"])
 def test_with_fewer_syncs_accepted_prompts_are_lost(tmp_path: Path, synchronous: str, stepped):
-    """The disk above does lose things: what saves them is that every commit is synced."""
+    """The simulated disk does lose writes: they survive only because every commit is synced."""
     lost = 0
     for seed in range(12):
         path = tmp_path / str(seed) / "calotype.db"

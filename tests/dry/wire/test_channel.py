@@ -1,4 +1,4 @@
-"""Frames go through whole, in order, and only those of known types and sizes."""
+"""Frames arrive whole, in order, and only those of known types and sizes."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ PLACE = NodeRef("1", "1", None, "1")
 
 @pytest.fixture
 def pair():
-    """Two ends that talk in both directions."""
+    """Two ends of a channel, in both directions."""
     a, b = socket.socketpair()
     up, down = Channel(a, Command | WorkerMessage), Channel(b, WorkerMessage)
     yield up, down
@@ -69,7 +69,7 @@ def test_messages_with_more_to_come_go_in_one_piece(sockets):
 
 
 def test_frames_are_taken_out_of_pieces_of_any_size(sockets):
-    """However the bytes arrive, each frame is one message."""
+    """Each frame is one message, however its bytes are split."""
 
     async def scenario():
         reader = asyncio.StreamReader()

@@ -1,4 +1,4 @@
-"""Progress is told ten times a second; everything else is told."""
+"""Progress is throttled to ten reports a second; all other events are reported."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a browser is told of an error names folders, not where they are on the machine."""
+"""Errors sent to a browser name folders, not their locations on the machine."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Every algorithm against its formula, worked out again with numpy and without our names."""
+"""Every algorithm against its formula, computed independently with numpy."""
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def changed(tensors: dict[str, Tensor], weight: Tensor, strength: float = 1.0) -
     result = weight
     for patch in matched.patches("denoiser", strength)["m.weight"]:
         result = patch.apply(result)
-    assert torch.equal(weight, before)  # nobody writes to what was given
+    assert torch.equal(weight, before)  # the input is not modified
     return result.numpy()
 
 
@@ -179,7 +179,7 @@ def test_boft_without_a_limit(alpha):
         tensors["alpha"] = torch.tensor(alpha)
     expected = weight.double().numpy()
     for i in range(m):
-        # Channels apart by 2^i half blocks stand side by side; each row of the order says which.
+        # Channels 2^i half blocks apart are adjacent; each row of the order lists them.
         apart = 2**i * size // 2
         order = np.arange(16).reshape(-1, 2, apart).transpose(0, 2, 1).ravel()
         turned = np.zeros_like(expected)

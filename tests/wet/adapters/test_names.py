@@ -1,4 +1,4 @@
-"""Names of every program that writes adapters lead to the module that is meant."""
+"""The names in adapters of all common programs are matched to the right modules."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The command line as a user types it: what is printed, what is written, which exit code."""
+"""The command line: what is printed, what is written, which exit code."""
 
 import json
 import os

@@ -155,7 +155,7 @@ X = torch.zeros(4)
 
 
 def test_it_is_added_where_the_way_up_takes_the_skips(model, net):
-    """Against the definition: zero convolutions behind every block of a copy of the way down."""
+    """Against the definition: zero convolutions after every block of a copy of the encoder half."""
     x, time, context = torch.randn(2, 4, 8, 8), torch.tensor([3.0, 500.0]), torch.randn(2, 5, 64)
     shown = for_network(picture(), 64, 64)
     residency = DeviceResidency(torch.device("cpu"), torch.float32, budget=10**9)
@@ -187,7 +187,7 @@ def test_strength_time_and_chain(model, net):
     plain = run(model, positive, negative)[0]
     full = with_control(Control(net, shown))
     assert not torch.allclose(plain, full)
-    # Before its time it changes nothing; two of half the strength are one.
+    # Before its start it changes nothing; two of half the strength equal one.
     assert torch.equal(with_control(Control(net, shown, start=0.999, end=1.0)), plain)
     halves = with_control(Control(net, shown, 0.5), Control(net, shown, 0.5))
     assert torch.allclose(halves, full, atol=1e-4)
@@ -257,7 +257,7 @@ def test_pictures_are_looked_at_once_and_weights_are_held_for_the_run(model, net
     assert looked == [1]
     both = model.net.size + net.weights.size
     assert residency._rooms == []
-    # With too little for both, blocks come and go; what is computed is the same.
+    # With too little memory for both, blocks are streamed; the result is the same.
     activations = ControlRun({"all": found[0]}, float, residency, lambda: None).room_for(
         (2, 4, 8, 8), model.family.activation_bytes(model.config, (2, 4, 8, 8), 4)
     )

@@ -1,6 +1,6 @@
-"""Multistep weights: a polynomial of their degree is followed exactly once enough is remembered.
+"""Multistep weights: a polynomial of their degree is integrated exactly after enough steps.
 
-The denoiser answers from sigma alone, so that the exact solution is an integral of a polynomial.
+The denoiser depends on sigma alone, so that the exact solution is an integral of a polynomial.
 """
 
 import math
@@ -34,7 +34,7 @@ def integral(function, start, end):
 
 
 def visited(name, denoise, sigmas, **knobs):
-    """x before each step and at the end."""
+    """The x before each step and at the end."""
     seen = []
     end = SAMPLERS[name].run(
         denoise,

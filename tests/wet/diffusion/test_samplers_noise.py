@@ -1,7 +1,8 @@
-"""Samplers that add noise end up with the distribution of the data.
+"""Samplers that add noise produce the distribution of the data.
 
-Eight thousand walks over a mixture of two normal distributions, for an eps-like model and a flow:
-mean and standard deviation within 5 % of the data's standard deviation. And: a seed decides.
+Eight thousand samples of a mixture of two normal distributions, for an eps-like model and a flow:
+mean and standard deviation within 5 % of the data's standard deviation. Also: the result depends on
+the seed.
 """
 
 import pytest
@@ -41,7 +42,7 @@ EPS_ONLY = [
 
 
 def spread(name, knobs, denoise, sigmas):
-    """(mean, standard deviation) of 8,000 walks."""
+    """(mean, standard deviation) of 8,000 samples."""
     flow = denoise.parameterization.is_flow
     mean, std = denoise.moments
     noise = initial_noise((8_000, 1), 11).double()

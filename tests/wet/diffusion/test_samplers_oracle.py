@@ -1,8 +1,8 @@
 """Samplers against the schedulers of diffusers, where both follow the same paper.
 
-A made-up network that knows no time, eps(x / sqrt(1 + sigma^2)), makes the two comparable: the
-schedulers give their sigmas, our samplers walk them. Relative L2 below 2e-4, the schedulers
-computing their coefficients in single precision.
+An artificial network without a timestep, eps(x / sqrt(1 + sigma^2)), makes the two comparable: our
+samplers use the schedulers' sigmas. Relative L2 below 2e-4, because the schedulers compute their
+coefficients in single precision.
 """
 
 import pytest
@@ -59,7 +59,7 @@ def close(reached, expected):
 
 
 def walked(scheduler, x, noise=None):
-    """The scheduler's walk in its own coordinates, back in ours."""
+    """The scheduler's result, converted to our coordinates."""
     sigmas = scheduler.sigmas.double()
     x = x / (1 + sigmas[0] ** 2).sqrt()
     more = {"generator": noise.generator} if noise else {}

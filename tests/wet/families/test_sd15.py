@@ -1,4 +1,4 @@
-"""Stable Diffusion 1 is recognised in every spelling, and told from what only looks like it."""
+"""Stable Diffusion 1 is recognised in every layout, and distinguished from similar networks."""
 
 import dataclasses
 import json
@@ -33,7 +33,7 @@ def detected(tensors, **metadata):
 
 
 def parts_fit(tensors, **metadata):
-    """Every part's names and shapes are those of its module."""
+    """Check that every part's names and shapes are those of its module."""
     family, config, weights = detected(tensors, **metadata)
     check(family.build(config), family.denoiser(config, weights))
     text = CLIP_L.tensors(family.encoder(weights, "clip_l"))

@@ -1,4 +1,4 @@
-"""SDXL and its refiner are recognised in every spelling and shape, and told texts and sizes."""
+"""SDXL and its refiner are recognised in every layout and size; their text and size inputs."""
 
 import json
 import math
@@ -41,7 +41,7 @@ def refiner(random_checkpoints):
 
 
 def parts_fit(tensors):
-    """Every part's names and shapes are those of its module: (family, configuration)."""
+    """Check every part's names and shapes against its module; returns (family, configuration)."""
     weights = StateDict.of(tensors)
     family, config = detect(weights)
     check(family.build(config), family.denoiser(config, weights))
@@ -185,7 +185,7 @@ def test_a_mark_of_impossible_numbers_is_refused(base, marks, says):
 
 
 def sinusoid(number):
-    """256 numbers, written as the paper has them."""
+    """256 numbers by the paper's formula."""
     angles = [number * math.exp(-math.log(10_000) * i / 128) for i in range(128)]
     return torch.tensor([*map(math.cos, angles), *map(math.sin, angles)])
 

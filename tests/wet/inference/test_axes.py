@@ -34,7 +34,7 @@ both = pytest.mark.parametrize("form", [SOUND, VIDEO], ids=["sound", "video"])
 
 
 class Formula:
-    """A family whose network says that everything is its text's number."""
+    """A family whose network predicts its text's number everywhere."""
 
     name = "formula"
 
@@ -202,7 +202,7 @@ def test_frames_are_decoded_and_encoded_as_one_video(video_vae):
     assert video_vae.kind.shapes == [(1, 2, 3, 5, 6)]
     tiled = decode(video_vae, z, tile=Tile(64, 16))
     assert torch.allclose(tiled, pictures, atol=1e-5)
-    # Ten frames are nine and one that is left out.
+    # Of ten frames nine are encoded and one is dropped.
     frames = torch.rand(10, 41, 48, 3)
     latent = encode(video_vae, frames)
     assert latent.shape == (1, 2, 3, 5, 6)

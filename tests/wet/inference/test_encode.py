@@ -1,4 +1,4 @@
-"""The verb that encodes prompts, and textual inversions in all the forms they are shared in."""
+"""Encoding of prompts, and textual inversions in all common formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks: which weights a call is made with, by entry and by step."""
+"""Hooks: the weights of each call, by entry and by step."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Add:
 
 @dataclass(frozen=True)
 class AddsStrength:
-    """Changes that leave their strength in a tensor."""
+    """Changes that store their strength in a tensor."""
 
     name: str = "weight"
 
@@ -37,7 +37,7 @@ class AddsStrength:
 
 
 class Log:
-    """A residency that writes down what is put in place."""
+    """A residency that records which weights are loaded."""
 
     def __init__(self):
         self.puts = []

@@ -1,4 +1,4 @@
-"""A family whose image and text tokens attend to each other: padding must not count."""
+"""A family with joint attention of image and text tokens: padding must have no effect."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ class Net(nn.Module):
 
 
 class Joint:
-    """Its guidance is strong at first and belongs to the wanted entry only."""
+    """Its guidance is strong at first and applies to the positive entry only."""
 
     name = "joint"
 

@@ -1,4 +1,4 @@
-"""Checkpoints open lazily, run in any dtype, and say what is wrong before anything runs."""
+"""Checkpoints open lazily, run in any dtype, and errors are raised before anything runs."""
 
 import dataclasses
 import os
@@ -95,8 +95,8 @@ STORED = [torch.float16, torch.bfloat16, torch.float32, torch.float8_e4m3fn]
 def test_files_of_every_dtype_run_alike(saved, stored):
     expected = run(saved(dtype=torch.float32))
     found = run(saved(dtype=stored, name="other.safetensors"))
-    # The small file is fp16, so fp16 and fp32 hold the same numbers; only that views of a file lie
-    # elsewhere in a cache line, which changes the order of some sums. bf16 keeps 8 bits, fp8 4.
+    # The small file is fp16, so fp16 and fp32 hold the same numbers; but views of a file have
+    # another alignment, which changes the order of some sums. bf16 keeps 8 bits, fp8 4.
     tolerance = {torch.bfloat16: 0.05, torch.float8_e4m3fn: 0.5}.get(stored, 1e-5)
     for ours, theirs in zip(found, expected, strict=True):
         error = (ours - theirs).norm() / theirs.norm()

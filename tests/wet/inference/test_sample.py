@@ -1,4 +1,4 @@
-"""The sampling verb on a network that is a formula."""
+"""Sampling with a network that is a formula."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from engine.residency.manager import DeviceResidency, installed
 
 
 class Formula:
-    """A family whose network says that every picture is one number: the mean of its text."""
+    """A family whose network predicts one number everywhere: the mean of its text."""
 
     name = "formula"
 

@@ -1,4 +1,4 @@
-"""What comes into the UNet from outside, and that nothing changes without it."""
+"""Hooks and residuals in the UNet, and that nothing changes without them."""
 
 from __future__ import annotations
 

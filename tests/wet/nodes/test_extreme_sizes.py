@@ -1,4 +1,4 @@
-"""Sizes that follow from others: at least one row and one column stay, and none grows too long."""
+"""Derived sizes: at least one row and one column remain, and none gets too long."""
 
 import pytest
 import torch

@@ -160,7 +160,7 @@ def test_a_mask_is_shown_in_grey(ctx, shape: tuple[int, ...]):
     ],
 )
 def test_deep_grey_is_cut_off_and_the_log_says_so(ctx, put, caplog, values: np.ndarray, name: str):
-    """The incumbent's pictures are like this; which is worth a warning."""
+    """The result equals the incumbent's, with a warning."""
     put(Image.fromarray(values), name)
     image, mask = load_image(name, ctx)
     assert (image[0, 0, :, 1] * 255).round().tolist() == [0, 51, 255, 255, 255]

@@ -125,7 +125,7 @@ def test_colours_that_suffice_are_kept():
 
 
 def test_dithering_keeps_the_mean_of_a_shade_that_is_missing():
-    """Half black, half white, and a grey between: only dithering shows the grey from afar."""
+    """Half black, half white, and a grey between: only dithering preserves the mean grey."""
     image = torch.cat([torch.zeros(40, 64, 3), torch.full((16, 64, 3), 0.5), torch.ones(40, 64, 3)])
     middle = slice(44, 52)
     plain = image_quantize(image[None], 2, dither="none")[0, middle]

@@ -98,7 +98,7 @@ NEWER: dict[str, dict[str, Any]] = {
     "PreviewImage": {"outputs": [("IMAGE", "images", False)]},
     "SaveImage": {"outputs": [("IMAGE", "images", False)]},
 }
-"""What later versions of the incumbent gave these classes, as their workflows need it, and ours."""
+"""Additions of later versions of the incumbent to these classes, for their workflows, and ours."""
 NEWER_INPUTS: dict[str, list[dict[str, Any]]] = {
     "BatchImagesNode": [{"template": {"min": 1}}],
     "CustomCombo": [

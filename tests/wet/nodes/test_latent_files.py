@@ -1,4 +1,4 @@
-"""Latents into files and out of them."""
+"""Writing and reading latent files."""
 
 import json
 

@@ -19,13 +19,13 @@ def noise(*shape, seed=0):
 
 @dataclass(frozen=True)
 class Patched:
-    """As much of a Model as a patch of its guidance touches."""
+    """The part of a Model that a patch of its guidance uses."""
 
     guidance: Guidance = field(default_factory=Guidance)
 
 
 def guide(model, scale):
-    """(guided, expected without the patch) of two made-up predictions."""
+    """(guided, expected without the patch) for two artificial predictions."""
     positive, negative = noise(1, 4, 8, 8), noise(1, 4, 8, 8, seed=1)
     known = {"positive": positive, "negative": negative}
     found, _ = guided(

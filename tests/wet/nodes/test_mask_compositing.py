@@ -49,7 +49,7 @@ def composed(mode: str) -> tuple[float, float]:
     ],
 )
 def test_operators_show_the_areas_they_choose(mode: str, areas: tuple[float, float]):
-    """Each operator decides who is seen in which area; colours mix by area."""
+    """Each operator decides which picture is visible in which area; colours mix by area."""
     source, destination = areas
     alpha = source + destination
     color = (source * S + destination * D) / alpha if alpha else 0.0

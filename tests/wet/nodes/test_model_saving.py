@@ -1,4 +1,4 @@
-"""What is saved is read again as the same, by us and by the library of the format."""
+"""Saved models are read again as the same, by us and by the library of the format."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The sampling nodes, called plainly on a network that is a formula."""
+"""The sampling nodes, called as functions on a network that is a formula."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from nodes import (
 
 
 class Formula:
-    """Predicts, as the clean picture, the mean of its text."""
+    """Predicts the mean of its text as the clean picture."""
 
     name = "formula"
 

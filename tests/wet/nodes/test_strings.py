@@ -144,7 +144,7 @@ def test_a_pattern_that_nests_too_deeply_is_said():
 
 
 def test_what_is_no_regular_expression_is_said(caplog):
-    """It is found nowhere, and cannot be replaced."""
+    """It matches nothing, and cannot be replaced."""
     assert regex_match("x", "(unclosed") is False
     assert "'(unclosed' is no regular expression: missing )" in caplog.text
     for mode in ("First Match", "All Matches", "First Group", "All Groups"):

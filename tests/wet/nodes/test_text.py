@@ -1,4 +1,4 @@
-"""Prompt nodes: clip skip, embeddings by name, and what makes a cached result stale."""
+"""Prompt nodes: clip skip, embeddings by name, and when a cached result is outdated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A model of SDXL's shape with two LoRAs and a ControlNet, whose tensors hold nothing."""
+"""A model of SDXL's shape with two LoRAs and a ControlNet, on the meta device."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Size:
 
     @property
     def vector(self) -> int:
-        """Of pooled text and six sizes."""
+        """The width of pooled text and six sizes."""
         return self.pooled + 6 * 256
 
 
@@ -116,7 +116,7 @@ def control_of(size: Size) -> Control:
 
 @dataclass(frozen=True)
 class Measured:
-    """One run: bytes at the highest, of all weights, copied after the first step, and held."""
+    """One run: peak bytes, bytes of all weights, copied after the first step, and held."""
 
     peak: int
     weights: int
@@ -125,7 +125,7 @@ class Measured:
 
 
 def measure(size: Size, budget: int, *, steps: int = 2, loras: int = 2) -> Measured:
-    """Guided steps of one picture on a simulated device that gives out no more than the budget."""
+    """Guided steps of one picture on a simulated device with no more memory than the budget."""
     model, control = model_of(size), control_of(size)
     weights = model.net.size + control.net.weights.size
     for number in range(loras):

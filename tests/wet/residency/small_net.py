@@ -1,4 +1,4 @@
-"""A small network in half precision, and a device whose every byte is counted."""
+"""A small network in half precision, and a device that counts every byte."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Block(nn.Module):
 
 
 class Net(nn.Module):
-    """Called through a method of its own, with a buffer and a tensor that two blocks share."""
+    """Called through another method than `forward`, with a buffer and a tensor shared by two
+    blocks."""
 
     def __init__(self, blocks: int = 6, width: int = 16) -> None:
         super().__init__()
@@ -45,7 +46,7 @@ class Net(nn.Module):
 
 
 class CountingCarrier(HostCarrier):
-    """A device of which every byte is counted: what is brought and not given back is there."""
+    """A device that counts every byte that is loaded and not yet released."""
 
     slots = 2
 

@@ -20,7 +20,7 @@ from engine.residency.sources import TensorSource
 
 
 class Log:
-    """What a device would have been told, in order; and its host side."""
+    """The commands to a device, and the host's actions, in order."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, str, int]] = []
@@ -141,7 +141,7 @@ def test_copies_and_computing_wait_for_each_other(log, net):
 def test_locked_pages_are_unlocked_after_the_last_copy(log, net):
     carrier = CudaCarrier(CPU, torch.float16)
     loader = carrier.open_loader([items(layer) for layer in net], 1, 20_000)
-    assert len(log.locked) == 1  # a ring of as many buffers as slots, not all that is streamed
+    assert len(log.locked) == 1  # a ring of as many buffers as slots, not one per streamed block
     del loader
     gc.collect()
     assert not log.locked

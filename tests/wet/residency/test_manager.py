@@ -1,4 +1,4 @@
-"""Weights come, stay, stream and leave; what is computed does not depend on where they were."""
+"""Weights are loaded, streamed and evicted; the results do not depend on where they are."""
 
 import gc
 from math import prod
@@ -73,7 +73,7 @@ def test_streaming_computes_the_same_within_the_budget(share):
         4 * t.numel() for t in (*net.parameters(), net.scale) if t.dtype == torch.float32
     )
     assert carrier.slot_peak <= slots_bytes
-    # after the first pass every block was sent for while the one before it computed
+    # after the first pass every block is prefetched while the one before it computes
     assert carrier.slot_peak > slots_bytes // 2
     loaded.clear()
     assert all(p.dtype == torch.float16 for p in net.parameters())
@@ -101,7 +101,7 @@ def test_a_stop_in_the_middle_of_a_block_leaves_everything_usable():
 
 @pytest.mark.parametrize("streams", [False, True])
 def test_a_stop_while_weights_come_leaves_nothing_behind(streams):
-    """It is asked for between any two tensors, and what came already goes again."""
+    """It may come between any two tensors, and those already loaded are released."""
     net = half_net()
     carrier = CountingCarrier(torch.float32)
     size = sum(p.numel() * 4 for p in net.parameters())

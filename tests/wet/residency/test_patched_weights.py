@@ -1,4 +1,4 @@
-"""Patches apply on arrival and bring only what they touch; compact forms stay compact."""
+"""Patches apply on loading and reload only changed tensors; compact forms stay compact."""
 
 from dataclasses import dataclass
 
@@ -51,7 +51,7 @@ def test_patches_apply_where_the_tensors_arrive_and_leave_the_base_alone(share):
     residency = DeviceResidency(
         CPU,
         torch.float32,
-        budget=int(size * share) + 3 * 16 * 16 * 4,  # a patch is worked out beside the weight
+        budget=int(size * share) + 3 * 16 * 16 * 4,  # a patch is computed beside the weight
         block_limit=2500,
         carriers=lambda _: CountingCarrier(torch.float32),
     )
@@ -105,7 +105,7 @@ def test_patches_add_up_in_their_order():
 
 
 class Halved:
-    """A compact form: the file holds bytes, their half is meant."""
+    """A compact form: the file holds bytes, whose half is the value."""
 
     name = "halved"
 
@@ -144,7 +144,7 @@ def test_compact_tensors_stay_compact_on_the_device(share):
             for _ in range(2):
                 assert torch.equal(net(x), plain(x))
             assert all(p.is_meta for p in net.parameters())
-        residency.budget += 4 * one  # a patch is worked out beside the weight
+        residency.budget += 4 * one  # a patch is computed beside the weight
         changed = PatchedWeights(weights, {"2.weight": (Add(0.5),)})
         with residency.use(changed):
             plain[2].weight += 0.5

@@ -1,4 +1,4 @@
-"""A real server: a process of its own with a worker of its own, in a temporary folder."""
+"""A real server: a separate process with a worker, in a temporary folder."""
 
 import importlib.util
 import sys
@@ -27,7 +27,7 @@ def real():
 
 @pytest.fixture
 def start_server(tmp_path):
-    """Starts servers, and ends those that are left."""
+    """Starts servers, and stops those still running."""
     started = []
 
     def begin(*arguments, user=None, **options):
@@ -44,7 +44,7 @@ def start_server(tmp_path):
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory, request):
-    """One server for the tests of a module that leave it as it was."""
+    """One server for the tests of a module that do not change its state."""
     models = request.getfixturevalue("small_models")
     user = tmp_path_factory.mktemp("served") / "user"
     served = real_.start(user, "--dtype", "fp32", "--models-directory", models)

@@ -1,4 +1,4 @@
-"""Servers and clients for tests that do it for real."""
+"""Servers and clients for tests with real processes."""
 
 import asyncio
 import os
@@ -102,7 +102,7 @@ def endless(steps=10_000, seed=1):
 
 
 class Browser:
-    """A client with a socket: queues prompts and hears what happens to them."""
+    """A client with a socket: queues prompts and receives their events."""
 
     def __init__(self, served, session, socket):
         self.address = served.address
@@ -162,7 +162,7 @@ async def browse(served):
 
 
 def with_browser(served, scenario):
-    """Run a scenario, an async function that is given a browser."""
+    """Run a scenario, an async function that gets a browser."""
 
     async def whole():
         browser = await browse(served)

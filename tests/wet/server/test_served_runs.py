@@ -1,4 +1,4 @@
-"""A real server runs real prompts, and says so in the order clients rely on."""
+"""A real server runs real prompts, and sends events in the order that clients rely on."""
 
 import json
 import struct
@@ -50,7 +50,7 @@ def test_a_run_is_told_in_order_and_its_picture_carries_its_workflow(server, rea
     with Image.open(path) as picture:
         assert json.loads(picture.text["prompt"]) == prompt
         assert json.loads(picture.text["workflow"]) == workflow
-    # The second time nothing runs, and the output is told again.
+    # The second time nothing runs, and the output is reported again.
     second = [kind for kind, _ in heard[end + 1 :]]
     assert second == [
         "status",

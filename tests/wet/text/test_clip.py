@@ -82,7 +82,7 @@ def test_equals_transformers(fill, activation):
 
 
 def kept_rows(states):
-    """The tokens of each chunk of 77 that the reference file holds."""
+    """The states of the tokens of each chunk that the reference file contains."""
     rows = torch.tensor([0, 1, 2, 5, 11, 38, 76])
     return torch.cat([chunk[:, rows] for chunk in states.split(77, dim=1)], dim=1)
 

@@ -1,4 +1,4 @@
-"""Prompt syntax and tokens against the reference's 23 prompts, and what only we decide."""
+"""Prompt syntax and tokens against the reference's 23 prompts, and our own rules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.text.tokens import END, START, ChunkFormat, clip_tokenizer, tokenize
 
 
 def text_tokens(chunk):
-    """Without start, end and padding."""
+    """The tokens of a chunk without start, end and padding."""
     return [token for token, _ in chunk if not isinstance(token, int) or token not in (START, END)]
 
 
@@ -70,7 +70,7 @@ def test_depth_costs_no_more_than_length():
 
 
 def by_definition(text, weight=1.0):
-    """The syntax as its words say it, level by level."""
+    """The syntax by its definition, level by level."""
     found = []
     for part in by_level(text):
         if part.startswith("(") and part.endswith(")"):

@@ -1,4 +1,4 @@
-"""A training lowers the loss, leaves the model alone, and goes on where it was killed."""
+"""A training lowers the loss, does not change the model, and resumes after a kill."""
 
 import os
 import signal
@@ -40,7 +40,7 @@ def same(ours, theirs):
 
 
 def output_of(model, groups):
-    """What the denoiser says of a sample at one level of noise."""
+    """The denoiser's output for a sample at one noise level."""
     sample, residency = groups[0][0], current()
     inputs = {name: each.value for name, each in sample.inputs.items()}
     levels, sigma = model.parameterization, torch.tensor([1.5])
@@ -87,7 +87,7 @@ def test_the_finished_file_does_what_the_training_did(algorithm, model, groups):
     assert len(patched.net.patches) == len(layers)
     after = output_of(patched, groups)
     assert (after - before).abs().max() > 1e-4
-    # What the training saw of its own weights: a step of zero length from where it ended.
+    # The loss of the final weights: a step of nearly zero length from the end.
     again = replace(options, steps=1, learning_rate=1e-7)
     existing, said = existing_parts(adapter, model)
     assert said == []
@@ -185,7 +185,7 @@ def test_a_killed_training_ends_with_the_same_weights(model, groups, checkpoint_
         worker.send_signal(signal.SIGKILL)
     assert seen == ["1", "2", "3"]
     before = torch.get_num_threads()
-    torch.set_num_threads(1)  # as the worker, so that sums are taken in the same order
+    torch.set_num_threads(1)  # like the worker, so that sums have the same order
     try:
         resumed = train(model, groups, options, saved=SavedState(path, "killed"))
         whole = train(model, groups, options)

@@ -1,4 +1,4 @@
-"""Sound files load as views; unsound ones are refused in words, whatever is wrong with them."""
+"""Valid files load as views; invalid ones are refused with a sentence."""
 
 import json
 import struct
@@ -187,7 +187,7 @@ FUZZ = settings(
 
 
 def judge(path):
-    """Load everything, or refuse: there is no third way. True if it loaded."""
+    """Load everything, or refuse with a `WeightsError`; returns True if it loaded."""
     try:
         found = open_weights(path)
     except WeightsError:

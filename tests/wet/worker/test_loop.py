@@ -1,4 +1,4 @@
-"""A worker runs jobs, keeps results, and helps itself when memory runs out."""
+"""A worker runs jobs, caches results, and recovers when memory runs out."""
 
 import subprocess
 import sys
@@ -195,7 +195,7 @@ def test_tensors_inside_values_of_ours_are_found():
 
 
 class Process:
-    """A process whose memory the test decides."""
+    """A process whose memory use the test sets."""
 
     def __init__(self, resident: int, accounted: int) -> None:
         self.resident, self.accounted = resident, accounted
@@ -297,7 +297,7 @@ for size in ((side, rows), (64, 1)):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux grants memory that it has not")
 def test_a_size_beyond_the_machine_s_memory_is_an_error_and_not_the_worker_s_end(tmp_path):
-    """In a process of its own: what bounds it stays with it."""
+    """In a separate process, because the limit stays in effect."""
     done = subprocess.run(
         [sys.executable, "-c", HUGE, str(tmp_path)], capture_output=True, text=True, check=False
     )
