@@ -57,7 +57,7 @@ GUIDANCE = (
     f"UNets with distilled guidance, such as LCM's full models, run without the input "
     f"`{GUIDANCE_PROJECTIONS[0].removesuffix('.weight')}`; the log says so."
 )
-FLOATS = [name for name, dtype in DTYPES.items() if dtype.is_floating_point]
+FLOATS = tuple(name for name, dtype in DTYPES.items() if dtype.is_floating_point)
 TEXT_LOADERS: Mapping[int, str] = {1: "CLIPLoader", 2: "DualCLIPLoader", 3: "TripleCLIPLoader"}
 
 
