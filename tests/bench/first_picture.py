@@ -33,8 +33,8 @@ def main() -> None:
         runs = {
             f"{BASELINE} (baseline)": [sys.executable, "-c", BASELINE],
             "main.py check": [sys.executable, "main.py", "check", *picture[3:]],
-            "main.py run, 24 steps at 128 px, enlarged to 512": picture,
-            "the same, not enlarged": [*picture[:3], "web/tests/workflows/seven_nodes.json"],
+            "main.py run, 24 steps, 128 to 512 px": picture,
+            "the same, left at 128 px": [*picture[:3], "web/tests/workflows/seven_nodes.json"],
         }
         runs = {
             name: [*command, "--user-directory", user] if "main.py" in command else command
