@@ -43,13 +43,12 @@ function MapView() {
   const flow = useReactFlow();
   const store = useStoreApi();
   const canvas = useRef<HTMLCanvasElement>(null);
-  const viewFrame = useRef<HTMLDivElement>(null);
+  const frame = useRef<HTMLDivElement>(null);
   const fit = useRef<Fit>(NO_FIT);
   /** From the middle of the screen to the point where the drag began, in graph coordinates. */
   const dragOffset = useRef<Point | null>(null);
   const place = useCallback(() => {
-    if (viewFrame.current !== null)
-      putAt(viewFrame.current, onMap(viewOf(store.getState()), fit.current));
+    if (frame.current !== null) putAt(frame.current, onMap(viewOf(store.getState()), fit.current));
   }, [store]);
   usePaint(canvas, fit, place);
   useEffect(() => {
@@ -69,7 +68,7 @@ function MapView() {
     if (event.button !== 0) return;
     event.currentTarget.setPointerCapture(event.pointerId);
     const at = placeOf(event);
-    const middle = event.target === viewFrame.current ? centreOf(viewOf(store.getState())) : at;
+    const middle = event.target === frame.current ? centreOf(viewOf(store.getState())) : at;
     dragOffset.current = { x: at.x - middle.x, y: at.y - middle.y };
     goTo(middle);
   };
@@ -96,7 +95,7 @@ function MapView() {
       onPointerCancel={release}
     >
       <canvas ref={canvas} style={{ width: WIDTH, height: HEIGHT }} />
-      <div ref={viewFrame} className="seen" />
+      <div ref={frame} className="seen" />
     </div>
   );
 }
