@@ -50,17 +50,26 @@ def complaints(adapter: Adapter, match: Match, family: str) -> list[str]:
 
 
 def _nothing_fits(adapter: Adapter, match: Match, family: str) -> str:
+    if match.misfits and not match.unmatched:
+        return (
+            f"{adapter.name} changes nothing: none of its {len(match.misfits):,} modules fits this "
+            f"{family} model: {_some(match.misfits, '; ')}. The file is damaged, or made for a "
+            "model of other sizes: choose that model, or another LoRA."
+        )
     made_for = family_of(adapter)
     if match.left_out and not match.unmatched and not match.misfits:
         return (
             f"{adapter.name} changes nothing here: all of its {match.left_out:,} tensors are for "
             "parts that this node does not change; use Load LoRA for model and text encoder."
         )
-    seems = f"it seems to be made for {made_for}" if made_for else "its names are of no known kind"
+    seems, advice = "its names are of no known kind", "Choose another LoRA."
+    if made_for:
+        seems = f"it seems to be made for {made_for}"
+        advice = "Choose a model of that family, or another LoRA."
     return (
         f"{adapter.name} changes nothing: none of its {adapter.tensors:,} tensors has a place in "
         f"this {family} model ({_some((*match.unmatched, *match.misfits))}); {seems}. "
-        "Choose a model of that family, or another LoRA."
+        f"{advice}"
     )
 
 

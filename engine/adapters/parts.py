@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -99,10 +100,12 @@ class Parts:
     Attributes:
         module: the module's name in the file, for messages.
         entries: the tensors by part, not read yet.
+        origin: the file's name, for messages.
     """
 
     module: str
     entries: Mapping[str, Entry]
+    origin: str = ""
 
     def __contains__(self, part: object) -> bool:
         return part in self.entries
@@ -128,8 +131,15 @@ class Parts:
         return shape[0], prod(shape[1:])
 
     def values(self, part: str, like: Tensor) -> Tensor:
-        """The values of one part in float32, on the device of `like`."""
-        return self.entries[part].read().to(like.device, torch.float32)
+        """The values of one part in float32, on the device of `like`.
+
+        Raises:
+            WeightsError: some are NaN or infinite; they would spoil every picture.
+        """
+        read = self.entries[part].read().to(torch.float32)
+        if not torch.isfinite(read).all():
+            raise self._not_finite(part)
+        return read.to(like.device)
 
     def flat(self, part: str, like: Tensor) -> Tensor:
         """One part as a matrix, see `matrix`."""
@@ -141,9 +151,14 @@ class Parts:
         return 1.0 if alpha is None else alpha / rank
 
     def alpha(self) -> float | None:
-        """The number stored as alpha, if there is one."""
+        """The number stored as alpha, if there is one. Raises as `values`."""
         entry = self.entries.get("alpha")
-        return None if entry is None else float(entry.read().reshape(-1)[0])
+        if entry is None:
+            return None
+        found = float(entry.read().reshape(-1)[0])
+        if not math.isfinite(found):
+            raise self._not_finite("alpha")
+        return found
 
     def check_alpha(self) -> None:
         """Raises `WeightsError` if alpha exists and is not a number."""
@@ -163,6 +178,13 @@ class Parts:
                 f"{self.module} is for a weight widened from {list(shape)} to {list(wanted)}; "
                 "widening is not supported yet, use a model whose weight has this shape"
             )
+
+    def _not_finite(self, part: str) -> WeightsError:
+        file = f"{self.origin}: " if self.origin else ""
+        return WeightsError(
+            f"{file}{part} of {self.module} holds values that are no finite numbers (NaN or "
+            "infinite); its training probably diverged. Choose another file."
+        )
 
     def refuse(self, found: object, expected: Shape) -> WeightsError:
         """The error to raise if this module's result differs in shape from its target."""

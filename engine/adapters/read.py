@@ -78,7 +78,8 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
     unknown = [name for name in unknown if not _is_scales(name, found, weights)]
     alphas = _Alphas.of(weights.metadata)
     modules = {
-        name: Parts(name, alphas.completed(name, entries)) for name, entries in found.items()
+        name: Parts(name, alphas.completed(name, entries), weights.origin)
+        for name, entries in found.items()
     }
     return Adapter(identity, weights.origin, modules, tuple(unknown))
 

@@ -23,9 +23,13 @@ FAMILIES: tuple[ModelFamily, ...] = (
     StableDiffusionXLRefiner(),
 )
 SHOWN_KEYS = 5
-_LOADERS: Mapping[str, str] = {
-    "an autoencoder (VAE)": "Load VAE",
-    "a text encoder": "Load CLIP or DualCLIPLoader",
+_ADVICE: Mapping[str, str] = {
+    "an autoencoder (VAE)": "load it with Load VAE",
+    "a text encoder": "load it with Load CLIP or DualCLIPLoader",
+    "a LoRA": "load it with Load LoRA",
+    "a ControlNet": "load it with Load ControlNet Model",
+    "a textual inversion (embedding)": "put it into embeddings/ and write embedding:name "
+    "in a prompt",
 }
 _AVERAGED = "model_ema.diffusion_model"
 PREFIXES = ("model.diffusion_model.", "model.model.", "net.", "model.", "transformer.", "")
@@ -124,8 +128,8 @@ def _other_part(weights: StateDict, *, wanted: str) -> str:
 
 def _not_known(weights: StateDict, *, wanted: str) -> str:
     name = recognise(weights)
-    if name and name in _LOADERS and name != wanted:
-        return f"{weights.origin}: this is {name}, not {wanted}; load it with {_LOADERS[name]}."
+    if name and name in _ADVICE and name != wanted:
+        return f"{weights.origin}: this is {name}, not {wanted}; {_ADVICE[name]}."
     if name:
         return f"{weights.origin}: this is {name}; Calotype cannot use it as {wanted} yet."
     shown = [key[:100] if key.isprintable() else ascii(key)[:100] for key in list(weights)]

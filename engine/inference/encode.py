@@ -109,16 +109,22 @@ def textual_inversion(path: Path, *, encoder: str = "clip_l") -> Tensor:
         encoder: the encoder whose vectors are read if a file holds those of several.
 
     Raises:
-        WeightsError: the file is damaged, or holds no single matrix of vectors.
+        WeightsError: the file is damaged, or holds no single matrix of finite vectors.
     """
     tensors = open_weights(path)
     named = [name for name in ("emb_params", encoder) if name in tensors]
     learned = [name for name in tensors if name.startswith("string_to_param.")]
     found = (named or learned or list(tensors))[:1]
-    if not found or tensors[found[0]].ndim not in (1, 2):
+    if not found or tensors[found[0]].ndim not in (1, 2) or not tensors[found[0]].numel():
         shapes = {name: list(tensor.shape) for name, tensor in list(tensors.items())[:3]}
         raise WeightsError(
             f"{path.name}: no textual inversion: expected vectors named emb_params, {encoder} or "
             f"string_to_param, found {shapes}"
         )
-    return tensors[found[0]].detach().reshape(-1, tensors[found[0]].shape[-1])
+    vectors = tensors[found[0]].detach()
+    if not torch.isfinite(vectors.float()).all():
+        raise WeightsError(
+            f"{path.name}: its vectors hold values that are no finite numbers (NaN or infinite); "
+            "its training probably diverged. Choose another file."
+        )
+    return vectors.reshape(-1, vectors.shape[-1])

@@ -21,6 +21,7 @@ from engine.errors import NodeError, WeightsError
 from engine.families import autoencoders
 from engine.families.family import Checkpoint, Entry, TextPlan
 from engine.families.latent_format import LatentFormat
+from engine.families.widths import check_tokens
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
@@ -173,9 +174,15 @@ class StableDiffusion1:
     ) -> Mapping[str, Input]:
         """The text; for a model with more input channels also `concat` [1, 4 or 5, h, w].
 
-        Raises `NodeError` if the conditioning for such a model lacks it.
+        Raises `NodeError` if the conditioning is for another model, or lacks it for such a model.
         """
         del shape, role
+        check_tokens(
+            entry,
+            config.unet.context_channels,
+            advice="Take CLIP from the model's own checkpoint, or from Load CLIP with type "
+            "stable_diffusion.",
+        )
         inputs = {"context": Input(entry.embedding, Join.REPEAT)}
         channels = config.unet.in_channels
         if channels == LATENT_CHANNELS:

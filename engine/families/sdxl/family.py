@@ -21,6 +21,7 @@ from engine.families import autoencoders
 from engine.families.family import Checkpoint, Entry
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
+from engine.families.widths import check_tokens
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
@@ -186,7 +187,7 @@ class StableDiffusionXL(_Shared):
         Raises `NodeError` if the conditioning is for another model or incomplete.
         """
         del role
-        text.check_width(
+        check_tokens(
             entry,
             config.unet.context_channels,
             advice="Take CLIP from an SDXL checkpoint, or from DualCLIPLoader with type sdxl.",
@@ -224,7 +225,7 @@ class StableDiffusionXLRefiner(_Shared):
 
         Raises `NodeError` if the conditioning is for another model or incomplete.
         """
-        text.check_width(
+        check_tokens(
             entry,
             config.unet.context_channels,
             advice="Encode the prompt with the CLIP of the refiner's checkpoint.",

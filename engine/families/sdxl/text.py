@@ -100,20 +100,6 @@ def refiner_vector(entry: Entry, shape: Sequence[int], role: Role) -> Tensor:
     return _vector(entry, (height, width, *crop, extras.get("aesthetic_score", usual)))
 
 
-def check_width(entry: Entry, width: int | None, *, advice: str) -> None:
-    """Refuse a conditioning made by other text encoders.
-
-    Raises:
-        NodeError: the width of the tokens is not the network's.
-    """
-    found = entry.embedding.shape[-1]
-    if width is not None and found != width:
-        raise NodeError(
-            f"the conditioning's tokens have {found} numbers, the model takes {width}: the prompt "
-            f"was encoded for another model. {advice}"
-        )
-
-
 def check_vector(vector: Tensor, width: int | None) -> None:
     """Refuse a pooled output of another width than the network was built for.
 

@@ -153,3 +153,29 @@ def test_equal_changes_of_one_file_are_equal_patches(tmp_path):
     other = match(open_adapter(path.with_name("other.safetensors")), {"denoiser": HERE})
     assert once.patches("denoiser", 0.5) != other.patches("denoiser", 0.5)
     assert once.patches("denoiser", 0.0) == {}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+@pytest.mark.parametrize("part", ["lora_up.weight", "alpha"])
+def test_values_that_are_no_numbers_are_refused_when_they_are_applied(tmp_path, part, number):
+    parts = {"lora_up.weight": torch.ones(4, 2), "alpha": torch.tensor(2.0)}
+    parts |= {"lora_down.weight": torch.ones(2, 4)}
+    parts[part] = torch.full_like(parts[part], number)
+    adapter = open_adapter(saved(tmp_path, named("lora_unet_block", parts)))
+    [patch] = match(adapter, {"denoiser": HERE}).patches("denoiser", 1.0)["block.weight"]
+    with pytest.raises(WeightsError, match=r"some\.safetensors: .*lora_unet_block.*finite numbers"):
+        patch.apply(torch.zeros(4, 4))
+
+
+def test_modules_of_other_sizes_are_said_to_be_of_other_sizes():
+    wide = {"lora_up.weight": torch.ones(8, 2), "lora_down.weight": torch.ones(2, 8)}
+    adapter = adapter_of(StateDict.of(named("lora_unet_block", wide)), "file")
+    [sentence] = complaints(adapter, match(adapter, {"denoiser": HERE}), "Tiny")
+    assert "none of its 1 modules fits this Tiny model" in sentence
+    assert "no known kind" not in sentence
+
+
+def test_an_adapter_of_an_unknown_family_is_not_sent_to_that_family():
+    adapter = adapter_of(StateDict.of(named("lora_unet_nowhere")), "file")
+    [sentence] = complaints(adapter, match(adapter, {"denoiser": HERE}), "Tiny")
+    assert sentence.endswith("its names are of no known kind. Choose another LoRA.")

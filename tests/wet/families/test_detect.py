@@ -86,5 +86,18 @@ def test_autoencoders_of_other_families_are_refused():
     }
     with pytest.raises(WeightsError, match=r"weights in memory: .*"):
         detect_autoencoder(StateDict.of(tensors))
-    with pytest.raises(WeightsError, match="cannot use it as an autoencoder"):
+    with pytest.raises(WeightsError, match=r"not an autoencoder \(VAE\); put it into"):
         detect_autoencoder(StateDict.of({"emb_params": torch.ones(1)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("lora_unet_down_blocks_0.lora_up.weight", "a LoRA, not a checkpoint; load it with Load"),
+        ("control_model.input_blocks.0.0.weight", "load it with Load ControlNet Model"),
+        ("emb_params", "put it into embeddings/"),
+    ],
+)
+def test_a_file_in_the_wrong_loader_is_told_the_right_one(name, advice):
+    with pytest.raises(WeightsError, match=advice):
+        detect(StateDict.of({name: torch.zeros(1)}))

@@ -234,3 +234,10 @@ def test_estimates_of_memory_grow_with_the_picture(tensors):
     for part, its_config in ((family, config), (found.kind, found.config)):
         small = part.activation_bytes(its_config, (1, 4, 8, 8), 4)
         assert part.activation_bytes(its_config, (2, 4, 16, 16), 4) == 8 * small > 0
+
+
+def test_a_prompt_encoded_for_another_model_is_refused(tensors):
+    family, config, _ = detected(tensors)
+    entry = Entry(torch.zeros(1, 77, 128), {})
+    with pytest.raises(NodeError, match=r"tokens have 128 numbers, the model takes 64.*Load CLIP"):
+        family.inputs(config, entry, shape=(1, 4, 4, 4), role=Role.POSITIVE)

@@ -72,3 +72,15 @@ def test_other_files_are_refused(tmp_path):
     save_file({"conv": torch.zeros(1, 2, 3, 4)}, tmp_path / "lora.safetensors")
     with pytest.raises(WeightsError, match=r"lora\.safetensors: no textual inversion"):
         textual_inversion(tmp_path / "lora.safetensors")
+
+
+def test_no_vector_is_no_textual_inversion(tmp_path):
+    save_file({"emb_params": torch.zeros(0, 64)}, tmp_path / "none.safetensors")
+    with pytest.raises(WeightsError, match=r"none\.safetensors: no textual inversion"):
+        textual_inversion(tmp_path / "none.safetensors")
+
+
+def test_vectors_that_are_no_numbers_are_refused(tmp_path):
+    save_file({"emb_params": torch.full((2, 64), torch.nan)}, tmp_path / "odd.safetensors")
+    with pytest.raises(WeightsError, match=r"odd\.safetensors: .*no finite numbers"):
+        textual_inversion(tmp_path / "odd.safetensors")
