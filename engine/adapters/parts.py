@@ -172,7 +172,10 @@ class Parts:
             return
         if prod(self.shape(RESHAPED)) > MOST_AXES:
             raise self.refuse(f"{RESHAPED} {list(self.shape(RESHAPED))}", shape)
-        wanted = tuple(int(side) for side in self.entries[RESHAPED].read().flatten().tolist())
+        sides = self.entries[RESHAPED].read().double().flatten()
+        if not torch.isfinite(sides).all():
+            raise self._not_finite(RESHAPED)
+        wanted = tuple(int(side) for side in sides.tolist())
         if wanted != shape:
             raise WeightsError(
                 f"{self.module} is for a weight widened from {list(shape)} to {list(wanted)}; "
