@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from engine.diffusion.conditioning import Input, Role
 from engine.diffusion.parameterization import Parameterization
+from engine.errors import NodeError
 from engine.families.latent_format import LatentFormat
 from engine.nets.hooks import NetHooks, Residuals
 from engine.text.encoder import Encoded, TextStyle
@@ -31,6 +32,20 @@ class Entry:
 
     embedding: Tensor
     extras: Mapping[str, Any]
+
+
+def check_tokens(entry: Entry, width: int | None, *, advice: str) -> None:
+    """Refuse a conditioning made by other text encoders.
+
+    Raises:
+        NodeError: the width of the tokens is not the network's.
+    """
+    found = entry.embedding.shape[-1]
+    if width is not None and found != width:
+        raise NodeError(
+            f"the conditioning's tokens have {found} numbers, the model takes {width}: the prompt "
+            f"was encoded for another model. {advice}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,8 @@ from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError, WeightsError
 from engine.families import autoencoders
-from engine.families.family import Checkpoint, Entry, TextPlan
+from engine.families.family import Checkpoint, Entry, TextPlan, check_tokens
 from engine.families.latent_format import LatentFormat
-from engine.families.widths import check_tokens
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config

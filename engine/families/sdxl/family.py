@@ -18,10 +18,9 @@ from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization
 from engine.errors import NodeError
 from engine.families import autoencoders
-from engine.families.family import Checkpoint, Entry
+from engine.families.family import Checkpoint, Entry, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
-from engine.families.widths import check_tokens
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
