@@ -83,11 +83,19 @@ def control_net_apply_advanced(
     start_percent: Time = 0.0,
     end_percent: Time = 1.0,
     vae: Vae | None = None,
+    *,
+    ctx: Context,
 ) -> tuple[Conditioning, Conditioning]:
     """Control both by a picture, in a part of the run; strength 0 has no effect."""
     del vae  # only control networks that read latents need it, and none is supported yet
     if strength == 0:
         return positive, negative
+    if start_percent >= end_percent:
+        sentence = (
+            f"the control network has no effect: it starts at {start_percent:g} of the run and "
+            f"ends at {end_percent:g}; choose a start_percent below end_percent"
+        )
+        ctx.show(text=[sentence])
     control = Control(control_net, image, strength, start_percent, end_percent)
     found, other = controlled((positive, negative), control, also_negative=False)
     return found, other

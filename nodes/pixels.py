@@ -31,7 +31,8 @@ def to_pictures(images: torch.Tensor) -> Iterator[Image.Image]:
         if bool(image.isnan().any()):
             raise NodeError(
                 "the image holds values that are not numbers (NaN), usually because half "
-                "precision overflowed when it was made; run again with --dtype fp32"
+                "precision overflowed when it was made; run again with --dtype fp32. If that does "
+                "not help, a file of weights holds such values: try another"
             )
         levels = (image.float() * 255.0).clamp(0, 255).to(torch.uint8)
         array = levels.squeeze(-1) if levels.shape[-1] == 1 else levels

@@ -76,7 +76,9 @@ def test_differences_are_added_to_a_model_or_said_to_be_some(context, shown):
 def test_conditionings_are_left_alone_and_strength_0_changes_nothing(context):
     net = load_control_net("lines.safetensors", context)
     positive, negative = text(), text(0.5)
-    found, other = control_net_apply_advanced(positive, negative, net, IMAGE, 0.7, 0.1, 0.9)
+    found, other = control_net_apply_advanced(
+        positive, negative, net, IMAGE, 0.7, 0.1, 0.9, ctx=context
+    )
     assert "control" not in positive[0][1]
     assert found[0][0] is positive[0][0]
     control = found[0][1]["control"]
@@ -87,4 +89,12 @@ def test_conditionings_are_left_alone_and_strength_0_changes_nothing(context):
     assert [link.strength for link in old[0][1]["control"].chain] == [0.7, 0.3]
     assert old[0][1]["control_apply_to_uncond"]
     assert control_net_apply(positive, net, IMAGE, 0.0) is positive
-    assert control_net_apply_advanced(positive, negative, net, IMAGE, 0.0) == (positive, negative)
+    unchanged = control_net_apply_advanced(positive, negative, net, IMAGE, 0.0, ctx=context)
+    assert unchanged == (positive, negative)
+
+
+@pytest.mark.parametrize(("start", "end"), [(0.8, 0.2), (0.5, 0.5), (0.0, 0.0)])
+def test_a_time_range_without_a_step_is_said_to_have_no_effect(context, shown, start, end):
+    net = load_control_net("lines.safetensors", context)
+    control_net_apply_advanced(text(), text(), net, IMAGE, 1.0, start, end, ctx=context)
+    assert f"starts at {start:g} of the run and ends at {end:g}" in shown[0]["text"][0]

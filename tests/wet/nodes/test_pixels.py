@@ -37,7 +37,7 @@ def test_deep_grey_becomes_three_channels_without_losing_depth():
 
 
 def test_values_that_are_no_numbers_are_refused():
-    with pytest.raises(NodeError, match=r"NaN.*--dtype fp32"):
+    with pytest.raises(NodeError, match=r"NaN.*--dtype fp32.*file of weights"):
         list(to_pictures(torch.full((1, 2, 2, 3), float("nan"))))
 
 
