@@ -1,15 +1,12 @@
-"""What a family expects a call to take holds all tensors that are alive at once, and not much more.
+"""What calls and trainings are expected to take holds all tensors that are alive at once.
 
 Kernels need room of their own, for convolutions as much again.
 """
 
-import weakref
-from typing import Any
+from contextlib import ExitStack
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_flatten
 
 from engine.diffusion.parameterization import discrete
 from engine.families.sd15.family import StableDiffusion1, StableDiffusion1Config
@@ -20,29 +17,11 @@ from engine.families.sdxl.family import (
 )
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet
+from engine.training.adapters import make_adapters
+from engine.training.loop import ROOMS, attached, computed_twice
+from tests.wet.alive import Alive
 
 WIDTH, CONTEXT, VECTOR = 64, 96, 128
-
-
-class Alive(TorchDispatchMode):
-    """Counts the bytes of the tensors that operations make, as long as they live."""
-
-    def __init__(self):
-        super().__init__()
-        self.sizes: dict[int, int] = {}
-        self.most = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = func(*args, **(kwargs or {}))
-        for each in tree_flatten(result)[0]:
-            if isinstance(each, torch.Tensor):
-                storage = each.untyped_storage()
-                key = storage._cdata
-                if key not in self.sizes:
-                    self.sizes[key] = storage.nbytes()
-                    weakref.finalize(storage, self.sizes.pop, key, None)
-        self.most = max(self.most, sum(self.sizes.values()))
-        return result
 
 
 def sd1():
@@ -64,14 +43,31 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize("side", [16, 32])
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_estimate_is_two_to_four_times_what_is_alive(kind, side):
+def test_the_estimate_is_two_to_four_times_what_is_alive(kind):
     family, config = KINDS[kind]()
     net = UNet(config.unet).eval()
-    x, text = torch.randn(2, 4, side, side), torch.randn(2, 77, CONTEXT)
+    x, text = torch.randn(2, 4, 32, 32), torch.randn(2, 77, CONTEXT)
     y = None if config.unet.vector_channels is None else torch.randn(2, VECTOR)
-    with torch.inference_mode(), Alive() as alive:
+    with torch.inference_mode(), Alive(net) as alive:
         net(x, torch.tensor([500.0, 5.0]), text, y)
     expected = family.activation_bytes(config, x.shape, 4)
     assert 2 * alive.most < expected < 4 * alive.most, expected / alive.most
+
+
+@pytest.mark.parametrize("again", [True, False])
+@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+def test_a_step_of_a_training_has_room(kind, again):
+    family, config = KINDS[kind]()
+    net = UNet(config.unet).eval().requires_grad_(requires_grad=False)
+    adapters = make_adapters(net, "LoRA", 4, 0)
+    x, text = torch.randn(1, 4, 32, 32), torch.randn(1, 77, CONTEXT)
+    y = None if config.unet.vector_channels is None else torch.randn(1, VECTOR)
+    with ExitStack() as stack:
+        stack.enter_context(attached(net, adapters))
+        if again:
+            stack.enter_context(computed_twice(net))
+        alive = stack.enter_context(Alive(net, *adapters.values()))
+        net(x, torch.tensor([500.0]), text, y).square().mean().backward()
+    room = ROOMS[again] * family.activation_bytes(config, x.shape, 4)
+    assert 1.2 * alive.most < room < 5 * alive.most, room / alive.most
