@@ -185,7 +185,7 @@ class _Run:
         resumed_at, steps = len(losses), self.options.steps
         with ExitStack() as stack:
             stack.enter_context(_normal_weights(self.network))
-            stack.enter_context(attached(self.network, self.adapters))
+            stack.enter_context(attached(self.network, self.adapters, self.checkpoint))
             if self.options.gradient_checkpointing:
                 stack.enter_context(computed_twice(self.network))
             for step in range(resumed_at, steps):
@@ -276,12 +276,17 @@ def _normal_weights(network: nn.Module) -> Iterator[None]:
 
 
 @contextmanager
-def attached(network: nn.Module, adapters: Mapping[str, Adapter]) -> Iterator[None]:
-    """Attach adapters to the network's layers."""
+def attached(
+    network: nn.Module, adapters: Mapping[str, Adapter], checkpoint: Checkpoint = lambda: None
+) -> Iterator[None]:
+    """Attach adapters to the network's layers; `checkpoint` is called in the backward pass, too."""
 
     def hook(adapter: Adapter, layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> Tensor:
         assert isinstance(layer, nn.Linear | nn.Conv2d)  # noqa: S101 - `make_adapters` chose it
-        return adapter.changed(layer, inputs[0], output)
+        changed = adapter.changed(layer, inputs[0], output)
+        if changed.requires_grad:
+            changed.register_hook(lambda _: checkpoint())
+        return changed
 
     layers = dict(network.named_modules())
     hooks = [

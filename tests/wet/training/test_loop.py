@@ -138,6 +138,28 @@ def test_a_stop_is_heard_within_a_step_and_saves_it(model, groups, tmp_path):
     assert train(model, groups, QUICK, saved=saved).resumed_at == 2
 
 
+def test_a_stop_is_heard_in_the_backward_pass(model, groups, tmp_path, monkeypatch):
+    saved = SavedState(tmp_path / "state.safetensors", "key")
+    backward, passes = torch.Tensor.backward, []
+
+    def watched(loss):
+        passes.append(True)
+        backward(loss)
+        passes[-1] = False
+
+    def checkpoint():
+        if len(passes) == 2 and passes[-1]:
+            raise Stopped
+
+    monkeypatch.setattr(torch.Tensor, "backward", watched)
+    with pytest.raises(Stopped):
+        train(model, groups, QUICK, saved=saved, checkpoint=checkpoint)
+    monkeypatch.undo()
+    resumed = train(model, groups, QUICK, saved=saved)
+    assert resumed.resumed_at == 1
+    assert same(resumed.tensors, train(model, groups, QUICK).tensors)
+
+
 def test_another_training_does_not_go_on_from_the_state(model, groups, tmp_path):
     path = tmp_path / "state.safetensors"
     options = replace(QUICK, steps=2)
