@@ -1,0 +1,64 @@
+"""Nodes that multiply parts of attention by constants, for experiments."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from engine.inference.attention_scaling import by_module, scaled_clip, scaled_model
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Range
+from nodes.sockets import Clip, Model
+
+CATEGORY = "_for_testing/attention_experiments"
+Factor = Annotated[float, Range(0.0, 10.0, step=0.01)]
+
+
+@node("UNetSelfAttentionMultiply", category=CATEGORY, experimental=True)
+def multiply_self_attention(
+    model: Model, q: Factor = 1.0, k: Factor = 1.0, v: Factor = 1.0, out: Factor = 1.0
+) -> Model:
+    """Multiply query, key, value and output of every self-attention of a UNet."""
+    return scaled_model(model, by_module("attn1", _unet_names(q, k, v, out)))
+
+
+@node("UNetCrossAttentionMultiply", category=CATEGORY, experimental=True)
+def multiply_cross_attention(
+    model: Model, q: Factor = 1.0, k: Factor = 1.0, v: Factor = 1.0, out: Factor = 1.0
+) -> Model:
+    """Multiply query, key, value and output of every attention of a UNet to the text."""
+    return scaled_model(model, by_module("attn2", _unet_names(q, k, v, out)))
+
+
+@node("CLIPAttentionMultiply", category=CATEGORY, experimental=True)
+def multiply_clip_attention(
+    clip: Clip, q: Factor = 1.0, k: Factor = 1.0, v: Factor = 1.0, out: Factor = 1.0
+) -> Clip:
+    """Multiply query, key, value and output of every attention of CLIP's text encoders."""
+    names = {"q_proj": q, "k_proj": k, "v_proj": v, "out_proj": out}
+    return scaled_clip(clip, by_module("self_attn", names))
+
+
+@node("UNetTemporalAttentionMultiply", category=CATEGORY, experimental=True)
+def multiply_temporal_attention(
+    model: Model,
+    self_structural: Factor = 1.0,
+    self_temporal: Factor = 1.0,
+    cross_structural: Factor = 1.0,
+    cross_temporal: Factor = 1.0,
+) -> Model:
+    """Multiply the outputs of a video UNet's attentions, within frames and between frames."""
+    own, text = (by_module(name, {"to_out.0": 0.0}) for name in ("attn1", "attn2"))
+
+    def factor(name: str) -> float:
+        temporal = ".time_stack." in name
+        if own(name) == 0.0:
+            return self_temporal if temporal else self_structural
+        if text(name) == 0.0:
+            return cross_temporal if temporal else cross_structural
+        return 1.0
+
+    return scaled_model(model, factor)
+
+
+def _unet_names(q: float, k: float, v: float, out: float) -> dict[str, float]:
+    return {"to_q": q, "to_k": k, "to_v": v, "to_out.0": out}
