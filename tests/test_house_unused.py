@@ -16,7 +16,6 @@ UNUSED: dict[str, str] = {
     "engine/diffusion/shifts.py::MuShift": "checked against the reference's tables",
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/residency/manager.py::install": "what a process that is no worker calls",
-    "engine/nets/hooks.py::NetHooks.with_patch": "what a node that patches a model calls",
     "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }
