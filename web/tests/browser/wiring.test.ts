@@ -59,7 +59,7 @@ test("the palette finds by what nodes are called, by signs, and adds without a p
   const first = palette().getByRole("option").first();
   await expect.poll(() => first.textContent()).toContain("CLIP Text Encode");
   expect(await typing.getAttribute("aria-activedescendant")).toBe(await first.getAttribute("id"));
-  await palette().getByText("What a model is to paint").waitFor();
+  await palette().getByText("Encode a prompt").waitFor();
 
   await typing.fill("#mas");
   await page.keyboard.press("Tab");
