@@ -60,7 +60,7 @@ async function prepared(page: Page, { settings = {} }: Scene): Promise<void> {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "calotype-pictures-"));
-const studio = await startStudio();
+const studio = await startStudio([], undefined, "bundled");
 try {
   await fillHistory(studio);
   const wanted = options.only === "" ? Object.keys(SCENES) : options.only.split(",");

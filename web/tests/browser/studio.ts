@@ -11,7 +11,7 @@ import {
   chromium,
   type Page,
 } from "playwright-core";
-import { browserPath } from "./browserPath";
+import { browserPath } from "./browserPath.ts";
 
 const ROOT = resolve(import.meta.dirname, "../../..");
 const PATIENCE = 120_000;
