@@ -1,4 +1,4 @@
-"""SDXL through the HTTP API: text to image, image to image, and a refiner."""
+"""SDXL through the HTTP API: text to image, image to image, a refiner, and an upscaler."""
 
 import numpy as np
 import pytest
@@ -91,6 +91,15 @@ def refined():
     }
 
 
+def upscaled():
+    """Text to image, enlarged by the bundled model, which is searched beside the user's folder."""
+    enlarged = node("ImageUpscaleWithModel", upscale_model=["large", 0], image=["decoded", 0])
+    prompt = {**text_to_image(), "enlarged": enlarged}
+    prompt["large"] = node("UpscaleModelLoader", model_name="calotype-demo-x4.safetensors")
+    prompt["saved"] = node("SaveImage", images=["enlarged", 0], filename_prefix="xl")
+    return prompt
+
+
 @pytest.fixture(scope="module")
 def xl_models(small_models, random_checkpoints):
     """The folder of models with a tiny SDXL and its refiner beside the other checkpoint."""
@@ -110,7 +119,7 @@ def xl_models(small_models, random_checkpoints):
 def test_pictures_of_sdxl_and_of_its_refiner(xl_models, server, real):
     async def scenario(browser):
         await browser.worker_ready()
-        graphs = (text_to_image(), image_to_image(), refined())
+        graphs = (text_to_image(), image_to_image(), refined(), upscaled())
         return [await browser.ended(await browser.queue(prompt)) for prompt in graphs]
 
     pictures = []
@@ -118,8 +127,11 @@ def test_pictures_of_sdxl_and_of_its_refiner(xl_models, server, real):
         assert entry["status"]["status_str"] == "success", entry["status"]
         [shown] = entry["outputs"]["saved"]["images"]
         with Image.open(server.user / "output" / shown["filename"]) as picture:
-            assert picture.size == (64, 64)
             pictures.append(np.asarray(picture.convert("RGB")).astype(int))
+    assert [picture.shape[:2] for picture in pictures] == [(64, 64)] * 3 + [(256, 256)]
+    plain, enlarged = pictures[0], pictures[-1]
+    small = enlarged.reshape(64, 4, 64, 4, 3).mean(axis=(1, 3))
+    assert abs(small - plain).mean() < 0.5 * plain.std()
     for picture in pictures:
         assert picture.std() > 5
     for one, other in ((0, 1), (0, 2), (1, 2)):
