@@ -66,7 +66,7 @@ class NewFile:
     """A new file under a name that was free.
 
     Attributes:
-        path: where to write; see `Files.claim`.
+        path: where to write; see `Files.fill`.
         filename, subfolder, place: how a browser requests it (`/view`).
     """
 

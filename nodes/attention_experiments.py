@@ -47,15 +47,14 @@ def multiply_temporal_attention(
     cross_temporal: Factor = 1.0,
 ) -> Model:
     """Multiply the outputs of a video UNet's attentions, within frames and between frames."""
-    own, text = (by_module(name, {"to_out.0": 0.0}) for name in ("attn1", "attn2"))
+    within, between = (
+        (by_module("attn1", {"to_out.0": own}), by_module("attn2", {"to_out.0": text}))
+        for own, text in ((self_structural, cross_structural), (self_temporal, cross_temporal))
+    )
 
     def factor(name: str) -> float:
-        temporal = ".time_stack." in name
-        if own(name) == 0.0:
-            return self_temporal if temporal else self_structural
-        if text(name) == 0.0:
-            return cross_temporal if temporal else cross_structural
-        return 1.0
+        own, text = between if ".time_stack." in name else within
+        return own(name) * text(name)
 
     return scaled_model(model, factor)
 
