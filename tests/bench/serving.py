@@ -297,8 +297,9 @@ async def durable(session, address, process):
 
 
 async def in_turns(folder, other, rounds=15, count=20):
-    """The CPU that two versions take for the same prompts, in turns."""
+    """Two versions with the same prompts, in turns: CPU, time to the end, prompts per second."""
     found = {"again": [], "tiny": []}
+    waits, rates = ([], []), ([], [])
     started = [start(Path(folder) / str(n), root) for n, root in enumerate((ROOT, other))]
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32)) as session:
@@ -309,14 +310,15 @@ async def in_turns(folder, other, rounds=15, count=20):
                 sides.append((process, address, socket, Cpu(process)))
             for turn in range(rounds):
                 taken = {name: [] for name in found}
-                for _, address, socket, cpu in sides:
+                for side, (_, address, socket, cpu) in enumerate(sides):
                     await run_one(session, socket, address, SEVEN, "bench")
                     cpu.per_prompt(1)
                     for _ in range(count):
-                        await run_one(session, socket, address, SEVEN, "bench")
+                        waits[side].append(await run_one(session, socket, address, SEVEN, "bench"))
                     taken["again"].append(cpu.per_prompt(count))
-                    await throughput(session, address, 4 * count, 1_000 * (turn + 1), None)
-                    taken["tiny"].append(cpu.per_prompt(4 * count))
+                    offset = 10_000 * (turn + 1)
+                    rates[side].append(await throughput(session, address, 10 * count, offset, None))
+                    taken["tiny"].append(cpu.per_prompt(10 * count))
                 for name, pair in taken.items():
                     found[name].append(pair)
     finally:
@@ -329,6 +331,14 @@ async def in_turns(folder, other, rounds=15, count=20):
             ours = statistics.median(pair[0][side] for pair in pairs)
             ratio = statistics.median(pair[0][side] / pair[1][side] for pair in pairs)
             print(f"{name:6} {who}  {ours:5.2f} ms of the CPU per prompt, {ratio:.2f} of {other}")
+    again = [1000 * statistics.median(each) for each in waits]
+    tiny = [statistics.median(each) for each in rates]
+    print(
+        f"seven nodes again   {again[0]:5.2f} ms (post to the end of the run), "
+        f"{again[0] / again[1]:.2f} of {again[1]:.2f} ms\n"
+        f"{10 * count} tiny prompts    {tiny[0]:5.0f} a second, "
+        f"{tiny[0] / tiny[1]:.2f} of {tiny[1]:.0f}"
+    )
 
 
 def main():
