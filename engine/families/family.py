@@ -34,6 +34,25 @@ class Entry:
     extras: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """The run that conditioning entries take part in. Tensors are float32, on the CPU.
+
+    Attributes:
+        shape: of x [B, C, ...].
+        seed: of the run's noise, for the noise that a family adds to its inputs.
+        clean: [B, C, ...], the latent that the run starts from, in the denoiser's space and without
+            noise; zeros if it is empty. None where x is not known yet.
+        mask: [1 or B, 1, ...] at the size of x: 1 where it is painted, 0 where the latent stays.
+            None if all of it is painted.
+    """
+
+    shape: Sequence[int]
+    seed: int = 0
+    clean: Tensor | None = None
+    mask: Tensor | None = None
+
+
 def check_tokens(entry: Entry, width: int | None, *, advice: str) -> None:
     """Refuse a conditioning made by other text encoders.
 
@@ -126,15 +145,13 @@ class ModelFamily(Protocol):
         """The dtypes its denoiser can be computed in, best first; empty: any."""
         ...
 
-    def inputs(
-        self, config: Any, entry: Entry, *, shape: Sequence[int], role: Role
-    ) -> Mapping[str, Input]:
+    def inputs(self, config: Any, entry: Entry, *, run: Run, role: Role) -> Mapping[str, Input]:
         """The inputs of `predict` from one conditioning entry.
 
         Args:
             config: of the model.
             entry: the entry.
-            shape: of x [B, C, ...] in the run.
+            run: the run, or the pictures of a training set.
             role: positive or negative.
         """
         ...

@@ -19,14 +19,15 @@ from engine.diffusion.conditioning import Role, Step
 from engine.diffusion.denoiser import OnStep, no_report
 from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
-from engine.diffusion.regions import Area, Evaluator, Region
+from engine.diffusion.regions import Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
-from engine.families.family import Checkpoint, Entry
-from engine.inference.control import chain_of, shared_with_others
+from engine.families.family import Checkpoint, Run
+from engine.inference.control import shared_with_others
 from engine.inference.control_run import ControlRun
+from engine.inference.entries import prepared_by_name
 from engine.inference.hook_groups import WeightSwitch
-from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
+from engine.inference.values import Guider, Model, Noise, Sampler
 from engine.nets.hooks import NetHooks
 from engine.residency.manager import current
 
@@ -79,17 +80,20 @@ def sample(
         last[:] = [denoised]
         on_step(step, steps, x, denoised, sigma)
 
-    with torch.no_grad(), _network(guider, samples.shape, sigmas, checkpoint) as network:
+    clean, mask = into_latent(samples, guider.model), latent.get("noise_mask")
+    if mask is not None:
+        mask = regions.fitted_mask(mask, clean.shape[2:], len(clean))[:, None]
+    run = Run(clean.shape, noise.seed, clean, mask)
+    with torch.no_grad(), _network(guider, run, sigmas, checkpoint) as network:
         model, levels = network.guider.model, network.parameterization
-        clean, start = (each.to(current().device) for each in (into_latent(samples, model), start))
+        clean, start = (each.to(current().device) for each in (clean, start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
         x = levels.add_noise(first, start, clean, full=_is_full(model, sigmas))
-        if latent.get("noise_mask") is not None:
-            mask = regions.fitted_mask(latent["noise_mask"], clean.shape[2:], len(clean))
-            painting = Inpainting(mask[:, None].to(clean.device), clean, start)
+        if mask is not None:
+            painting = Inpainting(mask.to(clean.device), clean, start)
             network = replace(network, inpainting=painting)  # noqa: PLW2901 - the same, masked
-        run = sampler.spec.run
-        x = run(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
+        steps = sampler.spec.run
+        x = steps(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
         result = out_of_latent(levels.remove_noise_scale(end, x), model).cpu()
         denoised = out_of_latent(last[0], model).cpu() if last else result
     return Sampled(result, denoised)
@@ -97,22 +101,18 @@ def sample(
 
 @contextmanager
 def _network(
-    guider: Guider, shape: Sequence[int], sigmas: Tensor, checkpoint: Checkpoint
+    guider: Guider, run: Run, sigmas: Tensor, checkpoint: Checkpoint
 ) -> Iterator[GuidedNetwork]:
-    """The guider's network, on the device and ready for x of that shape.
+    """The guider's network, on the device and ready for x of that run.
 
     Control networks stay on the device with it for the whole run.
     """
-    model, residency = guider.model, current()
+    model, residency, shape = guider.model, current(), run.shape
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
     conditionings = shared_with_others(guider.conditionings())
     named = {
-        name: prepared(entries, model, shape, _role(name))
-        for name, entries in conditionings.items()
-    }
-    named = {
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
-        for name, many in _with_counterparts(named).items()
+        for name, many in prepared_by_name(conditionings, model, run).items()
     }
     rows = shape[0] * sum(len(many) for many in named.values())
     rows_shape = (rows, *shape[1:])
@@ -232,64 +232,6 @@ class GuidedNetwork:
         if self.inpainting is not None:
             guided = self.inpainting.kept(guided)
         return guided, unguided
-
-
-def _role(name: str) -> Role:
-    """The role of a conditioning, from the guider's name of it."""
-    return Role.NEGATIVE if name == "negative" else Role.POSITIVE
-
-
-def prepared(
-    entries: Conditioning, model: Model, shape: Sequence[int], role: Role = Role.POSITIVE
-) -> list[Region]:
-    """The entries of a conditioning as regions of x of that shape [B, C, ...], on the CPU."""
-    size = shape[2:]
-    found: list[Region] = []
-    for embedding, extras in entries:
-        area: Area | None = regions.in_cells(extras.get("area"), size)
-        mask: Tensor | None = extras.get("mask")
-        if mask is not None:
-            mask = regions.fitted_mask(mask, size, shape[0])
-            if extras.get("set_area_to_bounds"):
-                area = regions.in_cells(regions.bounds_of(mask), size)
-            mask = mask * extras.get("mask_strength", 1.0)
-        start, end = _times(extras, model)
-        found.append(
-            Region(
-                model.family.inputs(model.config, Entry(embedding, extras), shape=shape, role=role),
-                area,
-                mask,
-                extras.get("strength", 1.0),
-                start,
-                end,
-                role=role,
-                networks=chain_of(extras),
-                hooks=tuple(extras.get("hooks") or ()),
-                fills=bool(extras.get("default")),
-            )
-        )
-    return found
-
-
-def _times(extras: Mapping[str, Any], model: Model) -> tuple[float, float]:
-    """(first, last sigma) from an entry's time range and that of its text's keyframe."""
-    to_sigma = model.parameterization.percent_to_sigma
-    first, last = math.inf, 0.0
-    for kind in ("", "clip_"):
-        start, end = extras.get(f"{kind}start_percent"), extras.get(f"{kind}end_percent")
-        first = first if not start else min(first, to_sigma(start))
-        last = last if end is None else max(last, to_sigma(end))
-    return first, last
-
-
-def _with_counterparts(named: Mapping[str, list[Region]]) -> dict[str, list[Region]]:
-    """Give every area of one conditioning a counterpart in the others."""
-    completed = dict(named)
-    for ours in named:
-        for theirs in named:
-            if ours != theirs:
-                completed[theirs] = regions.mirrored(named[ours], completed[theirs])
-    return completed
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:

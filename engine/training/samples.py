@@ -15,7 +15,7 @@ from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Role, joinable, joined
 from engine.errors import NodeError
-from engine.families.family import Entry
+from engine.families.family import Entry, Run
 from engine.inference.sample import fitted, into_latent
 from engine.inference.values import Conditioning, Model
 
@@ -62,7 +62,10 @@ def make_groups(
         clean = into_latent(own(row), model)
         embedding, extras = own(entry[0]), {key: own(value) for key, value in entry[1].items()}
         inputs = model.family.inputs(
-            model.config, Entry(embedding, extras), shape=clean.shape, role=Role.POSITIVE
+            model.config,
+            Entry(embedding, extras),
+            run=Run(clean.shape, clean=clean),
+            role=Role.POSITIVE,
         )
         sample = Sample(clean, inputs)
         group = next((each for each in groups if _together(each[0], sample)), None)

@@ -19,7 +19,7 @@ from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError, WeightsError
 from engine.families import autoencoders
-from engine.families.family import Checkpoint, Entry, TextPlan, check_tokens
+from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
@@ -168,14 +168,14 @@ class StableDiffusion1:
         config: StableDiffusion1Config,
         entry: Entry,
         *,
-        shape: Sequence[int],
+        run: Run,
         role: Role,
     ) -> Mapping[str, Input]:
         """The text; for a model with more input channels also `concat` [1, 4 or 5, h, w].
 
         Raises `NodeError` if the conditioning is for another model, or lacks it for such a model.
         """
-        del shape, role
+        del run, role
         check_tokens(
             entry,
             config.unet.context_channels,

@@ -18,7 +18,7 @@ from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization
 from engine.errors import NodeError
 from engine.families import autoencoders
-from engine.families.family import Checkpoint, Entry, check_tokens
+from engine.families.family import Checkpoint, Entry, Run, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
 from engine.nets import unet_keys
@@ -182,7 +182,7 @@ class StableDiffusionXL(_Shared):
         config: StableDiffusionXLConfig,
         entry: Entry,
         *,
-        shape: Sequence[int],
+        run: Run,
         role: Role,
     ) -> Mapping[str, Input]:
         """The text, and `vector` of pooled text and sizes; `concat` for more input channels.
@@ -195,7 +195,7 @@ class StableDiffusionXL(_Shared):
             config.unet.context_channels,
             advice="Take CLIP from an SDXL checkpoint, or from DualCLIPLoader with type sdxl.",
         )
-        return _inputs(config.unet, entry, text.base_vector(entry, shape))
+        return _inputs(config.unet, entry, text.base_vector(entry, run.shape))
 
 
 class StableDiffusionXLRefiner(_Shared):
@@ -221,7 +221,7 @@ class StableDiffusionXLRefiner(_Shared):
         config: StableDiffusionXLConfig,
         entry: Entry,
         *,
-        shape: Sequence[int],
+        run: Run,
         role: Role,
     ) -> Mapping[str, Input]:
         """The text, and `vector` of pooled text, sizes and a score.
@@ -233,7 +233,7 @@ class StableDiffusionXLRefiner(_Shared):
             config.unet.context_channels,
             advice="Encode the prompt with the CLIP of the refiner's checkpoint.",
         )
-        return _inputs(config.unet, entry, text.refiner_vector(entry, shape, role))
+        return _inputs(config.unet, entry, text.refiner_vector(entry, run.shape, role))
 
 
 def _detect(weights: StateDict, context: int, vector: int) -> StableDiffusionXLConfig | None:

@@ -10,6 +10,7 @@ from torch import nn
 from engine.control.original import OriginalControlNet
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError, WeightsError
+from engine.families.family import Run
 from engine.inference.control import (
     Control,
     chain_of,
@@ -19,9 +20,10 @@ from engine.inference.control import (
     shared_with_others,
 )
 from engine.inference.control_run import ControlRun
+from engine.inference.entries import prepared
 from engine.inference.load import load_checkpoint
 from engine.inference.pictures import for_network
-from engine.inference.sample import prepared, sample
+from engine.inference.sample import sample
 from engine.inference.values import CfgGuider, RandomNoise, Sampler
 from engine.nets.controlnet import ControlNet, ControlNetConfig, controlnet_config
 from engine.nets.layouts import regular_unet
@@ -322,4 +324,4 @@ def test_regions_bring_their_chain(model, net):
     entries = controlled((entries,), Control(net, picture(), 0.5), also_negative=False)[0]
     chain = chain_of(entries[0][1])
     assert [link.strength for link in chain] == [1.0, 0.5]
-    assert prepared(entries, model, (1, 4, 8, 8))[0].networks == chain
+    assert prepared(entries, model, Run((1, 4, 8, 8)))[0].networks == chain

@@ -10,7 +10,7 @@ from engine.diffusion.conditioning import Role
 from engine.errors import NodeError, WeightsError
 from engine.families.autoencoders import find_autoencoder
 from engine.families.detect import detect, detect_autoencoder
-from engine.families.family import Entry
+from engine.families.family import Entry, Run
 from engine.families.sd15.family import RGB_FACTORS, StableDiffusion1
 from engine.text.clip import CLIP_L
 from engine.weights.apply import check
@@ -193,7 +193,7 @@ def test_models_that_take_more_than_a_latent_say_so(tensors, channels, kind):
 
     def inputs(**extras):
         entry = Entry(context, extras)
-        found = family.inputs(config, entry, shape=(1, 4, 4, 4), role=Role.POSITIVE)
+        found = family.inputs(config, entry, run=Run((1, 4, 4, 4)), role=Role.POSITIVE)
         return {name: each.value for name, each in found.items()}
 
     with pytest.raises(NodeError, match=rf"{kind}.*{channels - 4} more channels.*found none"):
@@ -240,4 +240,4 @@ def test_a_prompt_encoded_for_another_model_is_refused(tensors):
     family, config, _ = detected(tensors)
     entry = Entry(torch.zeros(1, 77, 128), {})
     with pytest.raises(NodeError, match=r"tokens have 128 numbers, the model takes 64.*Load CLIP"):
-        family.inputs(config, entry, shape=(1, 4, 4, 4), role=Role.POSITIVE)
+        family.inputs(config, entry, run=Run((1, 4, 4, 4)), role=Role.POSITIVE)

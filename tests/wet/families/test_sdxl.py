@@ -11,7 +11,7 @@ from engine.diffusion.conditioning import Role
 from engine.errors import NodeError, WeightsError
 from engine.families.autoencoders import find_autoencoder
 from engine.families.detect import detect
-from engine.families.family import Entry
+from engine.families.family import Entry, Run
 from engine.families.sdxl import text as xl_text
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
 from engine.nets.layouts import regular_unet
@@ -208,7 +208,7 @@ SIZES = {"width": 1, "height": 2, "crop_w": 3, "crop_h": 4, "target_width": 5, "
 )
 def test_sizes_follow_the_pooled_text(base, extras, numbers):
     config = BASE.detect(StateDict.of(base))
-    given = BASE.inputs(config, entry(128, **extras), shape=(1, 4, 12, 20), role=Role.POSITIVE)
+    given = BASE.inputs(config, entry(128, **extras), run=Run((1, 4, 12, 20)), role=Role.POSITIVE)
     expected = torch.cat([torch.arange(64.0), *map(sinusoid, numbers)])
     assert torch.allclose(given["vector"].value, expected[None], atol=2e-4)
 
@@ -223,7 +223,7 @@ def test_sizes_follow_the_pooled_text(base, extras, numbers):
 )
 def test_the_refiner_is_told_a_score(refiner, role, extras, score):
     config = REFINER.detect(StateDict.of(refiner))
-    given = REFINER.inputs(config, entry(64, **extras), shape=(1, 4, 12, 20), role=role)
+    given = REFINER.inputs(config, entry(64, **extras), run=Run((1, 4, 12, 20)), role=role)
     expected = torch.cat([torch.arange(64.0), *map(sinusoid, (96, 160, 0, 0, score))])
     assert torch.allclose(given["vector"].value, expected[None], atol=2e-4)
 
@@ -239,7 +239,7 @@ def test_the_refiner_is_told_a_score(refiner, role, extras, score):
 def test_a_conditioning_of_another_model_says_so(base, given, says):
     config = BASE.detect(StateDict.of(base))
     with pytest.raises(NodeError, match=says):
-        BASE.inputs(config, given, shape=(1, 4, 8, 8), role=Role.POSITIVE)
+        BASE.inputs(config, given, run=Run((1, 4, 8, 8)), role=Role.POSITIVE)
 
 
 def test_both_encoders_are_needed():

@@ -46,8 +46,8 @@ class Joint:
         self.join = join
         self.calls: list[tuple[int, list[float], bool]] = []
 
-    def inputs(self, config: Any, entry: Any, *, shape: Any, role: Role) -> dict[str, Input]:
-        assert len(shape) == 4
+    def inputs(self, config: Any, entry: Any, *, run: Any, role: Role) -> dict[str, Input]:
+        assert len(run.shape) == 4
         strength = 1.0 if role is Role.POSITIVE else -1.0
         return {
             "text": Input(entry.embedding, self.join),

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 
 from engine.diffusion.conditioning import Role
 from engine.errors import WeightsError
-from engine.families.family import Entry
+from engine.families.family import Entry, Run
 from engine.inference.encode import encode
 from engine.inference.load import load_checkpoint, load_vae, pixel_space_vae
 from engine.residency.manager import DeviceResidency, installed
@@ -63,7 +63,7 @@ def run(path, residency_dtype=torch.float32, residency=None, **more):
     x = torch.linspace(-1, 1, 4 * 8 * 8).reshape(1, 4, 8, 8)
     with residency.use(model.net):
         entry = Entry(text.to(computed), extras)
-        inputs = model.family.inputs(model.config, entry, shape=x.shape, role=Role.POSITIVE)
+        inputs = model.family.inputs(model.config, entry, run=Run(x.shape), role=Role.POSITIVE)
         noise = model.family.predict(
             model.net.module,
             x.to(computed),

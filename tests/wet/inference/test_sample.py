@@ -15,9 +15,10 @@ from engine.diffusion.parameterization import discrete, flow
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import karras, section
 from engine.errors import NodeError, Stopped
-from engine.families.family import Entry
+from engine.families.family import Entry, Run
 from engine.families.latent_format import LatentFormat
-from engine.inference.sample import prepared, sample, sampler_sigmas
+from engine.inference.entries import prepared
+from engine.inference.sample import sample, sampler_sigmas
 from engine.inference.values import (
     BasicGuider,
     CfgGuider,
@@ -39,8 +40,10 @@ class Formula:
     def __init__(self) -> None:
         self.calls: list[tuple[torch.Size, torch.dtype]] = []
         self.raised: Exception | None = None
+        self.runs: list[Run] = []
 
-    def inputs(self, config: Any, entry: Entry, **_: Any) -> dict[str, Input]:
+    def inputs(self, config: Any, entry: Entry, *, run: Run, **_: Any) -> dict[str, Input]:
+        self.runs.append(run)
         return {"context": Input(entry.embedding, Join.REPEAT)}
 
     def activation_bytes(self, *_: Any) -> int:
@@ -214,7 +217,7 @@ def test_entries_become_regions(model: Model) -> None:
         *text(1.0, area=("percentage", 0.5, 1.0, 0.5, 0.0), strength=0.7, start_percent=0.2),
         *text(2.0, mask=mask, mask_strength=0.5, set_area_to_bounds=True, end_percent=0.5),
     ]
-    first, second = prepared(entries, model, (1, 4, 32, 32))
+    first, second = prepared(entries, model, Run((1, 4, 32, 32)))
     assert (first.area, first.strength) == ((16, 32, 16, 0), 0.7)
     assert first.start == model.parameterization.percent_to_sigma(0.2)
     assert first.end == 0.0
@@ -222,6 +225,24 @@ def test_entries_become_regions(model: Model) -> None:
     assert second.mask is not None
     assert float(second.mask.max()) == 0.5
     assert second.end == model.parameterization.percent_to_sigma(0.5)
+
+
+def test_a_family_knows_the_run(model: Model) -> None:
+    mask = torch.zeros(1, 64, 64)
+    mask[:, :, 32:] = 1
+    latent = {"samples": torch.full((2, 4, 8, 8), 3.0), "noise_mask": mask}
+    guider = CfgGuider(model, text(1.0), text(2.0), 2.0)
+    sample(guider, RandomNoise(7), EULER, SIGMAS, latent)
+    sample(BasicGuider(model, text(1.0)), DisableNoise(9), EULER, SIGMAS, empty())
+    *both, last = model.family.runs
+    assert len(both) == 2
+    for run in both:
+        assert (tuple(run.shape), run.seed) == ((2, 4, 8, 8), 7)
+        assert torch.equal(run.clean, torch.full((2, 4, 8, 8), 1.5))  # the format's scale is 0.5
+        assert run.mask.shape == (1, 1, 8, 8)
+        assert torch.equal(run.mask[0, 0, 0], torch.tensor([0.0] * 4 + [1.0] * 4))
+    assert (last.seed, last.mask) == (9, None)
+    assert not last.clean.any()
 
 
 def test_some_samplers_leave_a_level_out(model: Model) -> None:
