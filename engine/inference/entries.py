@@ -13,6 +13,7 @@ from engine.diffusion.conditioning import Role
 from engine.diffusion.regions import Area, Region
 from engine.families.family import Entry, Run
 from engine.inference.control import chain_of
+from engine.inference.entry_hooks import hooks_of
 from engine.inference.values import Conditioning, Model
 
 
@@ -58,7 +59,7 @@ def prepared(
                 start,
                 end,
                 role=role,
-                networks=chain_of(extras),
+                networks=(*chain_of(extras), *hooks_of(extras)),
                 hooks=tuple(extras.get("hooks") or ()),
                 fills=bool(extras.get("default")),
             )

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.diffusion import regions, schedules
-from engine.diffusion.conditioning import Role, Step
+from engine.diffusion.conditioning import Step
 from engine.diffusion.denoiser import OnStep, no_report
 from engine.diffusion.guidance import Hooks
 from engine.diffusion.parameterization import Parameterization
@@ -27,8 +27,8 @@ from engine.inference.control import shared_with_others
 from engine.inference.control_run import ControlRun
 from engine.inference.entries import prepared_by_name
 from engine.inference.hook_groups import WeightSwitch
+from engine.inference.hook_run import HookRun
 from engine.inference.values import Guider, Model, Noise, Sampler
-from engine.nets.hooks import NetHooks
 from engine.residency.manager import current
 
 Latent = Mapping[str, Any]
@@ -105,7 +105,7 @@ def _network(
 ) -> Iterator[GuidedNetwork]:
     """The guider's network, on the device and ready for x of that run.
 
-    Control networks stay on the device with it for the whole run.
+    Control networks and those of hooks stay on the device with it for the whole run.
     """
     model, residency, shape = guider.model, current(), run.shape
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
@@ -121,14 +121,16 @@ def _network(
         conditionings, model.parameterization.percent_to_sigma, residency, checkpoint
     )
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
-    room = controls.room_for(rows_shape, room)
+    hooks = HookRun(model, named, residency)
+    room = controls.room_for(rows_shape, room) + hooks.room_for(rows_shape)
+    brought = (*controls.weights, *hooks.weights)
     switch = WeightSwitch(model, parameterization, residency, checkpoint)
     with (
         residency.reserve(controls.features_bytes(shape)),
-        residency.use(model.net, *controls.weights, room_for=room, checkpoint=checkpoint),
+        residency.use(model.net, *brought, room_for=room, checkpoint=checkpoint),
         switch,
     ):
-        call = network_call(model, parameterization, dtype, checkpoint, sigmas, controls)
+        call = network_call(model, parameterization, dtype, checkpoint, sigmas, controls, hooks)
         if any(region.hooks for many in named.values() for region in many):
             call = switch.switching(call)
         evaluator = Evaluator(call, sigmas)
@@ -142,10 +144,12 @@ def network_call(
     checkpoint: Checkpoint,
     sigmas: Tensor,
     controls: ControlRun,
+    hooks: HookRun,
 ) -> regions.Call:
     """A function that evaluates a model's network: noisy x to the clean image.
 
-    May be called only inside `residency.use(model.net, *controls.weights)`. `sigmas` are the run's.
+    May be called only inside `residency.use` of the model's net and the weights of `controls` and
+    `hooks`. `sigmas` are the run's.
     """
     net, predict = model.net.module, model.family.predict
 
@@ -154,29 +158,14 @@ def network_call(
     ) -> Tensor:
         scaled = parameterization.scale_input(x, sigma).to(dtype)
         timestep = parameterization.timestep(sigma).float()
-        step = Step(sigma, sigmas)
-        hooks = None if model.hooks.is_empty else _with_call(model.hooks, x, step, entries)
+        called = hooks.for_call(x, Step(sigma, sigmas), entries)
         control = controls.residuals(entries, scaled, timestep, sigma, inputs)
         output = predict(
-            net, scaled, timestep, inputs, control=control, hooks=hooks, checkpoint=checkpoint
+            net, scaled, timestep, inputs, control=control, hooks=called, checkpoint=checkpoint
         )
         return parameterization.denoised(output.float(), x, sigma)
 
     return call
-
-
-def _with_call(hooks: NetHooks, x: Tensor, step: Step, entries: Sequence[Region]) -> NetHooks:
-    """The hooks with the `transformer_options` that hook functions expect in one call."""
-    unwanted = [int(region.role is Role.NEGATIVE) for region in entries]
-    return hooks.with_options(
-        {
-            "sigmas": step.sigma,
-            "sample_sigmas": step.sigmas,
-            "step": step,
-            "cond_or_uncond": unwanted,
-            "original_shape": list(x.shape),
-        }
-    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -80,7 +80,8 @@ class NetHooks:
     between the two attentions of a transformer; `input_block_patch`,
     `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`; `output_block_patch`
     `(h, skip, options) -> (h, skip)`. A replacement of attention at a place is called `(q, k, v,
-    options) -> out` with projected tokens, instead of the attention itself.
+    options) -> out` with projected tokens, instead of the attention itself. `attn1_addition`,
+    `attn2_addition` `(q, options) -> tokens` are added to its result before the output projection.
 
     Attributes:
         patches: by kind, in the order in which they were added.
@@ -99,6 +100,25 @@ class NetHooks:
     def is_empty(self) -> bool:
         """Whether there are no hooks."""
         return not self.patches and not self.replacements
+
+    @property
+    def all(self) -> tuple[Hook, ...]:
+        """Every hook, patches first."""
+        patches = (hook for hooks in self.patches.values() for hook in hooks)
+        return (*patches, *self.replacements.values())
+
+    def each(self, change: Callable[[Hook], Hook]) -> NetHooks:
+        """The hooks with `change` applied to each."""
+        patches = {kind: tuple(map(change, hooks)) for kind, hooks in self.patches.items()}
+        replacements = {place: change(hook) for place, hook in self.replacements.items()}
+        return NetHooks(patches, replacements, self.options)
+
+    def plus(self, other: NetHooks) -> NetHooks:
+        """These hooks, then others; the others' replacements and options win."""
+        kinds = {**self.patches, **other.patches}
+        patches = {kind: (*self.of(kind), *other.of(kind)) for kind in kinds}
+        replacements = {**self.replacements, **other.replacements}
+        return NetHooks(patches, replacements, {**self.options, **other.options})
 
     def of(self, kind: str) -> tuple[Hook, ...]:
         """The patches of a kind."""
@@ -179,6 +199,8 @@ class BlockHooks:
         query, key, value = attention.project(*tokens)
         replacement = self.hooks.replacement(kind, self.place, transformer)
         found = (replacement or attention.attend)(query, key, value, options)
+        for addition in self.hooks.of(f"{kind}_addition"):
+            found = found + addition(query, options)
         found = attention.to_out(found)
         for patch in self.hooks.of(f"{kind}_output_patch"):
             found = patch(found, options)

@@ -16,6 +16,7 @@ from engine.diffusion.regions import Region
 from engine.errors import NodeError, OutOfMemoryError, Stopped, WeightsError
 from engine.inference.adapters import matched_with, patched_model
 from engine.inference.control_run import ControlRun
+from engine.inference.hook_run import HookRun
 from engine.inference.sample import network_call
 from engine.residency.manager import DeviceResidency, current, installed
 from engine.settings import ROOT
@@ -47,7 +48,8 @@ def output_of(model, groups):
     controls = ControlRun({}, levels.percent_to_sigma, residency, lambda: None)
     with residency.use(model.net), torch.no_grad():
         dtype = residency.dtype_of(model.net)
-        call = network_call(model, levels, dtype, lambda: None, sigma, controls)
+        hooks = HookRun(model, {}, residency)
+        call = network_call(model, levels, dtype, lambda: None, sigma, controls, hooks)
         return call(sample.clean, sigma, inputs, (Region(sample.inputs),))
 
 
