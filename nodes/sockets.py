@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import torch
 
-from engine.inference import control, values
+from engine.inference import control, values, vision
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
@@ -24,6 +24,8 @@ Model = Annotated[values.Model, Socket("MODEL")]
 Clip = Annotated[values.Clip, Socket("CLIP")]
 Vae = Annotated[values.Vae, Socket("VAE")]
 ControlNet = Annotated[control.ControlNet, Socket("CONTROL_NET")]
+ClipVision = Annotated[vision.ClipVision, Socket("CLIP_VISION")]
+ClipVisionOutput = Annotated[vision.ClipVisionOutput, Socket("CLIP_VISION_OUTPUT")]
 Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
 """1-D float32, steps + 1, falling, the last one usually 0."""
 Noise = Annotated[values.Noise, Socket("NOISE")]

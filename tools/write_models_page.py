@@ -20,6 +20,7 @@ from engine.files import MODEL_FOLDERS
 from engine.graph.schema import NodeSchema
 from engine.nets.unet_keys import GUIDANCE_PROJECTIONS
 from engine.text.table import ENCODERS
+from engine.vision.detect import KINDS as IMAGE_ENCODERS
 from engine.weights.forms import ScaledFloat8
 from engine.weights.packed import ASIDE, FOREIGN, FORMATS, MARKER, METADATA, SCALES
 from engine.weights.safetensors import DTYPES
@@ -46,6 +47,12 @@ Weights keep the stored form of the file until they are used; an fp8 file takes 
 """
 CONTROL = """
 ## Control networks
+
+"""
+VISION = """
+## Image encoders
+
+In separate files, or within a checkpoint.
 
 """
 FOLDERS = """
@@ -78,6 +85,9 @@ def page() -> str:
             CONTROL + "| kind | files |",
             "| --- | --- |",
             *_control(),
+            VISION + "| kind | files |",
+            "| --- | --- |",
+            *(f"| {kind.name} | {kind.examples} |" for kind in IMAGE_ENCODERS),
             FOLDERS,
             "| folder | loaded with |",
             "| --- | --- |",

@@ -15,6 +15,7 @@ from engine.families.sd15.family import StableDiffusion1
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
 from engine.text import table
 from engine.text.encoder import TextEncoder
+from engine.vision.detect import FoundImageEncoder, find_image_encoder
 from engine.weights.state_dict import StateDict
 
 FAMILIES: tuple[ModelFamily, ...] = (
@@ -26,6 +27,7 @@ SHOWN_KEYS = 5
 _ADVICE: Mapping[str, str] = {
     "an autoencoder (VAE)": "load it with Load VAE",
     "a text encoder": "load it with Load CLIP or DualCLIPLoader",
+    "a CLIP vision encoder": "load it with Load CLIP Vision",
     "a LoRA": "load it with Load LoRA",
     "a ControlNet": "load it with Load ControlNet Model",
     "a textual inversion (embedding)": "put it into embeddings/ and write embedding:name "
@@ -75,6 +77,17 @@ def detect_encoder(weights: StateDict) -> tuple[TextEncoder, Any]:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
         raise WeightsError(_other_part(weights, wanted="a text encoder"))
+    return found
+
+
+def detect_image_encoder(weights: StateDict) -> FoundImageEncoder:
+    """The image encoder in a separate file. Raises `WeightsError` like `detect`."""
+    try:
+        found = find_image_encoder(weights)
+    except WeightsError as error:
+        raise WeightsError(f"{weights.origin}: {error}") from error
+    if found is None:
+        raise WeightsError(_other_part(weights, wanted="a CLIP vision encoder"))
     return found
 
 

@@ -28,6 +28,7 @@ from engine.weights.state_dict import StateDict
 from engine.weights.storage import stored_in
 
 TAKE_CLIP = "choose a checkpoint that does, and take CLIP from there."
+TAKE_VISION = "choose a checkpoint that does, or load one with Load CLIP Vision and use that one."
 TAKE_VAE = "load a VAE file with Load VAE and use that one."
 
 
@@ -43,7 +44,13 @@ def load_checkpoint(path: Path, *, dtype: torch.dtype | None = None) -> tuple[Mo
             the autoencoder is missing, misshapen or unexpected. A part that is missing as a whole
             is an error when it is used.
     """
-    weights = open_weights(path)
+    return checkpoint_of(open_weights(path), dtype=dtype)
+
+
+def checkpoint_of(
+    weights: StateDict, *, dtype: torch.dtype | None = None
+) -> tuple[Model, Clip, Vae]:
+    """The three values of an open file; see `load_checkpoint`."""
     family, config = detect(weights)
     try:
         clip = _clip(family, weights, dtype)

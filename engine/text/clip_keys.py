@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
+from engine.nets.clip_layers import changed, of_open_clip, open_clip_name
 from engine.weights.state_dict import Entry, StateDict
 
 MARK = "embeddings.token_embedding.weight"
@@ -20,13 +19,6 @@ _OUTER: Mapping[str, str] = {
     MARK: "token_embedding.weight",
     "embeddings.position_embedding.weight": "positional_embedding",
     "text_projection.weight": "text_projection",
-}
-_LAYER: Mapping[str, str] = {
-    "attn.out_proj": "self_attn.out_proj",
-    "ln_1": "layer_norm1",
-    "ln_2": "layer_norm2",
-    "mlp.c_fc": "mlp.fc1",
-    "mlp.c_proj": "mlp.fc2",
 }
 
 
@@ -83,36 +75,14 @@ def _of_open_clip(weights: StateDict) -> StateDict:
         elif name.startswith("ln_final."):
             entries[name.replace("ln_final.", "final_layer_norm.")] = entry
         elif name == "text_projection" and len(entry.shape) == 2:
-            entries["text_projection.weight"] = _changed(
+            entries["text_projection.weight"] = changed(
                 entry, (entry.shape[1], entry.shape[0]), lambda tensor: tensor.T.contiguous()
             )
         elif name == "text_projection.weight":
             entries[name] = entry
         elif name.startswith("transformer.resblocks."):
-            entries |= _layer(name.removeprefix("transformer.resblocks."), entry)
+            entries |= of_open_clip(name.removeprefix("transformer.resblocks."), entry)
     return replace(weights, entries=entries)
-
-
-def _layer(name: str, entry: Entry) -> dict[str, Entry]:
-    number, _, rest = name.partition(".")
-    start = f"encoder.layers.{number}."
-    if rest in {"attn.in_proj_weight", "attn.in_proj_bias"}:
-        kind = rest.rpartition("_")[2]
-        rows = entry.shape[0] // 3
-        return {
-            f"{start}self_attn.{each}_proj.{kind}": _rows(entry, i * rows, rows)
-            for i, each in enumerate("qkv")
-        }
-    module, _, kind = rest.rpartition(".")
-    return {f"{start}{_LAYER[module]}.{kind}": entry} if module in _LAYER else {}
-
-
-def _rows(entry: Entry, begin: int, count: int) -> Entry:
-    return _changed(entry, (count, *entry.shape[1:]), lambda tensor: tensor[begin : begin + count])
-
-
-def _changed(entry: Entry, shape: tuple[int, ...], change: Callable[[Tensor], Tensor]) -> Entry:
-    return Entry(shape, entry.dtype, lambda: change(entry.read()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +102,6 @@ def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
     """OpenCLIP's names for an encoder with these tensors, each with its content."""
     layout: dict[str, Kept] = {}
     rows = {f"self_attn.{each}_proj": each for each in "qkv"}
-    back = {theirs: ours for ours, theirs in _LAYER.items()}
     for name in names:
         if not name.startswith("encoder.layers."):
             ours = name.replace("final_layer_norm.", "ln_final.")
@@ -146,5 +115,5 @@ def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
             joined = tuple(f"encoder.layers.{number}.{each}.{kind}" for each in rows)
             layout[f"{start}attn.in_proj_{kind}"] = Kept(joined)
         else:
-            layout[f"{start}{back[module]}.{kind}"] = Kept((name,))
+            layout[f"{start}{open_clip_name(rest)}"] = Kept((name,))
     return layout

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.errors import WeightsError
+from engine.nets.clip_layers import LayerConfig, Layers
 from engine.nets.layers import Linear
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -98,7 +98,10 @@ class ClipText(nn.Module):
         super().__init__()
         self.config = config
         self.embeddings = _Embeddings(config)
-        self.encoder = _Layers(config)
+        layer = LayerConfig(
+            config.channels, config.feed_forward, config.heads, config.activation, causal=True
+        )
+        self.encoder = Layers(layer, config.layers)
         self.final_layer_norm = nn.LayerNorm(config.channels)
         if config.projection is not None:
             self.text_projection = Linear(config.channels, config.projection, bias=False)
@@ -121,13 +124,11 @@ class ClipText(nn.Module):
         states = vectors + self.embeddings.position_embedding(positions)
         count = self.config.layers
         wanted = min(max(count + layer if layer < 0 else layer, 0), count - 1)
-        chosen = states
-        for number, block in enumerate(self.encoder.layers):
-            checkpoint()
-            states = block(states)
+        chosen = last = states
+        for number, last in enumerate(self.encoder.each(states, checkpoint)):
             if number == wanted:
-                chosen = states
-        return chosen, states
+                chosen = last
+        return chosen, last
 
 
 class _Embeddings(nn.Module):
@@ -137,60 +138,3 @@ class _Embeddings(nn.Module):
         super().__init__()
         self.token_embedding = nn.Embedding(config.vocabulary, config.channels)
         self.position_embedding = nn.Embedding(config.positions, config.channels)
-
-
-class _Layers(nn.Module):
-    """A container that only provides the names."""
-
-    def __init__(self, config: ClipTextConfig) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(_Layer(config) for _ in range(config.layers))
-
-
-class _Layer(nn.Module):
-    """Causal self-attention and a feed-forward part, each normalised first and added."""
-
-    def __init__(self, config: ClipTextConfig) -> None:
-        super().__init__()
-        self.self_attn = _Attention(config.channels, config.heads)
-        self.layer_norm1 = nn.LayerNorm(config.channels)
-        self.mlp = _FeedForward(config)
-        self.layer_norm2 = nn.LayerNorm(config.channels)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """[B, T, D] -> [B, T, D]."""
-        states = states + self.self_attn(self.layer_norm1(states))
-        return states + self.mlp(self.layer_norm2(states))
-
-
-class _Attention(nn.Module):
-    def __init__(self, channels: int, heads: int) -> None:
-        super().__init__()
-        self.heads = heads
-        self.q_proj = Linear(channels, channels)
-        self.k_proj = Linear(channels, channels)
-        self.v_proj = Linear(channels, channels)
-        self.out_proj = Linear(channels, channels)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """Every token attends to itself and those before it."""
-        query, key, value = (
-            each(states).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for each in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        found = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
-        return self.out_proj(found.transpose(1, 2).flatten(2))
-
-
-class _FeedForward(nn.Module):
-    def __init__(self, config: ClipTextConfig) -> None:
-        super().__init__()
-        self.quick = config.activation == "quick_gelu"
-        self.fc1 = Linear(config.channels, config.feed_forward)
-        self.fc2 = Linear(config.feed_forward, config.channels)
-
-    def forward(self, states: Tensor) -> Tensor:
-        """Two projections with CLIP's activation, x sigmoid(1.702 x), or OpenCLIP's exact GELU."""
-        inner = self.fc1(states)
-        inner = inner * torch.sigmoid(1.702 * inner) if self.quick else functional.gelu(inner)
-        return self.fc2(inner)

@@ -93,3 +93,37 @@ def fill():
 @pytest.fixture
 def shapes_of():
     return lambda module: {key: tuple(t.shape) for key, t in module.state_dict().items()}
+
+
+def vision_of_open_clip(module: nn.Module) -> dict[str, torch.Tensor]:
+    """An image encoder's weights in OpenCLIP's layout: q, k and v joined."""
+    names = {
+        "embeddings.class_embedding": "class_embedding",
+        "embeddings.patch_embedding.weight": "conv1.weight",
+        "embeddings.position_embedding.weight": "positional_embedding",
+        "pre_layrnorm.": "ln_pre.",
+        "post_layernorm.": "ln_post.",
+        "encoder.layers.": "transformer.resblocks.",
+        "self_attn.out_proj": "attn.out_proj",
+        "layer_norm1": "ln_1",
+        "layer_norm2": "ln_2",
+        "mlp.fc1": "mlp.c_fc",
+        "mlp.fc2": "mlp.c_proj",
+    }
+    state, found = module.state_dict(), {}
+    for key, value in state.items():
+        if "_proj." in key and "out_proj" not in key:
+            continue
+        for ours, its in names.items():
+            key = key.replace(ours, its)  # noqa: PLW2901
+        found[key] = value
+    for layer in range(module.config.layers):
+        for kind in ("weight", "bias"):
+            rows = [state[f"encoder.layers.{layer}.self_attn.{n}_proj.{kind}"] for n in "qkv"]
+            found[f"transformer.resblocks.{layer}.attn.in_proj_{kind}"] = torch.cat(rows)
+    return {**found, "proj": state["visual_projection.weight"].T.contiguous()}
+
+
+@pytest.fixture
+def of_open_clip():
+    return vision_of_open_clip
