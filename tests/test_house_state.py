@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("engine", "nodes", "tools", "main.py")
 STATE: dict[str, str] = {
     "engine/inference/adapters.py::_remembered": "weak: files and names that something still uses",
+    "engine/inference/file_handles.py::_handles": "weak: handles that something still uses",
     "engine/residency/manager.py::_installed": "the one process-wide thing: a worker is one device",
     "engine/nodekit/context.py::CURRENT": "a context variable: each call sees its own value",
     "engine/text/tokens.py::clip_tokenizer": "builds 49,408 entries once; nothing changes them",

@@ -39,12 +39,12 @@ class WeightedHook(ABC):
 
     Frozen, as the model or the conditioning that holds it. Its weights stay on the device with the
     denoiser's during a run, and `started` makes the function that the denoiser calls.
-
-    Attributes:
-        weights: its weights.
     """
 
-    weights: Weights
+    @property
+    @abstractmethod
+    def weights(self) -> Weights:
+        """Its weights."""
 
     @abstractmethod
     def check(self, model: Model) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from engine.errors import WeightsError
 from engine.weights import pickled, safetensors
@@ -32,19 +33,47 @@ def open_weights(path: Path) -> StateDict:
     return with_packed(_opened(path))
 
 
-def _opened(path: Path) -> StateDict:
-    """The tensors as they are stored."""
+def open_document(path: Path, wanted: str) -> Any:
+    """All that a pickled file holds, for formats that store settings beside tensors.
+
+    Args:
+        path: the file.
+        wanted: what the file should be, for messages: `a hypernetwork`.
+
+    Raises:
+        WeightsError: it is damaged, hostile, or no pickle.
+    """
+    start = _begin(path)[:16]
+    if path.suffix.lower() in PICKLE_SUFFIXES and _is_pickled(start):
+        return pickled.document(path)
+    raise WeightsError(
+        f"{path.name}: not {wanted}: begins with {start!r}, expected a PyTorch archive in a .pt "
+        "file."
+    )
+
+
+def _begin(path: Path) -> bytes:
+    """The first bytes. Raises `WeightsError` if it cannot be read or is a failed download."""
     try:
         with path.open("rb") as file:
             begin = file.read(_LOOKED_AT)
     except OSError as error:
         raise WeightsError(f"{path.name}: cannot be read: {error}") from error
-    suffix, start = path.suffix.lower(), begin[:16]
     if impostor := _impostor(begin):
         raise WeightsError(f"{path.name}: {impostor}")
+    return begin
+
+
+def _is_pickled(start: bytes) -> bool:
+    return start[:4] == ZIP_MAGIC or (start[:1] == PICKLE_MAGIC and start[8:9] != b"{")
+
+
+def _opened(path: Path) -> StateDict:
+    """The tensors as they are stored."""
+    suffix, start = path.suffix.lower(), _begin(path)[:16]
     if start[:4] == GGUF_MAGIC:
         raise WeightsError(f"{path.name}: a GGUF file; Calotype does not read GGUF yet.")
-    pickled_inside = start[:4] == ZIP_MAGIC or (start[:1] == PICKLE_MAGIC and start[8:9] != b"{")
+    pickled_inside = _is_pickled(start)
     if suffix in SAFETENSORS_SUFFIXES:
         if pickled_inside:
             raise WeightsError(

@@ -31,6 +31,14 @@ ADVICE = "Get the file as .safetensors, or convert it with a tool and a source t
 
 def read(path: Path) -> StateDict:
     """Open a pickled checkpoint; tensors are memory-mapped. Raises `WeightsError`."""
+    return StateDict.of(_tensors(path, document(path)), path=path)
+
+
+def document(path: Path) -> Any:
+    """All that a pickled file holds: its settings too. Raises `WeightsError`.
+
+    Containers, numbers, strings and memory-mapped tensors; anything else is an inert stand-in.
+    """
     _check_archive(path)
     wanted = _unknown_globals(path)
     if refused := refused_names(wanted):
@@ -43,7 +51,7 @@ def read(path: Path) -> StateDict:
         with warnings.catch_warnings(), torch.serialization.safe_globals(stand_ins(wanted)):
             # Old files hold TypedStorage; torch warns about its deprecation at every load.
             warnings.filterwarnings("ignore", message="TypedStorage is deprecated")
-            document = torch.load(
+            return torch.load(
                 path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
             )
     except OSError as error:
@@ -59,7 +67,6 @@ def read(path: Path) -> StateDict:
             f"{path.name}: not a readable PyTorch checkpoint ({type(error).__name__}: "
             f"{str(error)[:200]}). {ADVICE}"
         ) from error
-    return StateDict.of(_tensors(path, document), path=path)
 
 
 def _check_archive(path: Path) -> None:

@@ -40,7 +40,17 @@ weights are exact. Projections by oneDNN, convolutions of packed weights and fus
 otherwise than the reference's kernels do. With torch's own projections `clip_add` is 7.0e-6 from
 the reference, and with its plain convolutions and unfused attention `merge_add` is 4.0e-5 from it.
 """
-KINDS = ("checkpoints", "loras", "controlnet", "embeddings", "vae", "clip_vision", "text_encoders")
+KINDS = (
+    "checkpoints",
+    "loras",
+    "controlnet",
+    "embeddings",
+    "vae",
+    "clip_vision",
+    "text_encoders",
+    "gligen",
+    "hypernetworks",
+)
 
 
 def listed(name: str) -> dict[str, dict[str, Any]]:

@@ -32,8 +32,12 @@ ROOM = 1000
 class Text(WeightedHook):
     """Passes the text of `attn2` through a layer of its own; refuses a model named `other`."""
 
-    weights: LazyWeights
+    layer: LazyWeights
     counts: Counter
+
+    @property
+    def weights(self):
+        return self.layer
 
     def check(self, model):
         if model.options.get("other"):
