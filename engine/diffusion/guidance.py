@@ -7,11 +7,40 @@ hooks with which a model changes any of these. Predictions are clean images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+
+ChangeOfHooks = Callable[[Any], Any]
+"""From the hooks of the network's plain evaluation (`engine.nets.hooks.NetHooks`, which this
+package may not import) to those of another one. The same function always makes the same change."""
+
+
+class Evaluate(Protocol):
+    """Evaluates the network at one step."""
+
+    def __call__(
+        self, *names: str, x: Tensor | None = None, hooks: ChangeOfHooks | None = None
+    ) -> tuple[Tensor, ...]:
+        """The clean image predicted for each named conditioning, in as few calls as possible.
+
+        Args:
+            names: of the guider's conditionings, and of those that `Guidance` adds.
+            x: instead of the step's, of the same shape.
+            hooks: changes the network's hooks for this evaluation.
+        """
+        ...
+
+
+def no_evaluation(
+    *names: str, x: Tensor | None = None, hooks: ChangeOfHooks | None = None
+) -> tuple[Tensor, ...]:
+    """The `Evaluate` of predictions that were made without a network; raises `LookupError`."""
+    del x, hooks
+    raise LookupError(f"there is no network to evaluate {', '.join(names)} with")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -22,6 +51,9 @@ class Predictions:
         x, sigma: the input: [B, C, ...] and [B].
         positive, negative: the clean images predicted for the positive and for the negative prompt.
         scale: the weight of guidance.
+        evaluate: evaluates the network again at this step.
+        names: of the conditionings behind `positive` and `negative`; equal where the negative was
+            not evaluated.
     """
 
     x: Tensor
@@ -29,6 +61,8 @@ class Predictions:
     positive: Tensor
     negative: Tensor
     scale: float
+    evaluate: Evaluate = no_evaluation
+    names: tuple[str, str] = ("positive", "negative")
 
 
 Before = Callable[[Predictions], Predictions]
@@ -37,6 +71,10 @@ Combine = Callable[[Predictions], Tensor]
 """Combines predictions to one clean image."""
 After = Callable[[Predictions, Tensor], Tensor]
 """Changes the combined clean image."""
+Guided = tuple[Tensor, Tensor]
+"""The guided clean image and that of the negative alone."""
+Around = Callable[[Tensor, Tensor, Callable[[], Guided]], Guided]
+"""Stands for a guided evaluation of x at sigma; the third argument makes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +87,23 @@ class Guidance:
         combine: used instead of `classifier_free`.
         after: hooks on the result, in the order added.
         always_negative: the negative is evaluated even at scale 1.
+        around: hooks around the whole evaluation, the last added outermost.
+        conditionings: values of CONDITIONING wires that hooks evaluate in addition to the guider's,
+            by names.
     """
 
     before: tuple[Callable[[], Before], ...] = ()
     combine: Combine | None = None
     after: tuple[After, ...] = ()
     always_negative: bool = False
+    around: tuple[Around, ...] = ()
+    conditionings: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def started(self) -> Hooks:
         """The hooks of one run."""
         before = tuple(make() for make in self.before)
-        return Hooks(before, self.combine or classifier_free, self.after, self.always_negative)
+        combine = self.combine or classifier_free
+        return Hooks(before, combine, self.after, self.always_negative, self.around)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +114,7 @@ class Hooks:
     combine: Combine | None = None
     after: tuple[After, ...] = ()
     always_negative: bool = False
+    around: tuple[Around, ...] = ()
 
     def skips_negative(self, scale: float) -> bool:
         """Whether the negative prediction has no effect and need not be evaluated."""
@@ -88,11 +133,6 @@ class Hooks:
         return denoised
 
 
-Evaluate = Callable[..., tuple[Tensor, ...]]
-"""`evaluate(*names)`: the clean image predicted for each named conditioning, from as few calls of
-the network as possible."""
-
-
 def guided(
     evaluate: Evaluate, x: Tensor, sigma: Tensor, scale: float, hooks: Hooks, *, both: bool = False
 ) -> tuple[Tensor, Tensor]:
@@ -102,16 +142,18 @@ def guided(
     second is the positive prediction.
     """
     if hooks.skips_negative(scale) and not both:
-        (positive,) = evaluate("positive")
-        return hooks.finish(Predictions(x, sigma, positive, positive, scale), positive), positive
+        return unguided(evaluate, x, sigma, hooks, scale)
     positive, negative = evaluate("positive", "negative")
-    return hooks.guide(Predictions(x, sigma, positive, negative, scale)), negative
+    return hooks.guide(Predictions(x, sigma, positive, negative, scale, evaluate)), negative
 
 
-def unguided(evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks) -> tuple[Tensor, Tensor]:
-    """The same for a model that has one conditioning, "positive"."""
+def unguided(
+    evaluate: Evaluate, x: Tensor, sigma: Tensor, hooks: Hooks, scale: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """The same from one conditioning, "positive"."""
     (positive,) = evaluate("positive")
-    return hooks.finish(Predictions(x, sigma, positive, positive, 1.0), positive), positive
+    alone = Predictions(x, sigma, positive, positive, scale, evaluate, ("positive", "positive"))
+    return hooks.finish(alone, positive), positive
 
 
 def doubly_guided(
@@ -136,13 +178,17 @@ def doubly_guided(
         if math.isclose(scale, 1.0):
             return unguided(evaluate, x, sigma, hooks)
         positive, middle = evaluate("positive", "middle")
-        predictions = Predictions(x, sigma, middle, middle, middle_scale)
+        predictions = Predictions(
+            x, sigma, middle, middle, middle_scale, evaluate, ("middle", "middle")
+        )
         return hooks.finish(predictions, middle) + scale * (positive - middle), middle
     positive, middle, negative = evaluate("positive", "middle", "negative")
     if nested:
-        inner = hooks.guide(Predictions(x, sigma, positive, middle, scale))
+        pair = ("positive", "middle")
+        inner = hooks.guide(Predictions(x, sigma, positive, middle, scale, evaluate, pair))
         return negative + middle_scale * (inner - negative), negative
-    outer = hooks.guide(Predictions(x, sigma, middle, negative, middle_scale))
+    pair = ("middle", "negative")
+    outer = hooks.guide(Predictions(x, sigma, middle, negative, middle_scale, evaluate, pair))
     return outer + scale * (positive - middle), negative
 
 

@@ -45,7 +45,21 @@ def initial_noise(
     With `batch_index` row i is the batch_index[i]-th single draw of this seed (rows with the same
     index share it), so that a part of a batch can be reproduced.
     """
+    return _drawn(_generator(seed), shape, batch_index)
+
+
+def continued_generator(
+    shape: Sequence[int], seed: int, *, batch_index: Sequence[int] | None = None
+) -> torch.Generator:
+    """The generator of `initial_noise` as it stands after that draw."""
     generator = _generator(seed)
+    _drawn(generator, shape, batch_index)
+    return generator
+
+
+def _drawn(
+    generator: torch.Generator, shape: Sequence[int], batch_index: Sequence[int] | None
+) -> Tensor:
     if batch_index is None:
         return torch.randn(*shape, generator=generator)
     if not batch_index:
@@ -72,9 +86,7 @@ def step_noise(
     if kind == "brownian":
         return BrownianNoise(x, sigmas, seed, on_cpu=on_cpu)
     if kind == "continued":
-        generator = _generator(seed)
-        torch.randn(x.shape, generator=generator)
-        return AncestralNoise(generator)
+        return AncestralNoise(continued_generator(x.shape, seed))
     # One higher on the CPU, where the same seed would repeat the initial noise.
     own = seed + 1 if x.device.type == "cpu" else seed
     return AncestralNoise(_generator(own, x.device))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 
 from engine.diffusion.conditioning import Role, Step
+from engine.diffusion.guidance import ChangeOfHooks
 from engine.diffusion.regions import Region
 from engine.errors import NodeError
 from engine.inference.values import Model
@@ -92,6 +95,13 @@ class HookRun:
         self._weighted = check_and_collect(model, iter((model.hooks, *of_entries)))
         self._residency = residency
         self._started: dict[int, Hook] = {}
+        self._change: ChangeOfHooks | None = None
+
+    def changed(self, change: ChangeOfHooks) -> Self:
+        """The same run's hooks for another evaluation; `change` adds none with weights."""
+        other = copy(self)
+        other._change = change  # noqa: SLF001 - of the same class
+        return other
 
     @property
     def weights(self) -> tuple[Weights, ...]:
@@ -122,6 +132,8 @@ class HookRun:
         hooks = self._model.hooks
         for own in _own(entries[0]) if entries else ():
             hooks = hooks.plus(own)
+        if self._change is not None:
+            hooks = self._change(hooks)
         if hooks.is_empty:
             return None
         if self._weighted:

@@ -17,7 +17,7 @@ from torch import Tensor
 from engine.diffusion import regions, schedules
 from engine.diffusion.conditioning import Step
 from engine.diffusion.denoiser import OnStep, no_report
-from engine.diffusion.guidance import Hooks
+from engine.diffusion.guidance import ChangeOfHooks
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.regions import Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
@@ -26,6 +26,7 @@ from engine.families.family import Checkpoint, Run
 from engine.inference.control import shared_with_others
 from engine.inference.control_run import ControlRun
 from engine.inference.entries import prepared_by_name
+from engine.inference.guided import Evaluators, GuidedNetwork, Inpainting, started_model
 from engine.inference.hook_groups import WeightSwitch
 from engine.inference.hook_run import HookRun
 from engine.inference.values import Guider, Model, Noise, Sampler
@@ -80,17 +81,19 @@ def sample(
         last[:] = [denoised]
         on_step(step, steps, x, denoised, sigma)
 
-    clean, mask = into_latent(samples, guider.model), latent.get("noise_mask")
+    model, mask = guider.model, latent.get("noise_mask")
+    clean = into_latent(samples, model)
     if mask is not None:
         mask = regions.fitted_mask(mask, clean.shape[2:], len(clean))[:, None]
     run = Run(clean.shape, noise.seed, clean, mask)
-    with torch.no_grad(), _network(guider, run, sigmas, checkpoint) as network:
-        model, levels = network.guider.model, network.parameterization
+    model = started_model(model, run, sigmas, latent.get("batch_index"))
+    with torch.no_grad(), _network(guider, model, run, sigmas, checkpoint) as network:
+        levels = network.parameterization
         clean, start = (each.to(current().device) for each in (clean, start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
         x = levels.add_noise(first, start, clean, full=_is_full(model, sigmas))
         if mask is not None:
-            painting = Inpainting(mask.to(clean.device), clean, start)
+            painting = Inpainting(mask.to(clean.device), clean, start, model.mask_at)
             network = replace(network, inpainting=painting)  # noqa: PLW2901 - the same, masked
         steps = sampler.spec.run
         x = steps(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
@@ -101,15 +104,16 @@ def sample(
 
 @contextmanager
 def _network(
-    guider: Guider, run: Run, sigmas: Tensor, checkpoint: Checkpoint
+    guider: Guider, model: Model, run: Run, sigmas: Tensor, checkpoint: Checkpoint
 ) -> Iterator[GuidedNetwork]:
     """The guider's network, on the device and ready for x of that run.
 
-    Control networks and those of hooks stay on the device with it for the whole run.
+    `model` is the guider's as its patches changed it for this run. Control networks and those of
+    hooks stay on the device with it for the whole run.
     """
-    model, residency, shape = guider.model, current(), run.shape
+    residency, shape = current(), run.shape
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
-    conditionings = shared_with_others(guider.conditionings())
+    conditionings = shared_with_others({**model.guidance.conditionings, **guider.conditionings()})
     named = {
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
         for name, many in prepared_by_name(conditionings, model, run).items()
@@ -130,11 +134,17 @@ def _network(
         residency.use(model.net, *brought, room_for=room, checkpoint=checkpoint),
         switch,
     ):
-        call = network_call(model, parameterization, dtype, checkpoint, sigmas, controls, hooks)
-        if any(region.hooks for many in named.values() for region in many):
-            call = switch.switching(call)
-        evaluator = Evaluator(call, sigmas)
-        yield GuidedNetwork(guider, parameterization, evaluator, named, model.guidance.started())
+        switches = any(region.hooks for many in named.values() for region in many)
+
+        def evaluator(change: ChangeOfHooks | None) -> Evaluator:
+            changed = hooks if change is None else hooks.changed(change)
+            call = network_call(
+                model, parameterization, dtype, checkpoint, sigmas, controls, changed
+            )
+            return Evaluator(switch.switching(call) if switches else call, sigmas)
+
+        started, evaluators = model.guidance.started(), Evaluators(evaluator)
+        yield GuidedNetwork(guider, started, parameterization, evaluators, named)
 
 
 def network_call(
@@ -166,61 +176,6 @@ def network_call(
         return parameterization.denoised(output.float(), x, sigma)
 
     return call
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Inpainting:
-    """Replaces x outside a mask, see Lugmayr et al. 2022 (RePaint), eq. 8.
-
-    Attributes:
-        mask: [1 or B, 1, ...]: 1 where the sampler paints, 0 where `clean` is preserved.
-        clean, noise: the latent and the noise the run started from.
-    """
-
-    mask: Tensor
-    clean: Tensor
-    noise: Tensor
-
-    def noised(self, x: Tensor, sigma: Tensor, parameterization: Parameterization) -> Tensor:
-        """The x inside the mask; outside, the latent with the noise of sigma."""
-        outside = parameterization.add_noise(sigma[:1], self.noise, self.clean)
-        return x * self.mask + outside * (1.0 - self.mask)
-
-    def kept(self, denoised: Tensor) -> Tensor:
-        """The clean image with the latent outside the mask."""
-        return denoised * self.mask + self.clean * (1.0 - self.mask)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GuidedNetwork:
-    """A guider's network as the `GuidedDenoiser` that samplers call."""
-
-    guider: Guider
-    parameterization: Parameterization
-    evaluator: Evaluator
-    named: Mapping[str, Sequence[Region]]
-    hooks: Hooks
-    inpainting: Inpainting | None = None
-
-    def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
-        """The guided clean image."""
-        return self._guide(x, sigma, both=False)[0]
-
-    def with_unguided(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """The guided clean image and that of the negative alone."""
-        return self._guide(x, sigma, both=True)
-
-    def _guide(self, x: Tensor, sigma: Tensor, *, both: bool) -> tuple[Tensor, Tensor]:
-        if self.inpainting is not None:
-            x = self.inpainting.noised(x, sigma, self.parameterization)
-
-        def evaluate(*names: str) -> tuple[Tensor, ...]:
-            return self.evaluator(x, sigma, *(self.named[name] for name in names))
-
-        guided, unguided = self.guider.guide(evaluate, x, sigma, self.hooks, both=both)
-        if self.inpainting is not None:
-            guided = self.inpainting.kept(guided)
-        return guided, unguided
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:

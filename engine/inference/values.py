@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from engine.diffusion.guidance import Evaluate, Guidance, Hooks, doubly_guided, guided, unguided
-from engine.diffusion.noise import initial_noise
+from engine.diffusion.noise import continued_generator, initial_noise
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.samplers.table import SamplerSpec
 from engine.families.autoencoders import AutoencoderKind
-from engine.families.family import ModelFamily, TextPlan
+from engine.families.family import ModelFamily, Run, TextPlan
 from engine.families.latent_format import LatentFormat
 from engine.nets.hooks import NetHooks
 from engine.residency.handles import Weights
@@ -41,6 +42,9 @@ class Model:
         guidance: replaces or follows plain classifier-free guidance.
         hooks: functions that are called inside the network.
         options: values that plugins attach.
+        per_run: changes of the model for one run, made at its start in this order: patches with
+            random numbers, or with state between steps.
+        mask_at: the noise mask of a step; None: the same at every step.
     """
 
     family: ModelFamily
@@ -51,6 +55,39 @@ class Model:
     guidance: Guidance = field(default_factory=Guidance)
     hooks: NetHooks = field(default_factory=NetHooks)
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    per_run: tuple[PerRun, ...] = ()
+    mask_at: MaskAt | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """The start of a run, as patches see it.
+
+    Attributes:
+        run: its latent, mask and seed.
+        sigmas: [steps + 1], falling, on the CPU.
+        batch_index: of the latent, see `initial_noise`.
+    """
+
+    run: Run
+    sigmas: Tensor
+    batch_index: Sequence[int] | None = None
+
+    @cached_property
+    def generator(self) -> torch.Generator:
+        """The CPU's random numbers of this run: one sequence for all patches that draw.
+
+        It continues the sequence of the initial noise, as in the incumbent, so that seeds give the
+        same pictures.
+        """
+        run = self.run
+        return continued_generator(run.shape, run.seed, batch_index=self.batch_index)
+
+
+PerRun = Callable[[Model, Start], Model]
+"""From a model to the model of one run."""
+MaskAt = Callable[[Tensor, Tensor], Tensor]
+"""From a noise mask [1 or B, 1, ...] and sigma [B] or [1] to the mask of that step."""
 
 
 class Changes(Protocol):
