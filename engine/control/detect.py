@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from engine.control.control_lora import ControlLora
+from engine.control.diffusers import DiffusersControlNet
 from engine.control.kind import ControlKind
 from engine.control.original import OriginalControlNet
 from engine.errors import WeightsError
 from engine.weights.state_dict import StateDict
 
-KINDS: tuple[ControlKind, ...] = (OriginalControlNet(),)
+KINDS: tuple[ControlKind, ...] = (ControlLora(), DiffusersControlNet(), OriginalControlNet())
 NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("a Control-LoRA", ("lora_controlnet",)),
     ("a union ControlNet", ("task_embedding", "control_add_embedding.linear_1.weight")),
-    ("a ControlNet in the layout of diffusers", ("controlnet_cond_embedding.conv_in.weight",)),
     (
         "a ControlNet for a transformer model",
         (

@@ -13,6 +13,8 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from engine.nets.hooks import Residuals
+from engine.residency.handles import Weights
+from engine.residency.sources import Patches, Source
 from engine.weights.state_dict import StateDict
 
 Checkpoint = Callable[[], None]
@@ -36,6 +38,21 @@ class Call:
     inputs: Mapping[str, Tensor]
     features: Sequence[Tensor]
     checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnModel:
+    """The network that a file of changes makes of a model.
+
+    Attributes:
+        config: its configuration.
+        sources: of its tensors, from the file or the model's own.
+        patches: of the file, for tensors that are the model's; they apply after the model's.
+    """
+
+    config: Any
+    sources: Mapping[str, Source]
+    patches: Patches
 
 
 class ControlKind(Protocol):
@@ -65,6 +82,33 @@ class ControlKind(Protocol):
 
     def is_difference(self, config: Any) -> bool:
         """Whether the weights are to be added to those of the model it was trained on."""
+        ...
+
+    def needs_model(self, config: Any) -> bool:
+        """Whether it runs only on a model's weights, see `on_model`."""
+        ...
+
+    def on_model(self, config: Any, tensors: StateDict, model: Weights) -> OnModel:
+        """The network that the file's changes make of a denoiser's weights.
+
+        Called only if `needs_model`.
+
+        Args:
+            config: of the file.
+            tensors: of the file, see `tensors`.
+            model: the denoiser's weights; no tensor is read.
+
+        Raises:
+            NodeError: the file was made for another model.
+        """
+        ...
+
+    def types(self, config: Any) -> int:
+        """The number of types of pictures among which the user chooses; 0 without a choice."""
+        ...
+
+    def of_type(self, config: Any, number: int | None) -> Any:
+        """The configuration for one type of picture, 0 to `types`; None: no type."""
         ...
 
     def picture_size(self, config: Any, size: Sequence[int]) -> tuple[int, int]:

@@ -10,21 +10,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
 
 from engine.control.detect import find_control
-from engine.control.kind import ControlKind
+from engine.control.kind import ControlKind, OnModel
 from engine.errors import WeightsError
 from engine.families.detect import recognise
 from engine.inference.load import module_weights
 from engine.inference.values import Conditioning, Model
-from engine.residency.carriers import Wants
+from engine.residency.carriers import Wants, part_bytes
 from engine.residency.carriers import patched as with_patches
-from engine.residency.handles import PatchedWeights, Weights
+from engine.residency.handles import LazyWeights, MissingWeights, PatchedWeights, Weights
 from engine.residency.sources import Patch, Source
 from engine.weights.open import open_weights
+from engine.weights.state_dict import StateDict
 
 ENTRY = "control"
 """The key of the chain in a conditioning entry."""
@@ -32,18 +34,77 @@ ALSO_NEGATIVE = "control_apply_to_uncond"
 """The key of the flag: entries of other conditionings that have no chain get the same one."""
 
 
+class Changes:
+    """A file of changes of a denoiser's weights, whose network is made once per denoiser."""
+
+    def __init__(self, kind: ControlKind, config: Any, tensors: StateDict, wants: Wants) -> None:
+        self._kind = kind
+        self._wants = wants
+        self._config = config
+        self._tensors = tensors
+        self._made: WeakKeyDictionary[Weights, tuple[OnModel, Weights]] = WeakKeyDictionary()
+
+    def on(self, model: Weights) -> ControlNet:
+        """The control network on these weights with their patches. Reads no tensor.
+
+        Raises:
+            NodeError: the file was made for another model.
+        """
+        kind, base = self._kind, model.base
+        if base not in self._made:
+            found = kind.on_model(self._config, self._tensors, base)
+            net = LazyWeights(
+                f"{self._tensors.origin}, {kind.name}",
+                sum(part_bytes(source) for source in found.sources.values()),
+                lambda: kind.build(found.config),
+                sources=found.sources,
+                wants=self._wants,
+                forget=self._tensors.forget,
+            )
+            self._made[base] = found, net
+        found, net = self._made[base]
+        theirs = {
+            name: model.patches.get(name, ())
+            for name, source in found.sources.items()
+            if source is base.sources.get(name)
+        }
+        patches = {name: (*theirs.get(name, ()), *found.patches.get(name, ())) for name in theirs}
+        return ControlNet(kind, found.config, PatchedWeights(net, patches))
+
+
 @dataclass(frozen=True, slots=True)
 class ControlNet:
-    """A control network: its kind, its sizes, its weights with their patches."""
+    """A control network: its kind, its sizes, its weights with their patches.
+
+    Attributes:
+        kind, config, weights: see above; if there are `changes`, before the model is known.
+        changes: the file's, if it holds changes of a denoiser's weights.
+    """
 
     kind: ControlKind
     config: Any
     weights: Weights
+    changes: Changes | None = None
 
     @property
     def is_difference(self) -> bool:
         """Whether its weights must be added to those of a model, see `on_top_of`."""
         return self.kind.is_difference(self.config)
+
+    def on(self, model: Weights) -> ControlNet:
+        """The control network in a run with a denoiser of these weights.
+
+        Raises:
+            NodeError: it was made for another model.
+        """
+        return self.changes.on(model) if self.changes else self
+
+    def of_type(self, number: int | None) -> ControlNet:
+        """The control network for one type of picture; None: no type.
+
+        One without types is unchanged. Raises `NodeError` if there is no such type.
+        """
+        return replace(self, config=self.kind.of_type(self.config, number))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,12 +148,11 @@ def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
             f"{f'this is {name}' if name else 'of no known kind'}; choose a ControlNet file."
         )
     kind, config = found.kind, found.config
-    net = module_weights(
-        f"{weights.origin}, {kind.name}",
-        lambda: kind.build(config),
-        found.tensors,
-        Wants(dtype=dtype, packed=True),
-    )
+    title, wants = f"{weights.origin}, {kind.name}", Wants(dtype=dtype, packed=True)
+    if kind.needs_model(config):
+        missing = MissingWeights(title, "it is complete only on the weights of a model.")
+        return ControlNet(kind, config, missing, Changes(kind, config, found.tensors, wants))
+    net = module_weights(title, lambda: kind.build(config), found.tensors, wants)
     return ControlNet(kind, config, net)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.control.kind import Call
 from engine.diffusion.regions import Region
 from engine.families.family import Checkpoint
-from engine.inference.control import Control, chain_of
+from engine.inference.control import Control, ControlNet, chain_of
 from engine.inference.pictures import for_network
 from engine.inference.values import Conditioning
 from engine.nets.hooks import Residuals
@@ -28,6 +28,7 @@ class ControlRun:
     def __init__(
         self,
         conditionings: Mapping[str, Conditioning],
+        model: Weights,
         to_sigma: Callable[[float], float],
         residency: Residency,
         checkpoint: Checkpoint,
@@ -36,12 +37,17 @@ class ControlRun:
 
         Args:
             conditionings: of the guider.
+            model: the denoiser's weights.
             to_sigma: from shares of the run, 0..1.
             residency: the residency of the compute device.
             checkpoint: called at every block; may raise `Stopped`.
+
+        Raises:
+            NodeError: one of them was made for another model.
         """
         entries = (extras for many in conditionings.values() for _, extras in many)
         self._links = {id(link): link for extras in entries for link in chain_of(extras)}
+        self._nets = {key: link.net.on(model) for key, link in self._links.items()}
         self._times = {
             key: (math.inf if link.start <= 0 else to_sigma(link.start), to_sigma(link.end))
             for key, link in self._links.items()
@@ -53,9 +59,7 @@ class ControlRun:
     @property
     def weights(self) -> tuple[Weights, ...]:
         """The weights of all of them, each once."""
-        return tuple(
-            {link.net.weights.base: link.net.weights for link in self._links.values()}.values()
-        )
+        return tuple({net.weights.base: net.weights for net in self._nets.values()}.values())
 
     def room_for(self, shape: Sequence[int], denoiser: int) -> int:
         """Bytes that a call on x of `shape` needs beside weights and features.
@@ -64,8 +68,8 @@ class ControlRun:
         retained until after its call.
         """
         computed, kept = denoiser, 0
-        for link in self._links.values():
-            kind, config, width = link.net.kind, link.net.config, self._width(link)
+        for net in self._nets.values():
+            kind, config, width = net.kind, net.config, self._width(net)
             computed = max(computed, kind.activation_bytes(config, shape, width))
             kept = max(kept, 2 * kind.kept_bytes(config, shape, width))
         return computed + kept
@@ -73,10 +77,10 @@ class ControlRun:
     def features_bytes(self, shape: Sequence[int]) -> int:
         """Bytes of the pictures' features, retained for the whole run on x of `shape`."""
         return sum(
-            link.net.kind.features_bytes(
-                link.net.config, (len(link.picture), *shape[1:]), self._width(link)
+            net.kind.features_bytes(
+                net.config, (len(self._links[key].picture), *shape[1:]), self._width(net)
             )
-            for link in self._links.values()
+            for key, net in self._nets.items()
         )
 
     def residuals(
@@ -100,7 +104,8 @@ class ControlRun:
         keys = [id(each) for each in entries[0].networks if id(each) in self._links]
         working = self._working(keys, sigma)
         for link in working:
-            dtype = self._residency.dtype_of(link.net.weights)
+            net = self._nets[id(link)]
+            dtype = self._residency.dtype_of(net.weights)
             call = Call(
                 x.to(dtype),
                 timestep,
@@ -111,8 +116,7 @@ class ControlRun:
                 self._features_for(link, x, len(entries), dtype),
                 self._checkpoint,
             )
-            net = link.net.weights.module
-            found = link.net.kind.residuals(link.net.config, net, call)
+            found = net.kind.residuals(net.config, net.weights.module, call)
             if link.strength != 1.0:
                 found = found.each(lambda each, link=link: each * link.strength)
             total = found if total is None else total.plus(found)
@@ -134,14 +138,15 @@ class ControlRun:
         size = tuple(x.shape[2:])
         key = (id(link), size)
         if key not in self._features:
-            kind, config = link.net.kind, link.net.config
+            net = self._nets[id(link)]
+            kind, config = net.kind, net.config
             picture = for_network(link.picture, *kind.picture_size(config, size))
             picture = picture.to(self._residency.device, dtype)
-            self._features[key] = tuple(kind.features(config, link.net.weights.module, picture))
+            self._features[key] = tuple(kind.features(config, net.weights.module, picture))
         return tuple(_rows(each, len(x) // entries, entries) for each in self._features[key])
 
-    def _width(self, link: Control) -> int:
-        return self._residency.dtype_of(link.net.weights).itemsize
+    def _width(self, net: ControlNet) -> int:
+        return self._residency.dtype_of(net.weights).itemsize
 
 
 def _rows(features: Tensor, rows: int, entries: int) -> Tensor:

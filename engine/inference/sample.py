@@ -121,9 +121,8 @@ def _network(
     rows = shape[0] * sum(len(many) for many in named.values())
     rows_shape = (rows, *shape[1:])
     parameterization = model.parameterization.to(device)
-    controls = ControlRun(
-        conditionings, model.parameterization.percent_to_sigma, residency, checkpoint
-    )
+    to_sigma = model.parameterization.percent_to_sigma
+    controls = ControlRun(conditionings, model.net, to_sigma, residency, checkpoint)
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     hooks = HookRun(model, named, residency)
     room = controls.room_for(rows_shape, room) + hooks.room_for(rows_shape)

@@ -21,11 +21,11 @@ from engine.nets.unet import (
     Shapes,
     UNetReader,
     stage,
+    text_width,
     timestep_embedding,
     two_layers,
     walk_down,
 )
-from engine.nets.unet_blocks import TransformerConfig
 
 STRIDES = (1, 1, 2, 1, 2, 1, 2, 1)
 """Strides of the convolutions that reduce a picture to the size of the latent, by 8."""
@@ -55,12 +55,7 @@ class ControlNetConfig:
     @property
     def context_channels(self) -> int | None:
         """Width of the text tokens; None for a network without transformers."""
-        for layer in (
-            layer for block in (*self.input_blocks, self.middle_block) for layer in block
-        ):
-            if isinstance(layer, TransformerConfig):
-                return layer.context_channels
-        return None
+        return text_width((*self.input_blocks, self.middle_block))
 
     @property
     def residual_channels(self) -> tuple[int, ...]:
@@ -124,18 +119,21 @@ class ControlNet(nn.Module):
         context: Tensor | None = None,
         y: Tensor | None = None,
         *,
+        embedding: Tensor | None = None,
         checkpoint: Callable[[], None] | None = None,
     ) -> Residuals:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] as for the UNet.
 
         `features` [1 or B, C, h, w] are the output of `input_hint_block` for a picture [., 3, 8 h,
-        8 w] in 0..1, the same at every step. `checkpoint` is called before every block and may
-        raise.
+        8 w] in 0..1, the same at every step. `embedding` [1 or B, E] is added to that of the time.
+        `checkpoint` is called before every block and may raise.
         """
         time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
         time = self.time_embed(time)
         if self.config.vector_channels is not None:
             time = time + self.label_emb(y)
+        if embedding is not None:
+            time = time + embedding
         time = functional.silu(time)
         found: list[Tensor] = []
         for number, (block, out) in enumerate(zip(self.input_blocks, self.zero_convs, strict=True)):

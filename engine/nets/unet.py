@@ -58,16 +58,20 @@ class UNetConfig:
     @property
     def context_channels(self) -> int | None:
         """Width of the text tokens; None for a network without transformers."""
-        blocks = (*self.input_blocks, self.middle_block, *self.output_blocks)
-        for layer in (layer for block in blocks for layer in block):
-            if isinstance(layer, TransformerConfig):
-                return layer.context_channels
-        return None
+        return text_width((*self.input_blocks, self.middle_block, *self.output_blocks))
 
     @property
     def downsamplings(self) -> int:
         """The number of times the latent's size is halved."""
         return sum(isinstance(block[0], DownsampleConfig) for block in self.input_blocks)
+
+
+def text_width(blocks: Sequence[Block]) -> int | None:
+    """Width of the text tokens that these blocks attend to; None if none does."""
+    for layer in (layer for block in blocks for layer in block):
+        if isinstance(layer, TransformerConfig) and layer.depth:
+            return layer.context_channels
+    return None
 
 
 def unet_config(
@@ -161,16 +165,17 @@ class UNetReader:
     def _transformer(self, prefix: str) -> TransformerConfig:
         inner = self.size(f"{prefix}.proj_in.weight", 0)
         first = f"{prefix}.transformer_blocks.0"
+        depth = self._count(f"{prefix}.transformer_blocks")
         heads = self.heads or inner // (self.head_channels or inner)
         if not heads or inner % heads:
             raise WeightsError(f"{prefix}: {inner} channels do not split into {heads} heads")
         return TransformerConfig(
             channels_in=self.size(f"{prefix}.proj_in.weight", 1),
             inner=inner,
-            context_channels=self.size(f"{first}.attn2.to_k.weight", 1),
-            depth=self._count(f"{prefix}.transformer_blocks"),
+            context_channels=self.size(f"{first}.attn2.to_k.weight", 1) if depth else 0,
+            depth=depth,
             heads=heads,
-            feed_forward=self.size(f"{first}.ff.net.2.weight", 1),
+            feed_forward=self.size(f"{first}.ff.net.2.weight", 1) if depth else 0,
             linear=len(self.shapes[f"{prefix}.proj_in.weight"]) == 2,
         )
 

@@ -50,6 +50,7 @@ class TransformerConfig:
 
     Attributes:
         inner: channels of the tokens.
+        context_channels: width of the text; 0 if `depth` is 0, which leaves the projections alone.
         heads: of the attention; each sees `inner / heads` channels.
         feed_forward: channels between the two projections of the feed-forward part.
         linear: the projections in and out act on tokens (SD2, SDXL), not on the map (SD1).

@@ -59,7 +59,7 @@ def test_files_are_found_followed_and_told_apart(context, files, shown):
     before = load_control_net.fingerprint_of(given, context)
     os.utime(files.find("controlnet", "lines.safetensors"), ns=(1, 1))
     assert load_control_net.fingerprint_of(given, context) != before
-    with pytest.raises(WeightsError, match=r"lora\.safetensors: this is a Control-LoRA"):
+    with pytest.raises(WeightsError, match=r"lora\.safetensors: looks like a Control-LoRA, but"):
         load_control_net("lora.safetensors", context)
 
 

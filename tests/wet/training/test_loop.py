@@ -45,7 +45,7 @@ def output_of(model, groups):
     sample, residency = groups[0][0], current()
     inputs = {name: each.value for name, each in sample.inputs.items()}
     levels, sigma = model.parameterization, torch.tensor([1.5])
-    controls = ControlRun({}, levels.percent_to_sigma, residency, lambda: None)
+    controls = ControlRun({}, model.net, levels.percent_to_sigma, residency, lambda: None)
     with residency.use(model.net), torch.no_grad():
         dtype = residency.dtype_of(model.net)
         hooks = HookRun(model, {}, residency)
