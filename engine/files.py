@@ -27,9 +27,14 @@ from engine.paths import (
 )
 from engine.prefixes import prefix_fault, split_prefix
 from engine.settings import Settings
+from engine.tiny_names import complete_tiny, tiny_files
 
 INPUT_FOLDERS = "input_folders"
 """The kind whose names are folders of the input folder, as datasets are."""
+VAE_CHOICES = "vae_choices"
+"""The kind whose names are the files of `vae`, and the tiny autoencoders among `vae_approx`."""
+OFFERED: Mapping[str, tuple[str, ...]] = {VAE_CHOICES: ("vae", "vae_approx")}
+"""The kinds whose files a kind of names comes from."""
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
     "configs": ("configs",),
@@ -105,6 +110,8 @@ class Files:
             return (self._places[kind],)
         if kind == INPUT_FOLDERS:
             return (self._places["input"],)
+        if kind in OFFERED:
+            return tuple(folder for each in OFFERED[kind] for folder in self.folders(each))
         kind = ALIASES.get(kind, kind)
         extra = self._settings.model_folders
         found = [
@@ -124,6 +131,8 @@ class Files:
             folders = {name.rpartition("/")[0] for name in self.list("input")}
             outer = {name.rsplit("/", up)[0] for name in folders for up in range(name.count("/"))}
             return sorted({*folders, *outer} - {""})
+        if kind == VAE_CHOICES:
+            return [*self.list("vae"), *complete_tiny(self.list("vae_approx"))]
         weights_only = kind in MODEL_FOLDERS or kind in ALIASES
         names: set[str] = set()
         for folder in self.folders(kind):
@@ -184,6 +193,9 @@ class Files:
         Raises:
             FilesError: the name leads out of the folder.
         """
+        if kind == VAE_CHOICES:
+            tiny = self.tiny_autoencoder(name)
+            return self.locate("vae", name) or (tiny[0] if tiny else None)
         for folder in self.folders(kind):
             # The literal spelling comes first: a backslash may be part of a listed name.
             spelled = as_spelled(folder.resolve(), name)
@@ -193,6 +205,10 @@ class Files:
             if _is(path.is_file):
                 return path
         return None
+
+    def tiny_autoencoder(self, name: str) -> list[Path]:
+        """The files of a tiny autoencoder, see `tiny_files`; empty where there is none."""
+        return [self.find("vae_approx", each) for each in tiny_files(name, self.list("vae_approx"))]
 
     def has(self, kind: str, name: str) -> bool:
         """Whether there is a file of that kind and name inside its folders."""

@@ -7,11 +7,18 @@ from typing import Annotated
 
 import torch
 
-from engine.files import file_identity
-from engine.inference.load import load_checkpoint, load_denoiser, load_vae, pixel_space_vae
+from engine.files import VAE_CHOICES, file_identity
+from engine.inference.load import (
+    load_checkpoint,
+    load_denoiser,
+    load_tiny_vae,
+    load_vae,
+    pixel_space_vae,
+)
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, FileChoice
+from engine.tiny_names import TINY_AUTOENCODERS
 from nodes.sockets import Clip, Model, Vae
 
 PIXEL_SPACE = "pixel_space"
@@ -32,11 +39,16 @@ def _(ckpt_name: str | None, ctx: Context) -> object:
 
 @node("VAELoader", category="loaders", display="Load VAE")
 def load_vae_file(
-    vae_name: Annotated[str, FileChoice("vae", also=(PIXEL_SPACE,))], ctx: Context
+    vae_name: Annotated[str, FileChoice(VAE_CHOICES, also=(PIXEL_SPACE,))], ctx: Context
 ) -> Vae:
-    """Load an autoencoder from a separate file; `pixel_space` is the identity."""
+    """Load an autoencoder from a separate file; `pixel_space` is the identity.
+
+    `taesd`, `taesdxl` and so on are tiny autoencoders whose files are in vae_approx/.
+    """
     if vae_name == PIXEL_SPACE:
         return pixel_space_vae()
+    if _is_tiny(vae_name, ctx):
+        return load_tiny_vae(vae_name, ctx.files.tiny_autoencoder(vae_name))
     return load_vae(ctx.files.find("vae", vae_name))
 
 
@@ -44,7 +56,14 @@ def load_vae_file(
 def _(vae_name: str | None, ctx: Context) -> object:
     if not vae_name or vae_name == PIXEL_SPACE:
         return vae_name
+    if _is_tiny(vae_name, ctx):
+        return [file_identity(path) for path in ctx.files.tiny_autoencoder(vae_name)]
     return file_identity(ctx.files.find("vae", vae_name))
+
+
+def _is_tiny(name: str, ctx: Context) -> bool:
+    """Whether a choice is a tiny autoencoder; a file of that very name in vae/ comes first."""
+    return name in TINY_AUTOENCODERS and not ctx.files.has("vae", name)
 
 
 STORAGE: Mapping[str, torch.dtype | None] = {

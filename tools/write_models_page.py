@@ -16,7 +16,7 @@ from pathlib import Path
 from engine.control.detect import KINDS, NOT_YET
 from engine.families.detect import FAMILIES
 from engine.families.family import ModelFamily
-from engine.files import MODEL_FOLDERS
+from engine.files import MODEL_FOLDERS, OFFERED
 from engine.graph.schema import NodeSchema
 from engine.nets.unet_keys import GUIDANCE_PROJECTIONS
 from engine.text.table import ENCODERS
@@ -138,9 +138,14 @@ def _loaders(schemas: Iterable[NodeSchema], folder: str) -> str:
     found = sorted(
         schema.class_type
         for schema in schemas
-        if any(each.folder == folder for each in schema.inputs)
+        if any(folder in _kinds(each.folder) for each in schema.inputs)
     )
     return ", ".join(f"`{name}`" for name in found)
+
+
+def _kinds(folder: str | None) -> tuple[str, ...]:
+    """The kinds of files that a combo offers."""
+    return OFFERED.get(folder, (folder,)) if folder else ()
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from engine.families.latent_format import LatentFormat
+from engine.families.tiny_autoencoders import TinyAutoencoderKind
 from engine.nets import autoencoder_kl_keys
 from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoencoder_config
 from engine.weights.state_dict import StateDict
@@ -98,7 +99,7 @@ class KlAutoencoder:
         return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
 
 
-KINDS: tuple[AutoencoderKind, ...] = (KlAutoencoder(),)
+KINDS: tuple[AutoencoderKind, ...] = (KlAutoencoder(), TinyAutoencoderKind())
 
 
 @dataclass(frozen=True, slots=True)

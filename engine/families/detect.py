@@ -30,6 +30,8 @@ _ADVICE: Mapping[str, str] = {
     "a CLIP vision encoder": "load it with Load CLIP Vision",
     "a LoRA": "load it with Load LoRA",
     "a ControlNet": "load it with Load ControlNet Model",
+    "a tiny autoencoder (TAESD)": "put it into vae_approx/, under the name of its release (such as "
+    "taesd_decoder), and choose that in Load VAE or for previews",
     "a textual inversion (embedding)": "put it into embeddings/ and write embedding:name "
     "in a prompt",
 }
@@ -229,7 +231,10 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         _starts("control_model.", "input_hint_block.", "controlnet_", "zero_convs."),
     ),
     ("a T2I-Adapter", _starts("body.0.in_conv.", "adapter.body.")),
-    ("a small preview decoder (TAESD)", _starts("taesd_", "decoder.layers.")),
+    (
+        "a tiny autoencoder (TAESD)",
+        _starts("taesd_", "decoder.layers.", "3.conv.0.", "4.conv.0."),
+    ),
     # denoisers, in the order in which they can be distinguished
     ("an SD3 checkpoint", _below("joint_blocks.0.context_block.attn.qkv.weight")),
     ("a Stable Cascade model", _below("clf.1.weight", "clip_txt_mapper.weight")),

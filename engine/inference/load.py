@@ -17,6 +17,7 @@ from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.detect import detect, detect_autoencoder, detect_encoder, text_plan
 from engine.families.family import ModelFamily
 from engine.families.pixel_space import PixelSpaceKind
+from engine.families.tiny_autoencoders import TinyAutoencoderKind, find_tiny
 from engine.inference.values import Clip, Model, TextPart, Vae
 from engine.residency.carriers import Wants
 from engine.residency.handles import LazyWeights, MissingWeights, Weights
@@ -129,6 +130,17 @@ def load_vae(path: Path, *, dtype: torch.dtype | None = None) -> Vae:
     """The autoencoder in a separate file or a whole checkpoint. Raises like `load_checkpoint`."""
     weights = open_weights(path)
     return _vae(weights, detect_autoencoder(weights), dtype)
+
+
+def load_tiny_vae(name: str, paths: Sequence[Path], *, dtype: torch.dtype | None = None) -> Vae:
+    """The tiny autoencoder of that name, whose files these are; a decoder alone is enough.
+
+    Raises:
+        WeightsError: a file is damaged, incomplete or holds something else.
+    """
+    config, tensors = find_tiny(name, [open_weights(path) for path in paths])
+    found = FoundAutoencoder(TinyAutoencoderKind(), config, tensors)
+    return _vae(tensors, found, dtype)
 
 
 def pixel_space_vae() -> Vae:
