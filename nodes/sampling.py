@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
@@ -11,18 +10,15 @@ import torch
 from engine.diffusion.denoiser import OnStep
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import SCHEDULES, section
-from engine.inference.preview import preview
-from engine.inference.sample import Sampled, sample, sampler_sigmas
+from engine.inference.preview_run import Show, previews
+from engine.inference.sample import Sampled, fitted, sample, sampler_sigmas
 from engine.inference.values import CfgGuider, DisableNoise, RandomNoise, Sampler
 from engine.inference.values import Guider as AnyGuider
-from engine.inference.values import Model as AnyModel
 from engine.inference.values import Noise as AnyNoise
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.sockets import Conditioning, Latent, Model
-
-SECONDS_BETWEEN_PREVIEWS = 0.1
 
 Seed = Annotated[int, Range(0, 2**64 - 1, control_after_generate=True)]
 Steps = Annotated[int, Range(1, 10000)]
@@ -107,30 +103,27 @@ def sampled(
     latent: Mapping[str, Any],
 ) -> Sampled:
     """Run; reports every step to the context, and stops when the context says so."""
-    return sample(
-        guider,
-        noise,
-        sampler,
-        sigmas,
-        latent,
-        checkpoint=ctx.checkpoint,
-        on_step=reporter(ctx.progress, guider.model),
-    )
+    shape = fitted(latent, guider.model)["samples"].shape
+    find = ctx.files.tiny_autoencoder
+    with previews(guider.model, shape, ctx.preview_method, find) as show:
+        return sample(
+            guider,
+            noise,
+            sampler,
+            sigmas,
+            latent,
+            checkpoint=ctx.checkpoint,
+            on_step=reporter(ctx.progress, show),
+        )
 
 
-def reporter(progress: Callable[[int, int, bytes | None], None], model: AnyModel) -> OnStep:
-    """Reports each step to `progress`, with a preview as often as a user could see it."""
-    shown = [0.0]
+def reporter(progress: Callable[[int, int, bytes | None], None], show: Show) -> OnStep:
+    """Reports each step to `progress`, with a preview where there is one."""
 
     def report(
         step: int, steps: int, x: torch.Tensor, denoised: torch.Tensor, sigma: torch.Tensor
     ) -> None:
         del x, sigma
-        now = time.monotonic()
-        picture = None
-        if now - shown[0] >= SECONDS_BETWEEN_PREVIEWS:
-            shown[0] = now
-            picture = preview(denoised, model.latent)
-        progress(step + 1, steps, picture)
+        progress(step + 1, steps, show(denoised))
 
     return report

@@ -20,6 +20,7 @@ from engine.files import MODEL_FOLDERS, OFFERED
 from engine.graph.schema import NodeSchema
 from engine.nets.unet_keys import GUIDANCE_PROJECTIONS
 from engine.text.table import ENCODERS
+from engine.tiny_names import TINY_AUTOENCODERS
 from engine.vision.detect import KINDS as IMAGE_ENCODERS
 from engine.weights.forms import ScaledFloat8
 from engine.weights.packed import ASIDE, FOREIGN, FORMATS, MARKER, METADATA, SCALES
@@ -55,6 +56,15 @@ VISION = """
 In separate files, or within a checkpoint.
 
 """
+TINY = f"""
+## Tiny autoencoders
+
+`VAELoader` offers {", ".join(f"`{name}`" for name in TINY_AUTOENCODERS)} (TAESD, \
+github.com/madebyollin/taesd) if `vae_approx/` holds `NAME_encoder` and `NAME_decoder`, or one \
+file `NAME` in the layout of diffusers' AutoencoderTiny. `NAME_decoder` alone is enough for \
+previews, with `--preview-method taesd`. A file in `vae/` with both halves (`taesd_encoder.`, \
+`taesd_decoder.`) has its scale in `vae_scale` and `vae_shift`.
+"""
 FOLDERS = """
 ## Folders
 
@@ -88,6 +98,7 @@ def page() -> str:
             VISION + "| kind | files |",
             "| --- | --- |",
             *(f"| {kind.name} | {kind.examples} |" for kind in IMAGE_ENCODERS),
+            TINY.rstrip("\n"),
             FOLDERS,
             "| folder | loaded with |",
             "| --- | --- |",

@@ -46,12 +46,14 @@ class Job:
         extra: what the client sent along for pictures' metadata, `workflow` among it.
         ordered: the outputs and all they need, each after what it needs; empty where that is not
             known.
+        previews: the method of samplers' previews, see `engine.wire.messages.Run`.
     """
 
     prompt_id: str
     outputs: Sequence[str]
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     ordered: Sequence[str] = ()
+    previews: str = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,16 @@ def execute(
     ordered = job.ordered or order(prompt, job.outputs)
     registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
     given = RunServices(
-        job.prompt_id, registry, cache, report, files, job.extra, stopped, retry, explain
+        job.prompt_id,
+        registry,
+        cache,
+        report,
+        files,
+        job.extra,
+        stopped,
+        retry,
+        explain,
+        job.previews,
     )
     run = GraphRun(prompt, given)
     with cache.pinning():

@@ -28,6 +28,7 @@ class RunServices:
     stopped: Callable[[], bool]
     retry: Retry | None
     explain: Explain | None
+    previews: str = "none"
 
     def files_exist(self, result: NodeResult) -> bool:
         """Whether the files that a cached result shows are still there."""
@@ -56,4 +57,5 @@ class RunServices:
             call=call,
             stopped=self.stopped,
             on_progress=report_progress,
+            preview_method=self.previews,
         )

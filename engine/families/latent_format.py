@@ -30,6 +30,7 @@ class LatentFormat:
         rgb_factors: `channels` rows of (r, g, b), from a denoiser-space latent to -1..1, for
             previews.
         rgb_bias: added to it.
+        tiny: the name of the tiny autoencoder that decodes its autoencoder's latents, for previews.
     """
 
     channels: int
@@ -39,6 +40,7 @@ class LatentFormat:
     causal_frames: bool = False
     rgb_factors: tuple[tuple[float, float, float], ...] | None = None
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    tiny: str | None = None
 
     @property
     def dims(self) -> int:

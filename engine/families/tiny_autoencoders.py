@@ -112,9 +112,7 @@ def find_tiny(name: str, files: Sequence[StateDict]) -> tuple[TinyAutoencoderCon
     origin = " and ".join(weights.origin for weights in files)
     try:
         tensors = replace(files[0], entries=merged).refuse_empty()
-        config = tiny_autoencoder_config(
-            tensors.shapes, scale=release.scale, shift=release.shift
-        )
+        config = tiny_autoencoder_config(tensors.shapes, scale=release.scale, shift=release.shift)
     except WeightsError as error:
         raise WeightsError(f"{origin}: {error}") from error
     return config, tensors

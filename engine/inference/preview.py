@@ -1,6 +1,7 @@
 """Previews: latents to small pictures by a linear map, far cheaper than an autoencoder.
 
-Also fits the factors of the map, which are part of a latent format.
+Also fits the factors of the map, which are part of a latent format. `preview_run.py` decides when
+a run makes previews, and how.
 """
 
 from __future__ import annotations
@@ -29,21 +30,38 @@ def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
     """
     if form.rgb_factors is None:
         return None
-    cells = latent.detach()[0] if latent.ndim == 2 + form.dims else latent.detach()
-    while cells.ndim > 3:
-        cells = cells[:, cells.shape[1] // 2]
-    if cells.ndim == 2:
-        cells = cells[:, None]
+    cells = first_cells(latent, form)
     factors = torch.tensor(form.rgb_factors, device=cells.device)
     bias = torch.tensor(form.rgb_bias, device=cells.device)
     pixels = cells.float().movedim(0, -1) @ factors + bias
+    return jpeg(pixels, (cells.shape[-2], cells.shape[-1]), form.pixels)
+
+
+def first_cells(latent: Tensor, form: LatentFormat) -> Tensor:
+    """The cells [C, h, w] of a batch that its preview shows."""
+    cells = latent.detach()[0] if latent.ndim == 2 + form.dims else latent.detach()
+    while cells.ndim > 3:
+        cells = cells[:, cells.shape[1] // 2]
+    return cells[:, None] if cells.ndim == 2 else cells
+
+
+def jpeg(pixels: Tensor, cells: tuple[int, int], scale: int) -> bytes:
+    """Pixels [h, w, 3] in -1..1 as a JPEG of the size of the decoded latent, at most `LARGEST`.
+
+    Args:
+        pixels: of any size.
+        cells: rows and columns of the latent.
+        scale: pixels per cell along one side.
+    """
     # A diverged sampler shows black instead of ending the run.
     levels = pixels.nan_to_num().add(1).mul(127.5).clamp(0, 255).byte().cpu()
+    scaled = min(float(scale), LARGEST / max(cells))
+    rows, columns = (max(round(side * scaled), 1) for side in cells)
     image = Image.fromarray(levels.numpy())
-    scale = min(form.pixels, LARGEST / max(image.size))
-    size = tuple(max(round(side * scale), 1) for side in image.size)
+    if image.size != (columns, rows):
+        image = image.resize((columns, rows), Image.Resampling.BICUBIC)
     stream = io.BytesIO()
-    image.resize((size[0], size[1]), Image.Resampling.BICUBIC).save(stream, "JPEG", quality=QUALITY)
+    image.save(stream, "JPEG", quality=QUALITY)
     return stream.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""Tiny autoencoders (TAESD, Ollin Boer Bohan 2023): a few convolutions in place of a KL autoencoder.
+"""Tiny autoencoders (TAESD, Ollin Boer Bohan 2023): a few convolutions instead of a KL one.
 
 https://github.com/madebyollin/taesd. Names of layers are the numbers of its files: `encoder.0` ...
 `encoder.14`, `decoder.1` ... `decoder.19`. Sizes are read from tensor shapes. Inside, pictures are

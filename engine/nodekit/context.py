@@ -75,6 +75,11 @@ class Context(Protocol):
         ...
 
     @property
+    def preview_method(self) -> str:
+        """How a sampler makes previews: `none`, `auto`, `latent2rgb` or `taesd`."""
+        ...
+
+    @property
     def graph(self) -> LiveGraph | None:
         """The graph with its expansions, while one runs."""
         ...
@@ -108,6 +113,7 @@ class RunningContext:
         call: which of the node's calls it is for, where lists make several.
         stopped: called at each checkpoint; returns whether the user stopped the run.
         on_progress: called at each step.
+        preview_method: how a sampler makes previews.
     """
 
     __slots__ = (
@@ -119,6 +125,7 @@ class RunningContext:
         "files",
         "graph",
         "node_id",
+        "preview_method",
         "shown",
     )
 
@@ -133,12 +140,14 @@ class RunningContext:
         call: int = 0,
         stopped: Callable[[], bool] | None = None,
         on_progress: OnProgress | None = None,
+        preview_method: str = "none",
     ) -> None:
         self.node_id = node_id
         self.files = files
         self.extra: Mapping[str, Any] = extra or {}
         self.graph = graph
         self.call = call
+        self.preview_method = preview_method
         self.shown: dict[str, list[Any]] = {}
         self._prompt = prompt
         self._stopped = stopped
@@ -184,6 +193,7 @@ class RunningContext:
             call=self.call,
             stopped=self._stopped,
             on_progress=self._on_progress,
+            preview_method=self.preview_method,
         )
 
 

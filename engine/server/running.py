@@ -83,7 +83,7 @@ class RunningJob:
         self.ending: Ending | None = None
         self.node: NodeRef | None = None
         self.wants_all_progress = entry.extra.get("all_progress") is True
-        self._wants_previews = entry.extra.get("preview_method") in _PREVIEW_METHODS
+        self._wants_previews = _preview_method(entry) != "none"
         self._running: dict[str, NodeProgress] = {}
         self._preview: Preview | None = None
         self._outputs: dict[str, dict[str, Any]] = {}
@@ -312,7 +312,13 @@ def run_message(entry: Entry, *, all_progress: bool) -> Run:
     prompt = entry.prompt_json.encode() if entry.prompt_json else msgspec.json.encode(entry.prompt)
     extra = msgspec.json.encode(entry.extra.get("extra_pnginfo") or {})
     ordered = entry.studied.ordered if isinstance(entry.studied, StudiedPrompt) else ()
-    return Run(entry.id, prompt, tuple(entry.wanted), extra, all_progress, ordered)
+    wanted, previews = tuple(entry.wanted), _preview_method(entry)
+    return Run(entry.id, prompt, wanted, extra, all_progress, ordered, previews)
+
+
+def _preview_method(entry: Entry) -> str:
+    method = entry.extra.get("preview_method")
+    return method if method in _PREVIEW_METHODS else "none"
 
 
 def failed_outcome(prompt_id: str, reason: str, kind: str = "ServerDied") -> dict[str, Any]:

@@ -237,6 +237,7 @@ class Run(Message, frozen=True):
         all_progress: report every step, however fast they come.
         ordered: the nodes that the outputs need, each after what it needs; empty where that is not
             known.
+        previews: how samplers make previews: `none`, `auto`, `latent2rgb` or `taesd`.
     """
 
     prompt_id: str
@@ -245,6 +246,7 @@ class Run(Message, frozen=True):
     extra: bytes = b"{}"
     all_progress: bool = False
     ordered: tuple[str, ...] = ()
+    previews: str = "none"
 
 
 class Interrupt(Message, frozen=True):

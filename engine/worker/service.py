@@ -99,7 +99,10 @@ class Service:
             prompt, outputs, ordered = found.prompt, found.outputs, tuple(found.ordered)
             report = _with_events(report, _refused(job, found))
         self._worker.run(
-            Job(job.prompt_id, outputs, extra, ordered), prompt, report, stopped=stopped
+            Job(job.prompt_id, outputs, extra, ordered, job.previews),
+            prompt,
+            report,
+            stopped=stopped,
         )
 
     def _devices(self) -> tuple[Device, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import FilesError
-from engine.files import Files, file_identity
+from engine.files import VAE_CHOICES, Files, file_identity
 from engine.paths import split_annotation
 from engine.settings import Settings
 
@@ -253,3 +253,31 @@ def test_a_large_file_is_told_apart_without_reading_it(
     path.write_bytes(b"y" * (2 << 20))
     os.utime(path, ns=(before[1], before[1]))
     assert file_identity(path) != before
+
+
+def test_the_choices_of_an_autoencoder_are_files_and_whole_tiny_autoencoders(
+    files: Files, settings: Settings
+):
+    models = settings.models_directories[0]
+    names = (
+        "vae/own.safetensors",
+        "vae_approx/taesd_decoder.pth",
+        "vae_approx/taesd_encoder.pth",
+        "vae_approx/taesdxl_decoder.safetensors",  # no encoder
+        "vae_approx/deep/TAEF1.safetensors",  # both halves
+        "vae_approx/vaeapp_sd15.pth",
+    )
+    for name in names:
+        (models / name).parent.mkdir(parents=True, exist_ok=True)
+        (models / name).write_bytes(b"x")
+    assert files.list(VAE_CHOICES) == ["own.safetensors", "taesd", "taef1"]
+    assert all(files.has(VAE_CHOICES, name) for name in files.list(VAE_CHOICES))
+    assert not files.has(VAE_CHOICES, "taesd3")
+    assert files.folders(VAE_CHOICES) == (*files.folders("vae"), *files.folders("vae_approx"))
+    found = [path.name for path in files.tiny_autoencoder("taesd")]
+    assert found == ["taesd_decoder.pth", "taesd_encoder.pth"]
+    assert [path.name for path in files.tiny_autoencoder("taesdxl")] == [
+        "taesdxl_decoder.safetensors"
+    ]
+    assert [path.name for path in files.tiny_autoencoder("taef1")] == ["TAEF1.safetensors"]
+    assert files.tiny_autoencoder("taesd3") == []

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.families.autoencoders import KlAutoencoder
 from engine.families.sd15.family import StableDiffusion1
 from engine.inference.values import Clip, TextPart, Vae
 from engine.nets.autoencoder_kl import AutoencoderConfig, LevelConfig
+from engine.nets.tiny_autoencoder import LayerConfig, TinyAutoencoder, TinyAutoencoderConfig
 from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency, installed
 from engine.text.clip import CLIP_L
@@ -127,3 +130,41 @@ def vision_of_open_clip(module: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.fixture
 def of_open_clip():
     return vision_of_open_clip
+
+
+def _tiny_layers(channels: int, width: int) -> tuple[tuple[LayerConfig, ...], ...]:
+    """The layers of both halves of a tiny autoencoder with eight pixels per cell."""
+    block = LayerConfig("block", width, width)
+    down, up = LayerConfig("down", width, width), LayerConfig("up", width, width)
+    encoder = (
+        LayerConfig("conv", 3, width),
+        *[block, down] * 3,
+        LayerConfig("conv", width, channels),
+    )
+    decoder = (
+        LayerConfig("clamp"),
+        LayerConfig("conv", channels, width),
+        LayerConfig("relu"),
+        *[block, LayerConfig("enlarge"), up] * 3,
+        LayerConfig("conv", width, 3),
+    )
+    return encoder, decoder
+
+
+@pytest.fixture(scope="session")
+def write_tiny() -> Callable[..., list[Path]]:
+    """Writes the decoder's and the encoder's file of a tiny autoencoder of random weights."""
+
+    def write(folder: Path, name: str = "taesd", channels: int = 4, width: int = 8) -> list[Path]:
+        encoder, decoder = _tiny_layers(channels, width)
+        config = TinyAutoencoderConfig(decoder, encoder, 1.0, 0.0)
+        state = fill_by_name(lambda: TinyAutoencoder(config)).state_dict()
+        folder.mkdir(parents=True, exist_ok=True)
+        paths = []
+        for half in ("decoder", "encoder"):
+            paths.append(folder / f"{name}_{half}.safetensors")
+            part = {k.removeprefix(f"{half}."): t for k, t in state.items() if k.startswith(half)}
+            save_file(part, paths[-1])
+        return paths
+
+    return write

@@ -124,6 +124,8 @@ class StableDiffusion1:
             scale=LATENT_SCALE,
             rgb_factors=config.rgb_factors,
             rgb_bias=config.rgb_bias,
+            # A file with factors of its own has an autoencoder of its own.
+            tiny="taesd" if config.rgb_factors == RGB_FACTORS else None,
         )
 
     def build(self, config: StableDiffusion1Config) -> nn.Module:

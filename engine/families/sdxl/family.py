@@ -84,6 +84,7 @@ class _Shared:
             scale=LATENT_SCALE,
             rgb_factors=RGB_FACTORS,
             rgb_bias=RGB_BIAS,
+            tiny="taesdxl",
         )
         return plain.standardised(*config.latent_scaling) if config.latent_scaling else plain
 

@@ -286,6 +286,8 @@ def _entry(
         extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
     if client is not None:
         extra["client_id"] = client
+    if extra.get("preview_method") == "default":
+        del extra["preview_method"]
     if preview != "none":
         extra.setdefault("preview_method", preview)
     extra["create_time"] = round(now * 1000)

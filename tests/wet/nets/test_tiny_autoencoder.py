@@ -159,9 +159,7 @@ def test_a_damaged_one_is_a_sentence(cpu_residency, tmp_path, oracle_of, fault):
     assert "taesd_" in str(found.value)
 
 
-def test_a_decoder_alone_decodes_and_says_that_it_cannot_encode(
-    cpu_residency, tmp_path, oracle_of
-):
+def test_a_decoder_alone_decodes_and_says_that_it_cannot_encode(cpu_residency, tmp_path, oracle_of):
     _, decoder = saved(tmp_path, oracle_of(), "safetensors", "taesd", None)
     vae = load_tiny_vae("taesd", [decoder])
     assert decode(vae, torch.zeros(1, 4, 2, 2)).shape == (1, 16, 16, 3)

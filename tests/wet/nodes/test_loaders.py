@@ -62,6 +62,35 @@ def test_pixel_space_depends_on_no_file(context):
 
 
 @pytest.fixture
+def tiny_files(context, settings, write_tiny):
+    """The two halves of a tiny autoencoder; the context of a node."""
+    write_tiny(settings.models_directories[0] / "vae_approx")
+    return context
+
+
+def test_a_tiny_autoencoder_is_chosen_by_its_name(tiny_files, cpu_residency):
+    vae = load_vae_file("taesd", tiny_files)
+    assert vae.kind.name == "tiny autoencoder (TAESD)"
+    assert vae.latent.downscale == (8, 8)
+
+
+def test_either_half_of_a_tiny_autoencoder_is_part_of_the_result(tiny_files, files):
+    given = {"vae_name": "taesd"}
+    before = load_vae_file.fingerprint_of(given, tiny_files)
+    assert load_vae_file.fingerprint_of(given, tiny_files) == before
+    os.utime(files.find("vae_approx", "taesd_encoder.safetensors"), ns=(1, 1))
+    assert load_vae_file.fingerprint_of(given, tiny_files) != before
+
+
+def test_half_of_one_among_autoencoders_says_where_it_belongs(tiny_files, files, settings):
+    decoder = files.find("vae_approx", "taesd_decoder.safetensors")
+    (settings.models_directories[0] / "vae" / "t.safetensors").write_bytes(decoder.read_bytes())
+    says = r"t\.safetensors: this is a tiny autoencoder .* put it into vae_approx/"
+    with pytest.raises(WeightsError, match=says):
+        load_vae_file("t.safetensors", tiny_files)
+
+
+@pytest.fixture
 def split(context, settings, small_tensors):
     """The parts of the small checkpoint in separate files; the context of a node."""
     prefixes = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any
 
@@ -15,6 +16,7 @@ from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
 from engine.families.family import Entry
 from engine.families.latent_format import LatentFormat
+from engine.inference import preview_run
 from engine.inference.values import Model
 from engine.nodekit.context import RunningContext
 from engine.residency.handles import LazyWeights
@@ -88,10 +90,16 @@ def test_every_sampler_ends_where_the_network_points(name, model, ctx):
     assert torch.allclose(found, torch.tensor(5.0), atol=0.15), found.std()
 
 
-def test_progress_counts_from_one_with_a_preview_at_first(model, ctx, told):
+@pytest.mark.parametrize("method", ["none", "latent2rgb"])
+def test_progress_counts_from_one_with_previews_where_they_are_wanted(
+    model, ctx, told, method, monkeypatch
+):
+    times = itertools.count(step=60.0)
+    monkeypatch.setattr(preview_run.time, "monotonic", lambda: next(times))
+    ctx.preview_method = method
     sampling.ksampler(**choices(model, ctx, sampler_name="euler", scheduler="normal", steps=3))
     assert [step[:2] for step in told] == [(1, 3), (2, 3), (3, 3)]
-    assert told[0][2]
+    assert told[0][2] == (method != "none")
 
 
 def test_no_denoising_keeps_the_latent_and_its_other_keys(model, ctx):
