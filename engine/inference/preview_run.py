@@ -26,7 +26,6 @@ from engine.inference.vae import Autoencoder
 from engine.inference.values import Model, Vae
 from engine.residency.manager import Residency, current
 
-METHODS = ("none", "auto", "latent2rgb", "taesd")
 SHARE = 0.02
 """Of a run's time, for previews."""
 SECONDS_BETWEEN = 0.1
