@@ -225,6 +225,7 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         _averaged_alone,
     ),
     ("an IP-Adapter", _starts("ip_adapter.")),
+    ("a GLIGEN file", _starts("position_net.")),
     ("a textual inversion (embedding)", _starts("emb_params", "string_to_param")),
     (
         "a ControlNet",

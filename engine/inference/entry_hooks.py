@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from engine.inference import gligen
 from engine.nets.hooks import NetHooks
 
-MAKERS: Mapping[str, Callable[[Any], NetHooks]] = {}
+MAKERS: Mapping[str, Callable[[Any], NetHooks]] = {gligen.ENTRY: gligen.gligen_hooks}
 """Makes the hooks from the value under each key."""
 
 

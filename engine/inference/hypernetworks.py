@@ -69,7 +69,7 @@ class HypernetworkHook(WeightedHook):
 
     def started(self, start: HookStart) -> Hook:
         """See `WeightedHook`."""
-        return cast("Hypernetwork", start.module).patch(self.strength)
+        return cast("Hypernetwork", start.module).patch(self.strength, start.dtype)
 
 
 def load_hypernetwork(path: Path) -> OpenHypernetwork:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+import torch
 from torch import Tensor, nn
 
 from engine.errors import WeightsError
@@ -132,8 +133,14 @@ class Hypernetwork(nn.Module):
             }
         )
 
-    def patch(self, strength: float) -> Hook:
-        """A patch of attention (`attn1_patch`, `attn2_patch`) of that strength."""
+    def patch(self, strength: float, dtype: torch.dtype) -> Hook:
+        """A patch of attention (`attn1_patch`, `attn2_patch`) of that strength.
+
+        `dtype` is the one that its weights have when it is called.
+        """
+
+        def changed(network: nn.Module, tokens: Tensor) -> Tensor:
+            return tokens + network(tokens.to(dtype)).to(tokens.dtype) * strength
 
         def patch(
             query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, object]
@@ -143,11 +150,6 @@ class Hypernetwork(nn.Module):
             if width not in self.networks:
                 return query, key, value
             of_key, of_value = self.networks[width].children()
-            return query, _changed(of_key, key, strength), _changed(of_value, value, strength)
+            return query, changed(of_key, key), changed(of_value, value)
 
         return patch
-
-
-def _changed(network: nn.Module, tokens: Tensor, strength: float) -> Tensor:
-    dtype = next(network.parameters()).dtype
-    return tokens + network(tokens.to(dtype)).to(tokens.dtype) * strength

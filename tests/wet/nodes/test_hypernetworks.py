@@ -14,7 +14,7 @@ from engine.errors import WeightsError
 from engine.inference.sample import sample
 from engine.inference.values import CfgGuider, RandomNoise, Sampler
 from engine.nodekit.context import RunningContext
-from engine.residency.manager import current
+from engine.residency.manager import DeviceResidency, current, installed
 from nodes.hypernetworks import load_hypernetwork_file
 from nodes.loaders import load_checkpoint_file
 
@@ -184,6 +184,18 @@ def test_two_in_sequence_are_one_handle_and_apply_in_order(context, model, folde
     assert load_hypernetwork_file.fingerprint_of(given, context) != fingerprint
     again = load_hypernetwork_file(model, "mine.pt", context)
     assert again.hooks.of("attn1_patch")[0].weights is not first.weights
+
+
+def test_it_streams_and_computes_in_the_dtype_of_the_run(context, model, folder):
+    torch.save(document(), folder / "mine.pt")
+    found = load_hypernetwork_file(model, "mine.pt", context)
+    expected = run(found)
+    cpu = torch.device("cpu")
+    with installed(DeviceResidency(cpu, torch.float32, resident=1, block_limit=2**16)) as tight:
+        assert strays(run(found), expected) < 1e-5
+        assert tight.held < model.net.size  # as stored, in half the bytes
+    with installed(DeviceResidency(cpu, torch.bfloat16)):
+        assert 1e-5 < strays(run(found), expected) < 0.2
 
 
 def test_strength_0_changes_nothing(context, model, folder):
