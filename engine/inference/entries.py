@@ -13,7 +13,7 @@ from engine.diffusion.conditioning import Role
 from engine.diffusion.regions import Area, Region
 from engine.families.family import Entry, Run
 from engine.inference.control import chain_of
-from engine.inference.entry_hooks import hooks_of
+from engine.inference.entry_hooks import EntryHooks
 from engine.inference.values import Conditioning, Model
 
 
@@ -24,8 +24,10 @@ def prepared_by_name(
 
     Every area of one of them has a counterpart in the others.
     """
+    hooks = EntryHooks()
     named = {
-        name: prepared(entries, model, run, _role(name)) for name, entries in conditionings.items()
+        name: prepared(entries, model, run, _role(name), hooks)
+        for name, entries in conditionings.items()
     }
     completed = dict(named)
     for ours, found in named.items():
@@ -36,10 +38,17 @@ def prepared_by_name(
 
 
 def prepared(
-    entries: Conditioning, model: Model, run: Run, role: Role = Role.POSITIVE
+    entries: Conditioning,
+    model: Model,
+    run: Run,
+    role: Role = Role.POSITIVE,
+    hooks: EntryHooks | None = None,
 ) -> list[Region]:
-    """The entries of a conditioning as regions of x of that run, on the CPU."""
-    size = run.shape[2:]
+    """The entries of a conditioning as regions of x of that run, on the CPU.
+
+    `hooks` makes those that entries bring; conditionings of one run share it.
+    """
+    size, hooks = run.shape[2:], hooks or EntryHooks()
     found: list[Region] = []
     for embedding, extras in entries:
         area: Area | None = regions.in_cells(extras.get("area"), size)
@@ -59,7 +68,7 @@ def prepared(
                 start,
                 end,
                 role=role,
-                networks=(*chain_of(extras), *hooks_of(extras)),
+                networks=(*chain_of(extras), *hooks.of(extras)),
                 hooks=tuple(extras.get("hooks") or ()),
                 fills=bool(extras.get("default")),
             )

@@ -23,12 +23,12 @@ from engine.diffusion.regions import Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
 from engine.families.family import Checkpoint, Run
-from engine.inference.control import shared_with_others
 from engine.inference.control_run import ControlRun
 from engine.inference.entries import prepared_by_name
 from engine.inference.guided import Evaluators, GuidedNetwork, Inpainting, started_model
 from engine.inference.hook_groups import WeightSwitch
 from engine.inference.hook_run import HookRun
+from engine.inference.shared_entries import shared_with_others
 from engine.inference.values import Guider, Model, Noise, Sampler
 from engine.residency.manager import current
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from torch.nn import functional
 
 from engine.nets.hooks import BlockHooks
 from engine.nets.layers import Linear
+
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Attention with projected queries, keys and values [B, ., inner] -> [B, N, inner]."""
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
@@ -39,14 +42,26 @@ class CrossAttention(nn.Module):
         self.to_v = Linear(context_channels, inner, bias=False)
         self.to_out = nn.Sequential(Linear(inner, channels))
 
-    def forward(self, tokens: Tensor, context: Tensor | None = None) -> Tensor:
-        """`tokens` [B, N, C], context [B, M, D] -> [B, N, C]."""
-        context = tokens if context is None else context
-        return self.to_out(attend(*self.project(tokens, context, context), self.heads))
+    def forward(
+        self,
+        tokens: Tensor,
+        context: Tensor | None = None,
+        value: Tensor | None = None,
+        attended: Attend | None = None,
+    ) -> Tensor:
+        """`tokens` [B, N, C], context [B, M, D] -> [B, N, C].
 
-    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project tokens [B, N, C] and contexts [B, M, D] to query, key, value [B, ., inner]."""
-        return self.to_q(query), self.to_k(key), self.to_v(value)
+        Args:
+            tokens: the input of queries.
+            context: that of keys; None: the tokens.
+            value: that of values; None: the context.
+            attended: is called with queries, keys and values, each [B, ., inner], instead of
+                `attend`.
+        """
+        context = tokens if context is None else context
+        value = context if value is None else value
+        projected = self.to_q(tokens), self.to_k(context), self.to_v(value)
+        return self.to_out(attended(*projected) if attended else attend(*projected, self.heads))
 
     def attend(
         self, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]

@@ -173,7 +173,7 @@ class Fuser(nn.Module):
         objects = self.linear(objects).expand(len(tokens), -1, -1)
         normal = self.norm1(torch.cat((tokens, objects), dim=1))
         seen = normal[:, : tokens.shape[1]]  # only the results at the cells are used
-        found = self.attn.to_out(attend(*self.attn.project(seen, normal, normal), heads))
+        found = self.attn(seen, normal, attended=lambda q, k, v: attend(q, k, v, heads))
         tokens = tokens + self.alpha_attn.tanh() * found
         return tokens + self.alpha_dense.tanh() * self.ff(self.norm2(tokens))
 

@@ -196,12 +196,15 @@ class BlockHooks:
         options = self.options(transformer, attention)
         for patch in self.hooks.of(f"{kind}_patch"):
             tokens = patch(*tokens, options)
-        query, key, value = attention.project(*tokens)
         replacement = self.hooks.replacement(kind, self.place, transformer)
-        found = (replacement or attention.attend)(query, key, value, options)
-        for addition in self.hooks.of(f"{kind}_addition"):
-            found = found + addition(query, options)
-        found = attention.to_out(found)
+
+        def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+            found = (replacement or attention.attend)(query, key, value, options)
+            for addition in self.hooks.of(f"{kind}_addition"):
+                found = found + addition(query, options)
+            return found
+
+        found = attention(*tokens, attend)
         for patch in self.hooks.of(f"{kind}_output_patch"):
             found = patch(found, options)
         return found
@@ -212,10 +215,12 @@ class HookedAttention(Protocol):
 
     heads: int
     inner: int
-    to_out: Callable[[Tensor], Tensor]
 
-    def project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Project tokens to query, key and value, each [B, N, inner]."""
+    def __call__(self, query: Tensor, key: Tensor, value: Tensor, attend: Hook) -> Tensor:
+        """Project tokens [B, N, C], call `attend` with the results, and project what it returns.
+
+        A call of the module itself, because its weights may be on the device for its calls only.
+        """
         ...
 
     def attend(

@@ -15,11 +15,11 @@ from engine.inference.control import (
     controlled,
     load_control,
     on_top_of,
-    shared_with_others,
 )
 from engine.inference.control_run import ControlRun
 from engine.inference.entries import prepared
 from engine.inference.pictures import for_network
+from engine.inference.shared_entries import shared_with_others
 from engine.nets.controlnet import ControlNet, ControlNetConfig, controlnet_config
 from engine.nets.layouts import regular_unet
 from engine.residency.manager import DeviceResidency

@@ -144,6 +144,19 @@ def test_a_tight_budget_streams_both(model, layer):
     assert strays(found, plain) < 1e-5
 
 
+@pytest.mark.parametrize("limit", [2**14, 2**16, 2**20])
+def test_any_size_of_streamed_blocks_computes_the_same(model, limit):
+    """Attentions are called as modules with hooks too, so they may be blocks of their own."""
+    hooks = NetHooks().with_patch("attn1_patch", lambda q, k, v, _: (q, k, v * 2))
+    hooked = replace(model, hooks=hooks)
+    with installed(DeviceResidency(torch.device("cpu"), torch.bfloat16)) as residency:
+        expected = run(hooked)
+        residency.release(2**40)
+    tight = DeviceResidency(torch.device("cpu"), torch.bfloat16, resident=1, block_limit=limit)
+    with installed(tight):
+        assert strays(run(hooked), expected) < 1e-5
+
+
 def test_two_hooks_of_one_file_share_its_weights(model, layer):
     weights, matrix = layer
     with installed(DeviceResidency(torch.device("cpu"), torch.float32)) as residency:
