@@ -7,7 +7,8 @@ from typing import Annotated
 import torch
 from torch import Tensor
 
-from engine.inference.vae import Tile, crop, decode, encode
+from engine.inference.pictures import masked_picture
+from engine.inference.vae import Tile, decode, encode
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
@@ -92,15 +93,9 @@ def vae_encode_for_inpaint(
 
     The mask grows by some pixels, so that its edge is painted too.
     """
-    multiple = vae.latent.pixels
-    size = pixels.shape[1:3]
-    holes = mask.reshape(-1, 1, *mask.shape[-2:])
-    holes = torch.nn.functional.interpolate(holes, size=size, mode="bilinear")
-    holes = crop(holes.movedim(1, -1), multiple).movedim(-1, 1).round()
-    kept = (1 - holes).movedim(1, -1)
-    grey = (crop(pixels[..., :3], multiple) - 0.5) * kept + 0.5
+    holes, grey = masked_picture(pixels, mask, vae.latent.pixels)
     samples = encode(vae, grey, checkpoint=ctx.checkpoint, on_tile=ctx.progress)
-    return {"samples": samples, "noise_mask": _grown(holes, grow_mask_by)}
+    return {"samples": samples, "noise_mask": _grown(holes.round(), grow_mask_by)}
 
 
 def _grown(mask: Tensor, pixels: int) -> Tensor:

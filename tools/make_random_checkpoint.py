@@ -1,10 +1,11 @@
-"""Makes a checkpoint of random weights in the single-file layout of Stable Diffusion 1 or XL.
+"""Makes a checkpoint of random weights in the single-file layout of Stable Diffusion 1, 2 or XL.
 
     python tools/make_random_checkpoint.py OUT.safetensors [--size sd15] [--dtype fp16]
 
 `sd15` has the true sizes (2.1 GB in fp16), `tiny15` a UNet of two narrow levels between the true
 text encoder and autoencoder (0.5 GB), `small` the same build in 10 MB. `sdxl` (6.9 GB) and
-`sdxl_refiner` (6.1 GB), `small_xl` and `small_refiner` (25 MB) are likewise those of XL. Names and
+`sdxl_refiner` (6.1 GB), `small_xl` and `small_refiner` (25 MB) are likewise those of XL, `sd20` and
+`small_2` those of SD2, `small_x4` is an x4 upscaler. Names and
 shapes come from our own modules; values depend on a tensor's name alone, so the bytes are
 reproducible. Its pictures are noise: it serves for measurements and tests.
 """
@@ -28,6 +29,7 @@ from engine.text.clip_network import ClipText, ClipTextConfig
 
 TEXT = "cond_stage_model.transformer.text_model."
 XL_TEXT = "conditioner.embedders.{number}.transformer.text_model."
+SD2_TEXT = "cond_stage_model.model."
 OPEN_CLIP = "conditioner.embedders.{number}.model."
 SIZE_CHANNELS = 256
 DTYPES: Mapping[str, torch.dtype] = {
@@ -51,9 +53,13 @@ class Sizes:
         text_width: of the text encoder; also what the UNet attends to.
         text_layers: of the text encoder.
         heads: of every attention; None: as many as have 64 channels each, as in XL.
-        open_width, open_layers: of CLIP bigG, which XL has in addition to the other encoder, its
-            refiner alone; 0 without it.
+        open_width, open_layers: of an OpenCLIP encoder: CLIP bigG, which XL has in addition to the
+            other one, its refiner alone; CLIP H, which SD2 has; 0 without it.
         given_sizes: numbers about a picture's size that the UNet takes besides the pooled text.
+        in_channels: of the UNet; 9 for inpainting, 8 for editing a picture.
+        linear: whether the UNet's projections act on tokens, as in SD2 and XL.
+        classes: levels of noise that the x4 upscaler's UNet is told; None for others.
+        self_attention: whether each level has it; None: all.
     """
 
     width: int = 320
@@ -67,6 +73,10 @@ class Sizes:
     open_width: int = 0
     open_layers: int = 0
     given_sizes: int = 0
+    in_channels: int = 4
+    linear: bool = False
+    classes: int | None = None
+    self_attention: tuple[bool, ...] | None = None
 
 
 SD15 = Sizes()
@@ -96,6 +106,16 @@ SMALL_REFINER = Sizes(
     width=64, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 32, 64),
     text_width=0, heads=None, open_width=64, open_layers=32, given_sizes=5,
 )  # fmt: skip
+SD20 = Sizes(text_width=0, heads=None, open_width=1024, open_layers=24, linear=True)
+SMALL_2 = Sizes(
+    width=64, multipliers=(1, 2), depths=(1, 0), blocks=1, autoencoder=(32, 32, 32, 64),
+    text_width=0, heads=None, open_width=64, open_layers=24, linear=True,
+)  # fmt: skip
+SMALL_X4 = Sizes(
+    width=64, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 64),
+    text_width=0, open_width=96, open_layers=24, linear=True, in_channels=7, classes=1000,
+    self_attention=(False, False),
+)  # fmt: skip
 SIZES = MappingProxyType(
     {
         "sd15": SD15,
@@ -105,6 +125,9 @@ SIZES = MappingProxyType(
         "sdxl_refiner": SDXL_REFINER,
         "small_xl": SMALL_XL,
         "small_refiner": SMALL_REFINER,
+        "sd20": SD20,
+        "small_2": SMALL_2,
+        "small_x4": SMALL_X4,
     }
 )
 
@@ -118,7 +141,10 @@ def parts(sizes: Sizes) -> Mapping[str, nn.Module]:
         context=sizes.text_width + sizes.open_width,
         heads=sizes.heads,
         blocks=sizes.blocks,
-        linear=bool(sizes.given_sizes),
+        in_channels=sizes.in_channels,
+        linear=sizes.linear or bool(sizes.given_sizes),
+        classes=sizes.classes,
+        self_attention=sizes.self_attention,
         vector=sizes.open_width + sizes.given_sizes * SIZE_CHANNELS if sizes.given_sizes else None,
     )
     with torch.device("meta"):
@@ -128,6 +154,7 @@ def parts(sizes: Sizes) -> Mapping[str, nn.Module]:
             found[prefix] = _text(sizes.text_width, sizes.text_layers, "quick_gelu")
         if sizes.open_width:
             prefix = OPEN_CLIP.format(number=1 if sizes.text_width else 0)
+            prefix = prefix if sizes.given_sizes else SD2_TEXT
             found[prefix] = _text(sizes.open_width, sizes.open_layers, "gelu")
         autoencoder = AutoencoderKL(regular_autoencoder(sizes.autoencoder))
         return {**found, "first_stage_model.": autoencoder}
@@ -145,7 +172,7 @@ def _text(width: int, layers: int, activation: str) -> ClipText:
 def shapes(sizes: Sizes) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor's name in the file, and its shape."""
     for prefix, module in parts(sizes).items():
-        is_open = prefix.startswith("conditioner.") and prefix.endswith(".model.")
+        is_open = prefix.endswith(".model.")
         for name, tensor in module.state_dict().items():
             shape = tuple(tensor.shape)
             if not is_open:

@@ -11,8 +11,10 @@ from typing import Any
 from engine.errors import WeightsError
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.family import ModelFamily, TextPlan
+from engine.families.sd2.family import StableDiffusion2
 from engine.families.sd15.family import StableDiffusion1
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
+from engine.families.x4.family import StableDiffusionUpscaler
 from engine.text import table
 from engine.text.encoder import TextEncoder
 from engine.vision.detect import FoundImageEncoder, find_image_encoder
@@ -20,8 +22,10 @@ from engine.weights.state_dict import StateDict
 
 FAMILIES: tuple[ModelFamily, ...] = (
     StableDiffusion1(),
+    StableDiffusion2(),
     StableDiffusionXL(),
     StableDiffusionXLRefiner(),
+    StableDiffusionUpscaler(),
 )
 SHOWN_KEYS = 5
 _ADVICE: Mapping[str, str] = {
@@ -194,6 +198,16 @@ def _context(width: int) -> Test:
     return test
 
 
+def _entry(channels: int) -> Test:
+    """A test for a UNet whose input has so many channels."""
+
+    def test(weights: StateDict) -> bool:
+        shapes = (weights.shape(f"{prefix}input_blocks.0.0.weight") for prefix in PREFIXES)
+        return any(shape is not None and shape[1:2] == (channels,) for shape in shapes)
+
+    return test
+
+
 def _averaged_alone(weights: StateDict) -> bool:
     """Whether there are only averaged weights, whose names trainers write without dots."""
     averaged = any(key.startswith(_AVERAGED) for key in weights)
@@ -277,6 +291,7 @@ _MARKS: tuple[tuple[str, Test], ...] = (
     ),
     ("an SDXL refiner checkpoint", _both(_LABELLED, _context(1280))),
     ("an SDXL checkpoint", _both(_LABELLED, _context(2048))),
+    ("an SD2 depth-to-image checkpoint", _entry(5)),
     ("an SD2 checkpoint", _context(1024)),
     (
         "a latent diffusion checkpoint of 2022, before Stable Diffusion",

@@ -16,6 +16,14 @@ PLAYGROUND_DEVIATION = (8.4927, 5.9022, 6.5498, 5.2299)
 PLAYGROUND_SCALE = 0.5
 """Playground 2.5 standardises the latents of SDXL's autoencoder: these are its files' `edm_mean`
 and `edm_std`, and the deviation that EDM assumes of data (https://arxiv.org/abs/2402.17245)."""
+STABLE_DIFFUSION_RGB = (
+    (0.298, 0.207, 0.208),
+    (0.187, 0.286, 0.173),
+    (-0.158, 0.189, 0.264),
+    (-0.184, -0.271, -0.473),
+)
+"""A linear map of the latents of SD1.4, and of others with its autoencoder, to RGB, measured by
+keturn: "Decoding latents to RGB without upscaling", discuss.huggingface.co, thread 23204."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from torch import Tensor
 from engine.errors import NodeError, OutOfMemoryError
 from engine.families.family import Checkpoint
 from engine.inference import tiles
+from engine.inference.pictures import crop
 from engine.inference.tile_average import Scale, run_averaged, three_shapes, tile_count
 from engine.inference.values import Vae
 from engine.residency.manager import Residency, current
@@ -119,23 +120,6 @@ def encode(
         return network.encode(part, checkpoint=checkpoint).float().cpu()
 
     return _each(vae, pixels, one, tile, on_tile, checkpoint, inward=scale)
-
-
-def crop(images: Tensor, multiple: int) -> Tensor:
-    """Pictures [B, H, W, C] cropped to multiples of `multiple` around their middle.
-
-    Raises:
-        NodeError: nothing would be left.
-    """
-    height, width = images.shape[1:3]
-    rows, columns = height % multiple, width % multiple
-    if height < multiple or width < multiple:
-        raise NodeError(
-            f"a picture of {width} x {height} pixels is too small to encode: "
-            f"one latent cell takes {multiple} x {multiple}"
-        )
-    top, left = rows // 2, columns // 2
-    return images[:, top : top + height - rows, left : left + width - columns]
 
 
 Run = Callable[[Autoencoder, Residency, Tensor], Tensor]

@@ -100,11 +100,24 @@ class FeedForward(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention, attention to the text, feed-forward; each with a norm and a residual."""
+    """Self-attention, attention to the text, feed-forward; each with a norm and a residual.
 
-    def __init__(self, channels: int, context_channels: int, heads: int, feed_forward: int) -> None:
+    Without `self_attention` the first attention is to the text, too.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        context_channels: int,
+        heads: int,
+        feed_forward: int,
+        *,
+        self_attention: bool = True,
+    ) -> None:
         super().__init__()
-        self.attn1 = CrossAttention(channels, channels, channels, heads)
+        self.self_attention = self_attention
+        seen = channels if self_attention else context_channels
+        self.attn1 = CrossAttention(channels, channels, seen, heads)
         self.ff = FeedForward(channels, feed_forward)
         self.attn2 = CrossAttention(channels, channels, context_channels, heads)
         self.norm1 = nn.LayerNorm(channels)
@@ -122,7 +135,8 @@ class TransformerBlock(nn.Module):
         if hooks:
             return self._hooked(tokens, context, hooks, number)
         # Adding in place into the layer's new result avoids a copy.
-        tokens = self.attn1(self.norm1(tokens)).add_(tokens)
+        seen = None if self.self_attention else context
+        tokens = self.attn1(self.norm1(tokens), seen).add_(tokens)
         tokens = self.attn2(self.norm2(tokens), context).add_(tokens)
         return self.ff(self.norm3(tokens)).add_(tokens)
 
@@ -130,7 +144,8 @@ class TransformerBlock(nn.Module):
         self, tokens: Tensor, context: Tensor | None, hooks: BlockHooks, number: int
     ) -> Tensor:
         normal = self.norm1(tokens)
-        tokens = tokens + hooks.attention("attn1", number, (normal, normal, normal), self.attn1)
+        seen = normal if self.self_attention or context is None else context
+        tokens = tokens + hooks.attention("attn1", number, (normal, seen, seen), self.attn1)
         tokens = hooks.between(number, tokens, self.attn1)
         normal = self.norm2(tokens)
         text = normal if context is None else context

@@ -31,6 +31,8 @@ def regular_unet(
     in_channels: int = 4,
     linear: bool = False,
     vector: int | None = None,
+    classes: int | None = None,
+    self_attention: Sequence[bool] | None = None,
 ) -> UNetConfig:
     """A UNet whose levels are all alike.
 
@@ -44,38 +46,39 @@ def regular_unet(
         blocks: residual blocks of a level in the encoder half; one more in the decoder half.
         in_channels: of the input; the output has four.
         linear: whether projections act on tokens.
-        vector: width of `y`; None: no `y`.
+        vector: width of `y`; None: no such `y`.
+        classes: of which `y` is one; None: no such `y`.
+        self_attention: whether each level has it; None: all. The middle has.
     """
-    levels = list(zip((width * each for each in multipliers), depths, strict=True))
-    time = 4 * width
+    time, attended = 4 * width, self_attention or [True for _ in depths]
+    levels = list(zip((width * each for each in multipliers), depths, attended, strict=True))
 
-    def layers(before: int, after: int, depth: int) -> Block:
-        residual = ResidualConfig(before, after, time)
-        if not depth:
-            return (residual,)
+    def layers(before: int, after: int, depth: int, *, attends: bool = True) -> Block:
         count = heads or after // head_channels
-        return residual, TransformerConfig(after, after, context, depth, count, 4 * after, linear)
+        return (
+            ResidualConfig(before, after, time),
+            TransformerConfig(after, after, context, depth, count, 4 * after, linear, attends),
+        )[: 2 if depth else 1]
 
-    channels, skips = width, [width]
+    channels, skips, up = width, [width], list[Block]()
     down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
-    for level, (after, depth) in enumerate(levels):
+    for level, (after, depth, attends) in enumerate(levels):
         if level:
             down.append((DownsampleConfig(channels, channels),))
             skips.append(channels)
         for _ in range(blocks):
-            down.append(layers(channels, after, depth))
+            down.append(layers(channels, after, depth, attends=attends))
             channels = after
             skips.append(channels)
-    depth = next((depth for depth in reversed(depths) if depth), 0)
-    middle = (*layers(channels, channels, depth), ResidualConfig(channels, channels, time))
-    up: list[Block] = []
-    for after, depth in reversed(levels):
+    last = ResidualConfig(channels, channels, time)
+    middle = (*layers(channels, channels, next(filter(None, reversed(depths)), 0)), last)
+    for after, depth, attends in reversed(levels):
         for _ in range(blocks + 1):
-            up.append(layers(channels + skips.pop(), after, depth))
+            up.append(layers(channels + skips.pop(), after, depth, attends=attends))
             channels = after
         if skips:
             up[-1] = (*up[-1], UpsampleConfig(channels, channels))
-    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up))
+    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up), classes)
 
 
 def regular_autoencoder(

@@ -31,6 +31,7 @@ from engine.nets.unet_blocks import (
 
 Shapes = Mapping[str, tuple[int, ...]]
 Block = tuple[LayerConfig, ...]
+CLASSES = "label_emb.weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class UNetConfig:
         out_channels: of the prediction.
         model_channels: width of the first level and of the timestep's sinusoid.
         time_channels: width of the time embedding.
-        vector_channels: width of `y` (pooled text, sizes); None for a network without `y`.
+        vector_channels: width of `y` (pooled text, sizes); None for a network without such a `y`.
+        classes: the number of classes of which `y` is one; None for a network without them.
         input_blocks, middle_block, output_blocks: the layers, in the order of their keys.
     """
 
@@ -54,6 +56,7 @@ class UNetConfig:
     input_blocks: tuple[Block, ...]
     middle_block: Block
     output_blocks: tuple[Block, ...]
+    classes: int | None = None
 
     @property
     def context_channels(self) -> int | None:
@@ -101,6 +104,7 @@ def unet_config(
         input_blocks=reader.blocks("input_blocks"),
         middle_block=reader.block("middle_block"),
         output_blocks=reader.blocks("output_blocks"),
+        classes=reader.size(CLASSES, 0) if CLASSES in shapes else None,
     )
     _check_flow(config, reader.size("out.2.weight", 1))
     return config
@@ -177,6 +181,8 @@ class UNetReader:
             heads=heads,
             feed_forward=self.size(f"{first}.ff.net.2.weight", 1) if depth else 0,
             linear=len(self.shapes[f"{prefix}.proj_in.weight"]) == 2,
+            self_attention=self.shapes.get(f"{first}.attn1.to_k.weight", (0, inner))[1:]
+            == (inner,),
         )
 
 
@@ -237,6 +243,8 @@ class UNet(nn.Module):
         self.time_embed = two_layers(config.model_channels, config.time_channels)
         if config.vector_channels is not None:
             self.label_emb = nn.Sequential(two_layers(config.vector_channels, config.time_channels))
+        elif config.classes is not None:
+            self.label_emb = nn.Embedding(config.classes, config.time_channels)
         self.input_blocks = nn.ModuleList(stage(block) for block in config.input_blocks)
         self.middle_block = stage(config.middle_block)
         self.output_blocks = nn.ModuleList(stage(block) for block in config.output_blocks)
@@ -260,12 +268,12 @@ class UNet(nn.Module):
     ) -> Tensor:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] -> [B, C', h, w].
 
-        x, context and y are of the weights' dtype. Any size works, including odd ones. `checkpoint`
-        is called before every block and may raise.
+        x, context and y are of the weights' dtype; classes are y [B], int64. Any size works, even
+        odd ones. `checkpoint` is called before every block and may raise.
         """
         time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
         time = self.time_embed(time)
-        if self.config.vector_channels is not None:
+        if self.config.vector_channels is not None or self.config.classes is not None:
             time = time + self.label_emb(y)
         time = functional.silu(time)
 

@@ -54,6 +54,7 @@ class TransformerConfig:
         heads: of the attention; each sees `inner / heads` channels.
         feed_forward: channels between the two projections of the feed-forward part.
         linear: the projections in and out act on tokens (SD2, SDXL), not on the map (SD1).
+        self_attention: whether the first attention is to the tokens; else to the text too.
     """
 
     channels_in: int
@@ -63,6 +64,7 @@ class TransformerConfig:
     heads: int
     feed_forward: int
     linear: bool
+    self_attention: bool = True
 
     @property
     def channels_out(self) -> int:
@@ -145,7 +147,13 @@ class SpatialTransformer(nn.Module):
         self.norm = nn.GroupNorm(GROUPS, channels, eps=1e-6)
         self.proj_in = Linear(channels, inner) if self.linear else Convolution(channels, inner, 1)
         self.transformer_blocks = nn.ModuleList(
-            TransformerBlock(inner, config.context_channels, config.heads, config.feed_forward)
+            TransformerBlock(
+                inner,
+                config.context_channels,
+                config.heads,
+                config.feed_forward,
+                self_attention=config.self_attention,
+            )
             for _ in range(config.depth)
         )
         self.proj_out = Linear(inner, channels) if self.linear else Convolution(inner, channels, 1)

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
-from engine.errors import NodeError, WeightsError
-from engine.families import autoencoders
+from engine.errors import WeightsError
+from engine.families import autoencoders, picture_channels
 from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
-from engine.families.latent_format import LatentFormat
+from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.unet import UNet, UNetConfig, unet_config
@@ -44,19 +44,8 @@ TEXT_PREFIXES = (
 )
 V_PREDICTION_MARKS = ("v_pred", "model.diffusion_model.v_pred")
 ZERO_SNR_MARKS = ("ztsnr", "model.diffusion_model.ztsnr")
-INPUTS: Mapping[int, str] = {
-    4: "a text-to-image model",
-    8: "a model that edits a picture by instruction (InstructPix2Pix)",
-    9: "an inpainting model",
-}
-RGB_FACTORS = (
-    (0.298, 0.207, 0.208),
-    (0.187, 0.286, 0.173),
-    (-0.158, 0.189, 0.264),
-    (-0.184, -0.271, -0.473),
-)
-"""A linear map of SD1.4's latents to RGB, measured by keturn: "Decoding latents to RGB without
-upscaling", discuss.huggingface.co, thread 23204. Files may have a better one in their metadata."""
+RGB_FACTORS = STABLE_DIFFUSION_RGB
+"""Files may have better ones in their metadata."""
 
 Rgb = tuple[float, float, float]
 
@@ -173,30 +162,21 @@ class StableDiffusion1:
         run: Run,
         role: Role,
     ) -> Mapping[str, Input]:
-        """The text; for a model with more input channels also `concat` [1, 4 or 5, h, w].
+        """The text; `concat` for a model with more input channels.
 
-        Raises `NodeError` if the conditioning is for another model, or lacks it for such a model.
+        Raises `NodeError` if the conditioning is for another model.
         """
-        del run, role
+        del role
         check_tokens(
             entry,
             config.unet.context_channels,
             advice="Take CLIP from the model's own checkpoint, or from Load CLIP with type "
             "stable_diffusion.",
         )
-        inputs = {"context": Input(entry.embedding, Join.REPEAT)}
-        channels = config.unet.in_channels
-        if channels == LATENT_CHANNELS:
-            return inputs
-        given = entry.extras.get("concat")
-        if not isinstance(given, Tensor) or given.shape[1] != channels - LATENT_CHANNELS:
-            found = f"{given.shape[1]} channels" if isinstance(given, Tensor) else "none"
-            raise NodeError(
-                f"the checkpoint is {INPUTS[channels]}: beside the noisy latent it takes "
-                f"{channels - LATENT_CHANNELS} more channels with its conditioning, found {found}. "
-                "Use a text-to-image checkpoint (with a latent noise mask to inpaint) instead."
-            )
-        return {**inputs, "concat": Input(given, Join.CROP_TO_AREA)}
+        picture = picture_channels.picture_channels(
+            config.unet.in_channels, entry, run, self.latent(config)
+        )
+        return {"context": Input(entry.embedding, Join.REPEAT), **picture}
 
     def predict(
         self,
@@ -210,8 +190,7 @@ class StableDiffusion1:
         checkpoint: Checkpoint,
     ) -> Tensor:
         """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        if "concat" in inputs:
-            x = torch.cat((x, inputs["concat"]), dim=1)
+        x = picture_channels.with_picture(x, inputs)
         return net(
             x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
         )
@@ -232,11 +211,12 @@ def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
     if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
         return False
     entry = denoiser.shape(unet_keys.MARK)
-    if entry is None or len(entry) != 4 or entry[1] not in INPUTS:
+    if entry is None or len(entry) != 4 or entry[1] not in picture_channels.INPUTS:
         return False
     attended = (name for name in denoiser if name.endswith(".attn2.to_k.weight"))
     first = denoiser.shape(next(attended, "")) or ()
-    if len(first) != 2:
+    projected = (name for name in denoiser if name.endswith(".1.proj_in.weight"))
+    if len(first) != 2 or len(denoiser.shape(next(projected, "")) or ()) != 4:
         return False
     if text is None:
         return first[1] == CONTEXT_CHANNELS

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from engine.diffusion.conditioning import Input, Join, Role
-from engine.diffusion.parameterization import Parameterization
-from engine.errors import NodeError
-from engine.families import autoencoders
+from engine.diffusion.continuous import Continuous
+from engine.diffusion.parameterization import Parameterization, Prediction
+from engine.families import autoencoders, picture_channels
 from engine.families.family import Checkpoint, Entry, Run, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
@@ -33,11 +33,6 @@ LATENT_CHANNELS = 4
 LATENT_SCALE = 0.13025
 CONTEXT_CHANNELS, VECTOR_CHANNELS = 2048, 2816
 REFINER_CONTEXT_CHANNELS, REFINER_VECTOR_CHANNELS = 1280, 2560
-INPUTS: Mapping[int, str] = {
-    4: "a text-to-image model",
-    8: "a model that edits a picture by instruction (InstructPix2Pix)",
-    9: "an inpainting model",
-}
 RGB_FACTORS = (
     (0.471, 0.471, 0.471),
     (-0.471, -0.039, 0.078),
@@ -116,6 +111,18 @@ class _Shared:
         del config
         return ()
 
+    def _inputs(
+        self, config: StableDiffusionXLConfig, entry: Entry, run: Run, vector: Tensor
+    ) -> Mapping[str, Input]:
+        text.check_vector(vector, config.unet.vector_channels)
+        inputs = {"context": Input(entry.embedding, Join.REPEAT), "vector": Input(vector)}
+        # CosXL Edit, which predicts v, takes the picture scaled; others do not.
+        levels = config.levels
+        scaled = isinstance(levels, Continuous) and levels.prediction is Prediction.V
+        return inputs | picture_channels.picture_channels(
+            config.unet.in_channels, entry, run, self.latent(config), scaled=scaled
+        )
+
     def predict(
         self,
         net: nn.Module,
@@ -128,8 +135,7 @@ class _Shared:
         checkpoint: Checkpoint,
     ) -> Tensor:
         """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        if "concat" in inputs:
-            x = torch.cat((x, inputs["concat"]), dim=1)
+        x = picture_channels.with_picture(x, inputs)
         return net(
             x,
             timestep,
@@ -196,7 +202,7 @@ class StableDiffusionXL(_Shared):
             config.unet.context_channels,
             advice="Take CLIP from an SDXL checkpoint, or from DualCLIPLoader with type sdxl.",
         )
-        return _inputs(config.unet, entry, text.base_vector(entry, run.shape))
+        return self._inputs(config, entry, run, text.base_vector(entry, run.shape))
 
 
 class StableDiffusionXLRefiner(_Shared):
@@ -234,7 +240,7 @@ class StableDiffusionXLRefiner(_Shared):
             config.unet.context_channels,
             advice="Encode the prompt with the CLIP of the refiner's checkpoint.",
         )
-        return _inputs(config.unet, entry, text.refiner_vector(entry, run.shape, role))
+        return self._inputs(config, entry, run, text.refiner_vector(entry, run.shape, role))
 
 
 def _detect(weights: StateDict, context: int, vector: int) -> StableDiffusionXLConfig | None:
@@ -246,7 +252,7 @@ def _detect(weights: StateDict, context: int, vector: int) -> StableDiffusionXLC
     attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
     if (
         len(entry) != 4
-        or entry[1] not in INPUTS
+        or entry[1] not in picture_channels.INPUTS
         or denoiser.shape(attended) is None
         or (denoiser.shape(attended) or ())[-1:] != (context,)
         or (denoiser.shape("label_emb.0.0.weight") or ())[-1:] != (vector,)
@@ -266,20 +272,3 @@ def _text_width(encoder: StateDict | None) -> int:
     tensors = clip_keys.tensors(encoder) if encoder else None
     shape = tensors.shape(clip_keys.MARK) if tensors else None
     return shape[1] if shape and len(shape) == 2 else 0
-
-
-def _inputs(unet: UNetConfig, entry: Entry, vector: Tensor) -> Mapping[str, Input]:
-    text.check_vector(vector, unet.vector_channels)
-    inputs = {"context": Input(entry.embedding, Join.REPEAT), "vector": Input(vector)}
-    if unet.in_channels == LATENT_CHANNELS:
-        return inputs
-    more = unet.in_channels - LATENT_CHANNELS
-    given = entry.extras.get("concat")
-    if not isinstance(given, Tensor) or given.shape[1] != more:
-        found = f"{given.shape[1]} channels" if isinstance(given, Tensor) else "none"
-        raise NodeError(
-            f"the checkpoint is {INPUTS[unet.in_channels]}: beside the noisy latent it takes "
-            f"{more} more channels with its conditioning, found {found}. Use a text-to-image "
-            "checkpoint (with a latent noise mask to inpaint) instead."
-        )
-    return {**inputs, "concat": Input(given, Join.CROP_TO_AREA)}

@@ -185,36 +185,6 @@ def test_a_missing_layer_is_an_error_that_names_the_file(tensors, tmp_path):
         detect(weights)
 
 
-@pytest.mark.parametrize(("channels", "kind"), [(9, "inpainting"), (8, "edits a picture")])
-def test_models_that_take_more_than_a_latent_say_so(tensors, channels, kind):
-    tensors[f"{UNET}input_blocks.0.0.weight"] = torch.zeros(32, channels, 3, 3)
-    family, config, _ = detected(tensors)
-    context = torch.zeros(1, 77, 64)
-
-    def inputs(**extras):
-        entry = Entry(context, extras)
-        found = family.inputs(config, entry, run=Run((1, 4, 4, 4)), role=Role.POSITIVE)
-        return {name: each.value for name, each in found.items()}
-
-    with pytest.raises(NodeError, match=rf"{kind}.*{channels - 4} more channels.*found none"):
-        inputs()
-    with pytest.raises(NodeError, match="found 2 channels"):
-        inputs(concat=torch.zeros(1, 2, 4, 4))
-    extra = torch.zeros(1, channels - 4, 4, 4)
-    net = family.build(config).to_empty(device="cpu")
-    with torch.inference_mode():
-        found = family.predict(
-            net,
-            torch.zeros(1, 4, 4, 4),
-            torch.zeros(1),
-            inputs(concat=extra),
-            control=None,
-            hooks=None,
-            checkpoint=lambda: None,
-        )
-    assert found.shape == (1, 4, 4, 4)
-
-
 def test_an_autoencoder_alone(tensors):
     for prefix in (VAE, "vae.", ""):
         alone = {

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from engine.errors import NodeError, OutOfMemoryError, Stopped
-from engine.inference.vae import SMALLEST_TILE, Tile, crop, decode, encode
+from engine.inference.pictures import crop
+from engine.inference.vae import SMALLEST_TILE, Tile, decode, encode
 from engine.residency.manager import DeviceResidency, installed
 
 

@@ -33,7 +33,10 @@ LOADERS = """
     CheckpointLoaderSimple VAELoader UNETLoader CLIPLoader DualCLIPLoader TripleCLIPLoader
     UpscaleModelLoader ControlNetLoader DiffControlNetLoader
 """
-CONTROL = "ControlNetApply ControlNetApplyAdvanced"
+CONTROL = """
+    ControlNetApply ControlNetApplyAdvanced InpaintModelConditioning InstructPixToPixConditioning
+    SD_4XUpscale_Conditioning
+"""
 TEXT = "CLIPTextEncode CLIPSetLastLayer CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner"
 CONDITIONING = """
     ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
