@@ -68,7 +68,7 @@ IMAGE = """
     ImageFromBatch ImageRGBToYUV ImageYUVToRGB RebatchImages RepeatImageBatch ImageBlend ImageBlur
     ImageQuantize ImageSharpen Morphology ImageCrop ImageFlip ImageRotate ImageStitch
     ResizeAndPadImage ImageScale ImageScaleBy ImageScaleToMaxDimension ImageScaleToTotalPixels
-    ImageUpscaleWithModel
+    ImageUpscaleWithModel Canny
 """
 MASK = """
     BatchMasksNode CropMask FeatherMask GrowMask ImageColorToMask ImageToMask InvertMask
