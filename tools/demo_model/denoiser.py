@@ -219,13 +219,23 @@ class Denoiser(nn.Module):
             zeroed(nn.Conv2d(channels, latent_channels, 3, 1, 1)),
         )
 
-    def forward(self, x: Tensor, steps: Tensor, context: Tensor) -> Tensor:
-        """Run it."""
+    def forward(
+        self,
+        x: Tensor,
+        steps: Tensor,
+        context: Tensor,
+        residuals: Sequence[Tensor] | None = None,
+    ) -> Tensor:
+        """Run it; `residuals` of a control network are one for each input block, and the middle."""
         time, skips = self.time_embed(time_embedding(steps, self.width)), []
         for stage in self.input_blocks:
             x = stage(x, time, context)
             skips.append(x)
         x = self.middle_block(x, time, context)
+        if residuals is not None:
+            *added, middle = residuals
+            skips = [skip + each for skip, each in zip(skips, added, strict=True)]
+            x = x + middle
         for stage in self.output_blocks:
             x = stage(torch.cat([x, skips.pop()], 1), time, context)
         return self.out(x)

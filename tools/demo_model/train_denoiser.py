@@ -64,17 +64,37 @@ class CaptionedDenoiser(nn.Module):
         return self.unet(x, steps, self.text(ids))
 
 
+class Noising:
+    """Adds noise of random time steps to latents."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.alphas = alphas().to(device)
+        snr = self.alphas / (1 - self.alphas)
+        wanted = snr.clamp(max=GAMMA) / snr
+        density = 0.85 * wanted / wanted.sum() + 0.15 / STEPS
+        self.cumulative, self.weight = density.cumsum(0), wanted / (density * wanted.sum())
+
+    def draw(self, latents: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Noised latents (N, C, h, w), time steps (N), and the noise that was added."""
+        size, device = len(latents), latents.device
+        place = (torch.rand((), device=device) + torch.arange(size, device=device)) / size % 1.0
+        steps = torch.searchsorted(self.cumulative, place).clamp(max=STEPS - 1)
+        noise, alpha = torch.randn_like(latents), self.alphas[steps].view(-1, 1, 1, 1)
+        return channels_last(alpha.sqrt() * latents + (1 - alpha).sqrt() * noise), steps, noise
+
+    def loss(self, predicted: Tensor, noise: Tensor, steps: Tensor) -> Tensor:
+        """The mean squared error of predicted noise, weighted for how steps were drawn."""
+        errors = ((predicted.float() - noise) ** 2).mean((1, 2, 3))
+        return (errors * self.weight[steps]).mean()
+
+
 class Batches:
     """Noised latents with their captions, drawn at random."""
 
     def __init__(self, cached: dict[str, Tensor], size: int, device: torch.device) -> None:
         self.latents, self.ids = cached["latents"].to(device), cached["ids"].to(device)
         self.unknown, self.size, self.device = cached["unknown"].to(device), size, device
-        self.alphas = alphas().to(device)
-        snr = self.alphas / (1 - self.alphas)
-        wanted = snr.clamp(max=GAMMA) / snr
-        density = 0.85 * wanted / wanted.sum() + 0.15 / STEPS
-        self.cumulative, self.weight = density.cumsum(0), wanted / (density * wanted.sum())
+        self.noising = Noising(device)
 
     def draw(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Noised latents, time steps, token ids, and the noise that was added."""
@@ -84,11 +104,8 @@ class Batches:
             torch.rand(size, 1, device=device) < UNKNOWN_SHARE, self.unknown[index], self.ids[index]
         )
         ids = torch.where(torch.rand(size, 1, device=device) < EMPTY_SHARE, self.ids[-1], ids)
-        place = (torch.rand((), device=device) + torch.arange(size, device=device)) / size % 1.0
-        steps = torch.searchsorted(self.cumulative, place).clamp(max=STEPS - 1)
-        latents = self.latents[index].float()
-        noise, alpha = torch.randn_like(latents), self.alphas[steps].view(-1, 1, 1, 1)
-        return channels_last(alpha.sqrt() * latents + (1 - alpha).sqrt() * noise), steps, ids, noise
+        x, steps, noise = self.noising.draw(self.latents[index].float())
+        return x, steps, ids, noise
 
 
 def train(arguments: argparse.Namespace) -> None:
@@ -113,8 +130,7 @@ def train(arguments: argparse.Namespace) -> None:
     predict = predict if arguments.eager else torch.compile(predict)
     while run.running:
         x, steps, ids, noise = batches.draw()
-        errors = ((predict(x, steps, ids).float() - noise) ** 2).mean((1, 2, 3))
-        run.advance((errors * batches.weight[steps]).mean())
+        run.advance(batches.noising.loss(predict(x, steps, ids), noise, steps))
         if run.step % 200 == 0:
             run.write()
     run.write()
