@@ -96,5 +96,6 @@ def _is_ridge(strength: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
 
 def _connected(weak: np.ndarray, strong: np.ndarray) -> np.ndarray:
     """The weak pixels that are connected with a strong one, sideways or diagonally."""
-    lines, _ = ndimage.label(weak, structure=np.ones((3, 3)))
+    lines = np.empty(weak.shape, np.int32)
+    ndimage.label(weak, structure=np.ones((3, 3)), output=lines)
     return np.isin(lines, np.unique(lines[strong])) & weak

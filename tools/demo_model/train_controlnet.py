@@ -31,7 +31,14 @@ from tools.demo_model.training import (
     open_device,
 )
 
-ADAM_NAMES = ("input_hint_block", "zero_convs", "middle_block_out", "input_blocks.0.", "time_embed")
+ADAM_NAMES = (
+    "input_hint_block.0.",
+    "zero_convs",
+    "middle_block_out",
+    "input_blocks.0.",
+    "time_embed",
+)
+WARM_UP = 30
 EMPTY_SHARE = 0.3
 """How often the caption is empty, so that the edges alone must tell what is drawn."""
 THICK_SHARE, SOFT_SHARE, ERASED_SHARE, NO_EDGES_SHARE = 0.35, 0.25, 0.3, 0.05
@@ -154,7 +161,7 @@ def train(arguments: argparse.Namespace) -> None:
     predict = predict if arguments.eager else torch.compile(predict)
     while run.running:
         *inputs, noise = batches.draw(share)
-        run.advance(batches.noising.loss(predict(*inputs), noise, inputs[1]))
+        run.advance(batches.noising.loss(predict(*inputs), noise, inputs[1]), WARM_UP)
         if run.step % SAVE_EVERY == 0:
             save()
     save()
