@@ -49,6 +49,7 @@ MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "vae_approx": ("vae_approx",),
     "controlnet": ("controlnet", "t2i_adapter"),
     "gligen": ("gligen",),
+    "ipadapter": ("ipadapter",),
     "upscale_models": ("upscale_models",),
     "latent_upscale_models": ("latent_upscale_models",),
     "hypernetworks": ("hypernetworks",),

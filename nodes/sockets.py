@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import torch
 
-from engine.inference import control, gligen, values, vision
+from engine.inference import control, gligen, ip_adapter, values, vision
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
@@ -23,6 +23,7 @@ Conditioning = Annotated[list[Any], Socket("CONDITIONING")]
 Model = Annotated[values.Model, Socket("MODEL")]
 Clip = Annotated[values.Clip, Socket("CLIP")]
 Vae = Annotated[values.Vae, Socket("VAE")]
+IpAdapter = Annotated[ip_adapter.OpenIpAdapter, Socket("IP_ADAPTER")]
 Gligen = Annotated[gligen.GligenModel, Socket("GLIGEN")]
 ControlNet = Annotated[control.ControlNet, Socket("CONTROL_NET")]
 ClipVision = Annotated[vision.ClipVision, Socket("CLIP_VISION")]

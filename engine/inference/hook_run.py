@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Self
@@ -28,13 +28,15 @@ class HookStart:
     Attributes:
         module: the module of its weights, with values on the device for the whole run.
         device, dtype: that the module computes with.
-        to_sigma: from shares of the run, 0..1.
+        model: that is sampled.
+        shape: of x in the run; a call may have a part of it.
     """
 
     module: nn.Module
     device: torch.device
     dtype: torch.dtype
-    to_sigma: Callable[[float], float]
+    model: Model
+    shape: Sequence[int]
 
 
 class WeightedHook(ABC):
@@ -82,16 +84,22 @@ class HookRun:
     """The hooks of one run's calls."""
 
     def __init__(
-        self, model: Model, named: Mapping[str, Sequence[Region]], residency: Residency
+        self,
+        model: Model,
+        named: Mapping[str, Sequence[Region]],
+        residency: Residency,
+        shape: Sequence[int] = (),
     ) -> None:
         """Collect the hooks of a model, and of regions by the name of their conditioning.
+
+        `shape` is that of x in the run.
 
         Raises:
             NodeError: a hook was made for another model.
         """
         regions = (region for many in named.values() for region in many)
         of_entries = (hooks for region in regions for hooks in _own(region))
-        self._model = model
+        self._model, self._shape = model, shape
         self._weighted = check_and_collect(model, iter((model.hooks, *of_entries)))
         self._residency = residency
         self._started: dict[int, Hook] = {}
@@ -159,7 +167,8 @@ class HookRun:
                 weights.module,
                 self._residency.device,
                 self._residency.dtype_of(weights),
-                self._model.parameterization.percent_to_sigma,
+                self._model,
+                self._shape,
             )
             self._started[id(hook)] = hook.started(start)
         return self._started[id(hook)]

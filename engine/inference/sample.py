@@ -124,7 +124,7 @@ def _network(
     to_sigma = model.parameterization.percent_to_sigma
     controls = ControlRun(conditionings, model.net, to_sigma, residency, checkpoint)
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
-    hooks = HookRun(model, named, residency)
+    hooks = HookRun(model, named, residency, shape)
     room = controls.room_for(rows_shape, room) + hooks.room_for(rows_shape)
     brought = (*controls.weights, *hooks.weights)
     switch = WeightSwitch(model, parameterization, residency, checkpoint)

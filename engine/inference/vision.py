@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -121,15 +121,37 @@ def encode_pictures(
     weights = vision.weights
     if weights.is_missing:
         _ = weights.module
-    residency = current()
+    groups = (
+        vision.kind.prepare(vision.config, each, crop=crop) for each in pictures.split(AT_ONCE)
+    )
+    return _encoded(vision, groups, min(len(pictures), AT_ONCE), checkpoint)
+
+
+def encode_nothing(
+    vision: ClipVision, *, checkpoint: Callable[[], None] = lambda: None
+) -> ClipVisionOutput:
+    """One picture that is zero after its preparation: the mean of the encoder's training pictures.
+
+    The counterpart of a picture in guidance, as IP-Adapter was trained with it.
+    """
+    if vision.weights.is_missing:
+        _ = vision.weights.module
+    like = vision.kind.prepare(vision.config, torch.zeros(1, 8, 8, 3), crop=False)
+    return _encoded(vision, [torch.zeros_like(like)], 1, checkpoint)
+
+
+def _encoded(
+    vision: ClipVision, groups: Iterable[Tensor], most: int, checkpoint: Callable[[], None]
+) -> ClipVisionOutput:
+    """Prepared pictures, one group of at most `most` after the other."""
+    weights, residency = vision.weights, current()
     dtype = residency.dtype_of(weights)
-    room = vision.kind.activation_bytes(vision.config, min(len(pictures), AT_ONCE), dtype.itemsize)
+    room = vision.kind.activation_bytes(vision.config, most, dtype.itemsize)
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     with residency.use(weights, room_for=room, checkpoint=checkpoint), torch.no_grad():
-        for group in pictures.split(AT_ONCE):
-            pixels = vision.kind.prepare(vision.config, group, crop=crop)
-            pixels = pixels.to(residency.device, dtype)
-            seen = vision.kind.encode(weights.module, pixels, checkpoint)
+        for pixels in groups:
+            ready = pixels.to(residency.device, dtype)
+            seen = vision.kind.encode(weights.module, ready, checkpoint)
             parts.append(
                 (seen.last.float().cpu(), seen.embeds.float().cpu(), seen.penultimate.float().cpu())
             )

@@ -81,7 +81,8 @@ class NetHooks:
     `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`; `output_block_patch`
     `(h, skip, options) -> (h, skip)`. A replacement of attention at a place is called `(q, k, v,
     options) -> out` with projected tokens, instead of the attention itself. `attn1_addition`,
-    `attn2_addition` `(q, options) -> tokens` are added to its result before the output projection.
+    `attn2_addition` `(q, options) -> tokens` are added to its result before the output projection;
+    None adds nothing.
 
     Attributes:
         patches: by kind, in the order in which they were added.
@@ -201,7 +202,8 @@ class BlockHooks:
         def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
             found = (replacement or attention.attend)(query, key, value, options)
             for addition in self.hooks.of(f"{kind}_addition"):
-                found = found + addition(query, options)
+                added = addition(query, options)
+                found = found if added is None else found + added
             return found
 
         found = attention(*tokens, attend)
