@@ -15,6 +15,7 @@ from torch import nn
 
 from engine.families.latent_format import LatentFormat
 from engine.families.tiny_autoencoders import TinyAutoencoderKind
+from engine.families.vq_autoencoders import VqAutoencoder
 from engine.nets import autoencoder_kl_keys
 from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoencoder_config
 from engine.weights.state_dict import StateDict
@@ -99,7 +100,7 @@ class KlAutoencoder:
         return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
 
 
-KINDS: tuple[AutoencoderKind, ...] = (KlAutoencoder(), TinyAutoencoderKind())
+KINDS: tuple[AutoencoderKind, ...] = (VqAutoencoder(), KlAutoencoder(), TinyAutoencoderKind())
 
 
 @dataclass(frozen=True, slots=True)

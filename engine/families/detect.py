@@ -11,6 +11,7 @@ from typing import Any
 from engine.errors import WeightsError
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.family import ModelFamily, TextPlan
+from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
 from engine.families.sd2.family import StableDiffusion2
 from engine.families.sd15.family import StableDiffusion1
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
@@ -26,6 +27,8 @@ FAMILIES: tuple[ModelFamily, ...] = (
     StableDiffusionXL(),
     StableDiffusionXLRefiner(),
     StableDiffusionUpscaler(),
+    LatentDiffusionOfText(),
+    LatentDiffusionOfClasses(),
 )
 SHOWN_KEYS = 5
 _ADVICE: Mapping[str, str] = {

@@ -78,7 +78,7 @@ class TextPlan:
         even: whether prompts that differ in length between encoders are padded with empty chunks.
         file_types: the loaders' names of this set of encoders in separate files.
         places: the prefixes of each encoder's tensors in a whole checkpoint. A prefix that ends in
-            `text_model.` has transformers' names, others OpenCLIP's.
+            `.model.` has OpenCLIP's names, others those of our modules (for CLIP transformers').
     """
 
     styles: Mapping[str, TextStyle]

@@ -21,7 +21,8 @@ from engine.text.clip_keys import Kept, open_clip_layout
 from engine.weights.write import ToWrite
 
 DENOISER_PREFIX, AUTOENCODER_PREFIX = "model.diffusion_model.", "first_stage_model."
-TRANSFORMERS = "text_model."
+TRANSFORMERS, OPEN_CLIP = "text_model.", ".model."
+"""The endings of CLIP's places in checkpoints, by the layout they have there."""
 _PROJECTION = "text_projection.weight"
 _MOST_TRAINED_SIGMA = 1000.0
 """A table with a larger sigma was rescaled to end in pure noise."""
@@ -54,10 +55,10 @@ def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict
 
 
 def encoder_tensors(part: TextPart) -> dict[str, ToWrite]:
-    """A text encoder as a separate file, in the layout of transformers."""
+    """A text encoder as a separate file; CLIP's in the layout of transformers."""
     tensors = tensors_of(part.weights)
     beside = {name: tensors.pop(name) for name in [_PROJECTION] if name in tensors}
-    return {TRANSFORMERS + name: each for name, each in tensors.items()} | beside
+    return {part.encoder.file_prefix + name: each for name, each in tensors.items()} | beside
 
 
 def tensors_of(weights: Weights) -> dict[str, ToWrite]:
@@ -93,7 +94,7 @@ def _values(tensor: OtherTensor, dtype: torch.dtype) -> Callable[[], Tensor]:
 
 def _encoder(part: TextPart, prefix: str) -> dict[str, ToWrite]:
     tensors = tensors_of(part.weights)
-    if prefix.endswith(TRANSFORMERS):
+    if not prefix.endswith(OPEN_CLIP):
         return tensors
     layout = open_clip_layout(tensors)
     return {name: _joined(kept, tensors) for name, kept in layout.items()}

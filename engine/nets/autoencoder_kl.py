@@ -246,9 +246,10 @@ class Level(nn.Module):
 
 
 class Encoder(nn.Module):
-    """The encoder: pixels to the mean and log variance of a latent."""
+    """The encoder: pixels to a latent, or to the mean and log variance of one."""
 
-    def __init__(self, config: AutoencoderConfig) -> None:
+    def __init__(self, config: AutoencoderConfig, channels_out: int | None = None) -> None:
+        """Make one; `channels_out` are those of its output, by default mean and log variance."""
         super().__init__()
         levels = config.encoder
         self.conv_in = Convolution(config.pixel_channels, levels[0].channels_in, 3, padding=1)
@@ -256,10 +257,11 @@ class Encoder(nn.Module):
         last = levels[-1].channels_out
         self.mid = Middle(last)
         self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
-        self.conv_out = Convolution(last, 2 * config.inner_channels, 3, padding=1)
+        channels_out = channels_out or 2 * config.inner_channels
+        self.conv_out = Convolution(last, channels_out, 3, padding=1)
 
     def forward(self, pixels: Tensor, checkpoint: Checkpoint) -> Tensor:
-        """[B, 3, H, W] -> [B, 2 z, h, w]."""
+        """[B, 3, H, W] -> [B, channels_out, h, w]."""
         x = self.conv_in(pixels)
         for level in self.down:
             x = level(x, checkpoint)

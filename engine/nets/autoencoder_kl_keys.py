@@ -13,14 +13,19 @@ DIFFUSERS_MARK = "decoder.mid_block.resnets.0.conv1.weight"
 PARTS = ("encoder.", "decoder.", "quant_conv.", "post_quant_conv.")
 
 
-def tensors(weights: StateDict) -> StateDict | None:
+def tensors(weights: StateDict, beside: tuple[str, ...] = ()) -> StateDict | None:
     """The autoencoder's tensors, without the discriminator left from training.
 
     Tensors of diffusers' layout, common for separate VAE files, are renamed. None without one.
+
+    Args:
+        weights: without a checkpoint's prefix.
+        beside: the beginnings of further names that belong to it.
     """
     if MARK not in weights:
         return None
-    found = weights.rename(lambda name: name if name.startswith(PARTS) else None)
+    parts = (*PARTS, *beside)
+    found = weights.rename(lambda name: name if name.startswith(parts) else None)
     found.refuse_empty()
     if DIFFUSERS_MARK in found:
         found = found.rename(_from_diffusers(_levels(found)))

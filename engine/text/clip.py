@@ -5,17 +5,16 @@ They differ in width, activation, padding and the layout of their files.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.text import clip_keys
 from engine.text.clip_network import ClipText, ClipTextConfig, clip_text_config
 from engine.text.encoder import Checkpoint, Encoded, TextStyle, Tokens
+from engine.text.token_vectors import fitting, moved, vectors, weights_of
 from engine.text.tokens import (
     END,
     ChunkFormat,
@@ -40,6 +39,7 @@ class ClipEncoder:
         layers: number of layers of the released encoder; distinguishes files of another width.
         activation: `quick_gelu` or `gelu`.
         chunks: length and padding of a chunk.
+        file_prefix: see the protocol; the names are transformers'.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ClipEncoder:
     layers: range
     activation: str
     chunks: ChunkFormat
+    file_prefix: str = "text_model."
 
     def detect(self, weights: StateDict) -> ClipTextConfig | None:
         """The configuration of a file of this width, or of another width with as many layers."""
@@ -83,8 +84,8 @@ class ClipEncoder:
 
     def tokenize(self, config: ClipTextConfig, text: str, embeddings: Embeddings | None) -> Tokens:
         """Chunks of 77 tokens; embeddings of another width are left out with a warning."""
-        fitting = _fitting(embeddings, config.channels) if embeddings else None
-        return tokenize(clip_tokenizer(), text, embeddings=fitting, chunks=self.chunks)
+        found = fitting(embeddings, config.channels) if embeddings else None
+        return tokenize(clip_tokenizer(), text, embeddings=found, chunks=self.chunks)
 
     def empty(self, config: ClipTextConfig) -> Sequence[WeightedToken]:
         """The chunk of an empty prompt."""
@@ -107,11 +108,10 @@ class ClipEncoder:
         same place.
         """
         clip = cast("ClipText", module)
-        weights = torch.tensor([[weight for _, weight in chunk] for chunk in tokens], device="cpu")
-        weighted = bool((weights != 1).any())
-        chunks = [*tokens, self.empty(clip.config)] if weighted else tokens
+        weights = weights_of(tokens)
+        chunks = tokens if weights is None else [*tokens, self.empty(clip.config)]
         wanted = style.layer if layer is None else layer
-        chosen, last = clip.states(_vectors(clip, chunks), wanted, checkpoint)
+        chosen, last = clip.states(vectors(clip.vectors, chunks, END), wanted, checkpoint)
         last = clip.final_layer_norm(last[:1])
         states = clip.final_layer_norm(chosen) if style.normalised else chosen
         end = next(
@@ -121,10 +121,8 @@ class ClipEncoder:
         if style.projected and clip.config.projection is not None:
             pooled = clip.text_projection(pooled)
         states, pooled = states.float().cpu(), pooled.float().cpu()
-        if weighted:
-            states, empty = states[:-1], states[-1:]
-            moved = (states - empty) * weights[..., None] + empty
-            states = torch.where(weights[..., None] == 1, states, moved)
+        if weights is not None:
+            states = moved(states[:-1], states[-1:], weights)
         return Encoded(states.reshape(1, -1, states.shape[-1]), pooled)
 
     def activation_bytes(self, config: ClipTextConfig, tokens: Tokens, dtype_bytes: int) -> int:
@@ -137,34 +135,3 @@ class ClipEncoder:
 CLIP_L = ClipEncoder("clip_l", "CLIP L", 768, range(1, 23), "quick_gelu", ChunkFormat(pad=END))
 CLIP_H = ClipEncoder("clip_h", "CLIP H", 1024, range(23, 31), "gelu", ChunkFormat(pad=0))
 CLIP_G = ClipEncoder("clip_g", "CLIP bigG", 1280, range(31, 1000), "gelu", ChunkFormat(pad=0))
-
-
-def _vectors(clip: ClipText, chunks: Tokens) -> Tensor:
-    """Tokens and embeddings' vectors to [chunks, T, D]."""
-    numbers = torch.tensor(
-        [[token if isinstance(token, int) else END for token, _ in chunk] for chunk in chunks]
-    )
-    vectors = clip.vectors(numbers)
-    for i, chunk in enumerate(chunks):
-        for j, (token, _) in enumerate(chunk):
-            if not isinstance(token, int):
-                vectors[i, j] = token.to(vectors)
-    return vectors
-
-
-def _fitting(embeddings: Embeddings, width: int) -> Embeddings:
-    """Leave out embeddings of another width, which were made for another encoder."""
-
-    def find(name: str) -> Tensor | None:
-        found = embeddings(name)
-        if found is not None and found.shape[-1] != width:
-            logging.getLogger(__name__).warning(
-                "embedding:%s is left out: its vectors have %d numbers, this text encoder takes %d",
-                name,
-                found.shape[-1],
-                width,
-            )
-            return found[..., :0].reshape(0, width)
-        return found
-
-    return find

@@ -63,6 +63,11 @@ class TextEncoder(Protocol):
         """The name shown to users."""
         ...
 
+    @property
+    def file_prefix(self) -> str:
+        """The prefix of its tensors in a separate file that is saved."""
+        ...
+
     def detect(self, weights: StateDict) -> Any | None:
         """The configuration if a separate file's tensors are this encoder's; None if not.
 

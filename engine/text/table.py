@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from engine.text.bert import BERT
+from engine.text.class_labels import CLASS_LABELS
 from engine.text.clip import CLIP_G, CLIP_H, CLIP_L
 from engine.text.encoder import TextEncoder
 from engine.weights.state_dict import StateDict
 
 ENCODERS: Mapping[str, TextEncoder] = MappingProxyType(
-    {encoder.name: encoder for encoder in (CLIP_L, CLIP_H, CLIP_G)}
+    {encoder.name: encoder for encoder in (CLIP_L, CLIP_H, CLIP_G, BERT, CLASS_LABELS)}
 )
 
 

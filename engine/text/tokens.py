@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 from torch import Tensor
@@ -26,6 +27,16 @@ WeightedToken = tuple[int | Tensor, float]
 """A token's number, or a vector [D] instead; and its weight."""
 
 START, END = 49406, 49407
+
+
+class TextTokenizer(Protocol):
+    """Splits a text into the tokens of a vocabulary."""
+
+    def numbers(self, text: str) -> list[int]:
+        """Token numbers of a text, without start and end."""
+        ...
+
+
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _MERGES = Path(__file__).parent / "data" / "clip_merges.txt.gz"
 _MENTION = re.compile(r"(?:^|(?<=[ \n]))embedding:(\S+)")
@@ -88,17 +99,20 @@ class ChunkFormat:
     Attributes:
         length: tokens of a chunk, start and end included.
         pad: fills a chunk after its end token: 49407 for CLIP L, 0 for OpenCLIP.
+        start, end: its first token, and the one after the text.
     """
 
     length: int = 77
     pad: int = END
+    start: int = START
+    end: int = END
 
 
 CLIP_L_CHUNKS = ChunkFormat()
 
 
 def tokenize(
-    tokenizer: ClipTokenizer,
+    tokenizer: TextTokenizer,
     text: str,
     *,
     embeddings: Embeddings | None = None,
@@ -123,7 +137,7 @@ def tokenize(
 
 
 def _tokens(
-    tokenizer: ClipTokenizer, span: str, embeddings: Embeddings | None, missing: dict[str, None]
+    tokenizer: TextTokenizer, span: str, embeddings: Embeddings | None, missing: dict[str, None]
 ) -> Iterator[Sequence[int | Tensor]]:
     """The groups of one span: its words between embeddings, and each embedding.
 
@@ -167,4 +181,4 @@ def _in_chunks(
 
 def _closed(chunk: list[WeightedToken], chunks: ChunkFormat) -> list[WeightedToken]:
     padding = chunks.length - 2 - len(chunk)
-    return [(START, 1.0), *chunk, (END, 1.0), *[(chunks.pad, 1.0)] * padding]
+    return [(chunks.start, 1.0), *chunk, (chunks.end, 1.0), *[(chunks.pad, 1.0)] * padding]

@@ -15,10 +15,15 @@ from torch import nn
 from engine.families.autoencoders import KlAutoencoder
 from engine.families.sd15.family import StableDiffusion1
 from engine.inference.values import Clip, TextPart, Vae
-from engine.nets.autoencoder_kl import AutoencoderConfig, LevelConfig
+from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, LevelConfig
+from engine.nets.autoencoder_vq import AutoencoderVQ, VqAutoencoderConfig
+from engine.nets.layouts import regular_autoencoder, regular_unet
 from engine.nets.tiny_autoencoder import LayerConfig, TinyAutoencoder, TinyAutoencoderConfig
+from engine.nets.unet import UNet, UNetConfig
 from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency, installed
+from engine.text.bert_network import BertText, BertTextConfig
+from engine.text.class_labels import ClassLabelsConfig, ClassTable
 from engine.text.clip import CLIP_L
 from engine.text.clip_network import ClipTextConfig
 
@@ -168,3 +173,41 @@ def write_tiny() -> Callable[..., list[Path]]:
         return paths
 
     return write
+
+
+def _ldm(unet: UNetConfig, autoencoder: nn.Module, text: nn.Module) -> dict[str, torch.Tensor]:
+    """A latent diffusion checkpoint of 2022 with random weights, in the original layout."""
+    parts = {
+        "model.diffusion_model.": fill_by_name(lambda: UNet(unet)),
+        "first_stage_model.": autoencoder,
+        "cond_stage_model.": text,
+    }
+    return {
+        prefix + name: tensor
+        for prefix, module in parts.items()
+        for name, tensor in module.state_dict().items()
+    }
+
+
+@pytest.fixture(scope="session")
+def ldm_of_classes() -> dict[str, torch.Tensor]:
+    """A tiny class-conditional checkpoint: 21 classes, a VQ autoencoder with 4 pixels per cell."""
+    sizes = {"context": 48, "heads": 1, "blocks": 1, "in_channels": 3, "out_channels": 3}
+    base = regular_autoencoder((32, 32, 64), blocks=1, latent_channels=3)
+    return _ldm(
+        regular_unet(32, (1, 2), (1, 1), **sizes),
+        fill_by_name(lambda: AutoencoderVQ(VqAutoencoderConfig(base, 64))),
+        fill_by_name(lambda: ClassTable(ClassLabelsConfig(21, 48))),
+    )
+
+
+@pytest.fixture(scope="session")
+def ldm_of_text() -> dict[str, torch.Tensor]:
+    """A tiny text-to-image checkpoint with BERT's vocabulary."""
+    text = BertTextConfig(30522, 77, 32, 128, 64, 3, 2)
+    checkpoint = _ldm(
+        regular_unet(64, (1, 2), (1, 0), context=32, heads=8, blocks=1),
+        fill_by_name(lambda: AutoencoderKL(regular_autoencoder((32, 32, 32, 64), blocks=1))),
+        nn.ModuleDict({"transformer": fill_by_name(lambda: BertText(text))}),
+    )
+    return {**checkpoint, "cond_stage_model.transformer.to_logits.bias": torch.zeros(30522)}

@@ -1,0 +1,234 @@
+"""The latent diffusion models of 2022, before Stable Diffusion: by class and by text.
+
+Rombach et al. 2022, "High-Resolution Image Synthesis with Latent Diffusion Models", in the layout
+of the authors' checkpoints. Their UNet is Stable Diffusion 1's in other sizes, which come from
+tensor shapes; they differ in what they attend to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from engine.diffusion.conditioning import Input, Join, Role
+from engine.diffusion.parameterization import Parameterization, discrete
+from engine.errors import WeightsError
+from engine.families import autoencoders
+from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
+from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.nets import unet_keys
+from engine.nets.hooks import NetHooks, Residuals
+from engine.nets.unet import UNet, UNetConfig, unet_config
+from engine.nets.unet_names import unet_names
+from engine.text import bert, class_labels
+from engine.text.encoder import Encoded, TextStyle
+from engine.weights.state_dict import StateDict
+
+PREFIX = "cond_stage_model."
+TEXT_HEADS, CLASS_HEADS = 8, 1
+TEXT_CONTEXT, CLASS_CONTEXT = 1280, 512
+TEXT_CHANNELS, CLASS_CHANNELS = 4, 3
+"""Of a latent. With the context they identify a UNet without its text encoder or classes."""
+TEXT_SCALE, CLASS_SCALE = 0.18215, 1.0
+FIRST_BETA, LAST_BETA = 0.0015, 0.0195
+"""Of the noise levels of the class-conditional model (its file `config.yaml`); the model of text
+has those of Stable Diffusion."""
+FALSE_COLOURS = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5))
+"""The three channels of a VQ latent as red, green and blue: shapes, not the picture's colours."""
+
+
+@dataclass(frozen=True, slots=True)
+class LatentDiffusionConfig:
+    """The configuration of one file.
+
+    Attributes:
+        unet: its sizes.
+        downscale: pixels per latent cell along one side.
+    """
+
+    unet: UNetConfig
+    downscale: int
+
+
+def _states(name: str, title: str, encoded: Mapping[str, Encoded]) -> tuple[Tensor, dict[str, Any]]:
+    found = encoded.get(name)
+    if found is None:
+        raise WeightsError(f"this latent diffusion model needs {title}, which the file lacks")
+    return found.states, {}
+
+
+class _Shared:
+    """The part of the interface that both families share."""
+
+    advice: str
+
+    def build(self, config: LatentDiffusionConfig) -> nn.Module:
+        """The UNet on the meta device."""
+        with torch.device("meta"):
+            return UNet(config.unet)
+
+    def denoiser(self, config: LatentDiffusionConfig, weights: StateDict) -> StateDict:
+        """The UNet's tensors."""
+        del config
+        return unet_keys.denoiser(weights)
+
+    def autoencoder(self, weights: StateDict) -> StateDict | None:
+        """The autoencoder within a checkpoint."""
+        return autoencoders.within(weights)
+
+    def metadata(self, config: LatentDiffusionConfig) -> Mapping[str, str]:
+        """Nothing: tensors are sufficient."""
+        del config
+        return {}
+
+    def dtypes(self, config: LatentDiffusionConfig) -> Sequence[torch.dtype]:
+        """Any."""
+        del config
+        return ()
+
+    def inputs(
+        self, config: LatentDiffusionConfig, entry: Entry, *, run: Run, role: Role
+    ) -> Mapping[str, Input]:
+        """The text or class. Raises `NodeError` if the conditioning is for another model."""
+        del run, role
+        check_tokens(entry, config.unet.context_channels, advice=self.advice)
+        return {"context": Input(entry.embedding, Join.REPEAT)}
+
+    def predict(
+        self,
+        net: nn.Module,
+        x: Tensor,
+        timestep: Tensor,
+        inputs: Mapping[str, Tensor],
+        *,
+        control: Residuals | None,
+        hooks: NetHooks | None,
+        checkpoint: Checkpoint,
+    ) -> Tensor:
+        """One call of the UNet. x and inputs are in the dtype the net computes in."""
+        return net(
+            x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
+        )
+
+    def lora_names(self, config: LatentDiffusionConfig) -> Mapping[str, str]:
+        """See `engine.nets.unet_names`."""
+        return unet_names(config.unet)
+
+    def activation_bytes(
+        self, config: LatentDiffusionConfig, shape: Sequence[int], dtype_bytes: int
+    ) -> int:
+        """As for Stable Diffusion 1, which has the same layers."""
+        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
+
+
+class LatentDiffusionOfText(_Shared):
+    """See `engine.families.family.ModelFamily`, which this implements."""
+
+    name = "Latent Diffusion 2022, text to image"
+    examples = (
+        "text2img-large (github.com/CompVis/latent-diffusion), and textual inversions made for it"
+    )
+    advice = "Take CLIP from the model's own checkpoint."
+    text = TextPlan(
+        {"bert": TextStyle()},
+        lambda encoded: _states("bert", "its text encoder", encoded),
+        file_types=frozenset({"stable_diffusion"}),
+        places={"bert": f"{PREFIX}transformer."},
+    )
+
+    def detect(self, weights: StateDict) -> LatentDiffusionConfig | None:
+        """The configuration from tensor shapes, or None if they are not this family's."""
+        found = self.encoder(weights, "bert")
+        context = (found.shape(bert.MARK) or (0, TEXT_CONTEXT))[-1] if found else TEXT_CONTEXT
+        return _detect(weights, context, TEXT_CHANNELS, TEXT_HEADS, downscale=8)
+
+    def latent(self, config: LatentDiffusionConfig) -> LatentFormat:
+        """Four channels, of the autoencoder that Stable Diffusion's was trained from."""
+        return LatentFormat(
+            channels=TEXT_CHANNELS,
+            downscale=(config.downscale, config.downscale),
+            scale=TEXT_SCALE,
+            rgb_factors=STABLE_DIFFUSION_RGB,
+            tiny="taesd",
+        )
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """The text encoder within a checkpoint."""
+        return bert.find_tensors(weights.part(PREFIX)) if name == "bert" else None
+
+    def parameterization(self, config: LatentDiffusionConfig) -> Parameterization:
+        """1,000 levels, eps."""
+        del config
+        return discrete()
+
+
+class LatentDiffusionOfClasses(_Shared):
+    """See `engine.families.family.ModelFamily`, which this implements."""
+
+    name = "Latent Diffusion 2022, class to image"
+    examples = "cin256-v2, of ImageNet's classes (github.com/CompVis/latent-diffusion)"
+    advice = "Take CLIP from the model's own checkpoint; its prompt is the number of a class."
+    text = TextPlan(
+        {"classes": TextStyle()},
+        lambda encoded: _states("classes", "its table of classes", encoded),
+        file_types=frozenset({"stable_diffusion"}),
+        places={"classes": PREFIX},
+    )
+
+    def detect(self, weights: StateDict) -> LatentDiffusionConfig | None:
+        """The configuration from tensor shapes, or None if they are not this family's."""
+        found = self.encoder(weights, "classes")
+        context = CLASS_CONTEXT
+        if found is not None:
+            context = class_labels.CLASS_LABELS.config(found).channels
+        return _detect(weights, context, CLASS_CHANNELS, CLASS_HEADS, downscale=4)
+
+    def latent(self, config: LatentDiffusionConfig) -> LatentFormat:
+        """Three channels; a quarter of the picture's side, unless the autoencoder differs."""
+        return LatentFormat(
+            channels=CLASS_CHANNELS,
+            downscale=(config.downscale, config.downscale),
+            scale=CLASS_SCALE,
+            rgb_factors=FALSE_COLOURS,
+        )
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """The table of classes within a checkpoint."""
+        found = weights.part(PREFIX) if name == "classes" else StateDict({})
+        return found.refuse_empty() if class_labels.MARK in found else None
+
+    def parameterization(self, config: LatentDiffusionConfig) -> Parameterization:
+        """1,000 levels, eps."""
+        del config
+        return discrete(first_beta=FIRST_BETA, last_beta=LAST_BETA)
+
+
+def _detect(
+    weights: StateDict, context: int, channels: int, heads: int, *, downscale: int
+) -> LatentDiffusionConfig | None:
+    """The configuration of a UNet of latents with so many channels, which attends to that width."""
+    denoiser = unet_keys.tensors(weights)
+    if denoiser is None or any(
+        name.startswith("label_emb.") or ".time_stack." in name for name in denoiser
+    ):
+        return None
+    entry = denoiser.shape(unet_keys.MARK) or ()
+    attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
+    projected = next((name for name in denoiser if name.endswith(".1.proj_in.weight")), "")
+    if (
+        len(entry) != 4
+        or entry[1] != channels
+        or (denoiser.shape(attended) or ())[1:] != (context,)
+        or len(denoiser.shape(projected) or ()) != 4
+    ):
+        return None
+    autoencoder = autoencoders.within(weights)
+    return LatentDiffusionConfig(
+        unet_config(denoiser.shapes, heads=heads),
+        autoencoders.downscale(autoencoder) if autoencoder else downscale,
+    )
