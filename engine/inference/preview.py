@@ -17,21 +17,26 @@ from engine.families.latent_format import LatentFormat
 LARGEST = 512
 """Pixels along the longer side of a preview."""
 QUALITY = 80
+RGB = 3
+FALSE_COLOUR = 0.5
+"""The brightness of a channel of a latent whose colours are not known."""
 
 
-def preview(latent: Tensor, form: LatentFormat) -> bytes | None:
-    """A JPEG of the first latent of a batch; None if the format has no factors.
+def preview(latent: Tensor, form: LatentFormat) -> bytes:
+    """A JPEG of the first latent of a batch.
 
-    A video is shown by its middle frame, a latent of one axis as a strip.
+    A video is shown by its middle frame, a latent of one axis as a strip. A format without factors
+    has false colours: its first three channels as red, green and blue.
 
     Args:
         latent: [B, C, ...] or [C, ...] in the denoiser's scale, with 1 to 3 axes.
         form: the format, whose `rgb_factors` map to -1..1.
     """
-    if form.rgb_factors is None:
-        return None
     cells = first_cells(latent, form)
-    factors = torch.tensor(form.rgb_factors, device=cells.device)
+    if form.rgb_factors is None:
+        factors = torch.eye(form.channels, RGB, device=cells.device) * FALSE_COLOUR
+    else:
+        factors = torch.tensor(form.rgb_factors, device=cells.device)
     bias = torch.tensor(form.rgb_bias, device=cells.device)
     pixels = cells.float().movedim(0, -1) @ factors + bias
     return jpeg(pixels, (cells.shape[-2], cells.shape[-1]), form.pixels)

@@ -38,8 +38,6 @@ TEXT_SCALE, CLASS_SCALE = 0.18215, 1.0
 FIRST_BETA, LAST_BETA = 0.0015, 0.0195
 """Of the noise levels of the class-conditional model (its file `config.yaml`); the model of text
 has those of Stable Diffusion."""
-FALSE_COLOURS = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5))
-"""The three channels of a VQ latent as red, green and blue: shapes, not the picture's colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +169,10 @@ class LatentDiffusionOfClasses(_Shared):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Latent Diffusion 2022, class to image"
-    examples = "cin256-v2, of ImageNet's classes (github.com/CompVis/latent-diffusion)"
+    examples = (
+        "cin256-v2, of ImageNet's classes (github.com/CompVis/latent-diffusion): an empty latent "
+        "of 512 pixels is a picture of 256"
+    )
     advice = "Take CLIP from the model's own checkpoint; its prompt is the number of a class."
     text = TextPlan(
         {"classes": TextStyle()},
@@ -194,7 +195,6 @@ class LatentDiffusionOfClasses(_Shared):
             channels=CLASS_CHANNELS,
             downscale=(config.downscale, config.downscale),
             scale=CLASS_SCALE,
-            rgb_factors=FALSE_COLOURS,
         )
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:

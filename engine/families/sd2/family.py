@@ -79,6 +79,7 @@ class StableDiffusion2:
             downscale=(config.downscale, config.downscale),
             scale=LATENT_SCALE,
             rgb_factors=STABLE_DIFFUSION_RGB,
+            tiny="taesd",
         )
 
     def build(self, config: StableDiffusion2Config) -> nn.Module:

@@ -36,8 +36,12 @@ def test_it_shows_the_colours_of_the_first_latent():
     assert np.abs(pixels.mean((0, 1)) - [204, 127.5, 114.75]).max() < 4
 
 
-def test_no_factors_no_preview():
-    assert preview(torch.zeros(1, 4, 8, 8), LatentFormat(4, (8, 8), 1.0)) is None
+@pytest.mark.parametrize(("channels", "axes"), [(1, 2), (3, 2), (16, 3), (8, 1)])
+def test_a_format_without_factors_has_false_colours(channels, axes):
+    latent = torch.zeros(1, channels, *(8,) * axes)
+    latent[:, 0] = 1.0
+    pixels = np.asarray(opened(preview(latent, LatentFormat(channels, (8,) * axes))), dtype=float)
+    assert np.abs(pixels.mean((0, 1)) - [191, 127.5, 127.5]).max() < 4
 
 
 def test_numbers_gone_astray_are_shown_all_the_same():
