@@ -29,7 +29,6 @@ def regular_unet(
     head_channels: int = 64,
     blocks: int = 2,
     in_channels: int = 4,
-    out_channels: int = 4,
     linear: bool = False,
     vector: int | None = None,
     classes: int | None = None,
@@ -45,8 +44,7 @@ def regular_unet(
         heads: of every attention; None: heads of `head_channels` each.
         head_channels: see `heads`.
         blocks: residual blocks of a level in the encoder half; one more in the decoder half.
-        in_channels: of the input.
-        out_channels: of the output.
+        in_channels: of the input; the output has four.
         linear: whether projections act on tokens.
         vector: width of `y`; None: no such `y`.
         classes: of which `y` is one; None: no such `y`.
@@ -80,8 +78,7 @@ def regular_unet(
             channels = after
         if skips:
             up[-1] = (*up[-1], UpsampleConfig(channels, channels))
-    ends = in_channels, out_channels
-    return UNetConfig(*ends, width, time, vector, tuple(down), middle, tuple(up), classes)
+    return UNetConfig(in_channels, 4, width, time, vector, tuple(down), middle, tuple(up), classes)
 
 
 def regular_autoencoder(

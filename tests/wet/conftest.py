@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
@@ -192,10 +193,10 @@ def _ldm(unet: UNetConfig, autoencoder: nn.Module, text: nn.Module) -> dict[str,
 @pytest.fixture(scope="session")
 def ldm_of_classes() -> dict[str, torch.Tensor]:
     """A tiny class-conditional checkpoint: 21 classes, a VQ autoencoder with 4 pixels per cell."""
-    sizes = {"context": 48, "heads": 1, "blocks": 1, "in_channels": 3, "out_channels": 3}
+    unet = regular_unet(32, (1, 2), (1, 1), context=48, heads=1, blocks=1, in_channels=3)
     base = regular_autoencoder((32, 32, 64), blocks=1, latent_channels=3)
     return _ldm(
-        regular_unet(32, (1, 2), (1, 1), **sizes),
+        replace(unet, out_channels=3),
         fill_by_name(lambda: AutoencoderVQ(VqAutoencoderConfig(base, 64))),
         fill_by_name(lambda: ClassTable(ClassLabelsConfig(21, 48))),
     )

@@ -321,7 +321,7 @@ def test_a_unet_alone_is_recognised_by_its_sizes(tmp_path, fill, context, channe
     from engine.nets.layouts import regular_unet
     from engine.nets.unet import UNet
 
-    sizes = {"in_channels": channels, "out_channels": channels, "blocks": 1, "heads": 1}
+    sizes = {"in_channels": channels, "blocks": 1, "heads": 1}
     config = regular_unet(64, (1, 2), (1, 0), context=context, **sizes)
     save_file(fill(lambda: UNet(config)).state_dict(), tmp_path / "unet.safetensors")
     assert isinstance(load_denoiser(tmp_path / "unet.safetensors").family, family)
