@@ -19,6 +19,7 @@ STATE: dict[str, str] = {
     "engine/residency/manager.py::_installed": "the one process-wide thing: a worker is one device",
     "engine/nodekit/context.py::CURRENT": "a context variable: each call sees its own value",
     "engine/text/tokens.py::clip_tokenizer": "builds 49,408 entries once; nothing changes them",
+    "engine/text/word_pieces.py::word_pieces": "builds 30,522 entries once; nothing changes them",
     "nodes/__init__.py::_mappings": "the face for plugins is built on first use",
 }
 """Exceptions: path::name, and the reason."""
