@@ -18,6 +18,7 @@ from engine.settings import Settings
 from engine.wire.messages import Succeeded
 from engine.worker.loop import Worker
 
+KINDS = ("checkpoints", "controlnet", "loras", "gligen", "hypernetworks")
 Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 
 
@@ -25,7 +26,7 @@ Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
 def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """The reference's runs by name: an API prompt, its number of threads, its latent."""
     found = {}
-    for kind in ("runs", "graphs", "controls", "adapters"):
+    for kind in ("runs", "graphs", "controls", "adapters", "inside_attention"):
         latents = load_file(reference_folder / f"{kind}.safetensors")
         listed = json.loads((reference_folder / f"{kind}.json").read_text(encoding="utf-8"))
         found |= {run["name"]: {**run, "latent": latents[run["name"]]} for run in listed}
@@ -43,7 +44,7 @@ def settings_for_runs(
             user_directory=user,
             output_directory=user / "output",
             input_directory=user / "input",
-            model_folders=dict.fromkeys(("checkpoints", "controlnet", "loras"), (test_cache,)),
+            model_folders=dict.fromkeys(KINDS, (test_cache,)),
             dtype=dtype,
         )
 

@@ -5,66 +5,39 @@ from dataclasses import replace
 
 import pytest
 import torch
-from diffusers.models.attention import GatedSelfAttentionDense
-from diffusers.models.embeddings import GLIGENTextBoundingboxProjection
 from safetensors.torch import save_file
 
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError, WeightsError
-from engine.inference.gligen import placed
+from engine.families.sdxl.family import StableDiffusionXL
+from engine.inference.gligen import gligen_hooks, placed
 from engine.inference.sample import sample
 from engine.inference.values import CfgGuider, Model, RandomNoise, Sampler
+from engine.nets.layouts import stable_diffusion_xl
+from engine.nets.unet import UNet
 from engine.nodekit.context import RunningContext
+from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency, current, installed
 from engine.weights.safetensors import read
+from engine.weights.state_dict import StateDict
 from nodes.gligen import gligen_text_box_apply, load_gligen_file
 from nodes.loaders import load_checkpoint_file
 from nodes.text import clip_text_encode
 
-TEXT, OBJECTS, HEADS = 64, 48, 8
+from .gligen_files import OBJECTS, TEXT, modules_of, tensors_of
+
 SIGMAS = torch.tensor([14.0, 3.0, 0.0])
-END = ".transformer_blocks.0.attn1.to_q.weight"
-
-
-def random(module: torch.nn.Module, seed: int) -> dict[str, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-
-    def value(tensor: torch.Tensor) -> torch.Tensor:
-        if not tensor.ndim:
-            return torch.tensor(0.7)
-        deviation = tensor[0].numel() ** -0.5 if tensor.ndim > 1 else 0.1
-        mean = 1.0 if tensor.ndim == 1 else 0.0
-        return torch.randn(tensor.shape, generator=generator) * deviation + mean
-
-    return {name: value(tensor) for name, tensor in module.state_dict().items()}
 
 
 @pytest.fixture(scope="module")
 def oracle(small_tensors):
     """Diffusers' modules: that of boxes, and the fusers by the names of their transformers."""
-    position = GLIGENTextBoundingboxProjection(positive_len=TEXT, out_dim=OBJECTS)
-    position.load_state_dict(random(position, 1))
-    prefix = "model.diffusion_model."
-    widths = {
-        name.removeprefix(prefix).removesuffix(END): tensor.shape[0]
-        for name, tensor in small_tensors.items()
-        if name.endswith(END)
-    }
-    fusers = {}
-    for number, (name, width) in enumerate(sorted(widths.items())):
-        fuser = GatedSelfAttentionDense(width, OBJECTS, HEADS, width // HEADS)
-        fuser.load_state_dict(random(fuser, number + 2))
-        fusers[f"{name}.transformer_blocks.0"] = fuser
-    return position.requires_grad_(False), {n: f.requires_grad_(False) for n, f in fusers.items()}
+    return modules_of(small_tensors)
 
 
 @pytest.fixture(scope="module")
 def tensors(oracle):
-    position, fusers = oracle
-    found = {f"position_net.{name}": each for name, each in position.state_dict().items()}
-    for place, fuser in fusers.items():
-        found |= {f"{place}.fuser.{name}": each for name, each in fuser.state_dict().items()}
-    return found
+    return tensors_of(*oracle)
 
 
 @pytest.fixture
@@ -217,6 +190,20 @@ def test_another_family_gets_a_sentence(context, loaded, tensors, settings):
     other = load_gligen_file("boxes.safetensors", context)
     with pytest.raises(NodeError, match=r"has 48 numbers, boxes\.safetensors takes 64"):
         placed(text(), other, (torch.zeros(1, 48), 1, 1, 0, 0))
+
+
+def test_on_sdxl_it_says_so(context, loaded):
+    model, clip, _ = loaded
+    with torch.device("meta"):
+        net = UNet(stable_diffusion_xl())
+    sources = StateDict.of(dict(net.state_dict())).entries
+    weights = LazyWeights("xl", 1, lambda: net, sources=sources)
+    xl = replace(model, net=weights, family=StableDiffusionXL())
+    opened = load_gligen_file("boxes.safetensors", context)
+    positive = apply(text(), clip, opened, "a ball", (32, 32, 0, 0), context)
+    hook = gligen_hooks(positive[0][1]["gligen"]).of("middle_patch")[0]
+    with pytest.raises(NodeError, match=r"\(Stable Diffusion XL\) has no transformer there"):
+        hook.check(xl)
 
 
 def test_more_boxes_than_it_knows(context, loaded):
