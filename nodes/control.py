@@ -5,14 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 from engine.files import file_identity
-from engine.inference.control import Control, controlled, load_control, on_top_of
+from engine.inference.control import Control, controlled, load_control, on_top_of, with_hole
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
-from engine.nodekit.markers import FileChoice, Range
-from nodes.sockets import Conditioning, ControlNet, Image, Model, Vae
+from engine.nodekit.markers import Choice, FileChoice, Range
+from nodes.sockets import Conditioning, ControlNet, Image, Mask, Model, Vae
 
 FOLDER = "controlnet"
 Strength = Annotated[float, Range(0.0, 10.0, step=0.01)]
+UNION_TYPES = (
+    "openpose",
+    "depth",
+    "hed/pidi/scribble/ted",
+    "canny/lineart/anime_lineart/mlsd",
+    "normal",
+    "segment",
+    "tile",
+    "repaint",
+)
+"""In the order of the rows of `task_embedding`."""
 Time = Annotated[float, Range(0.0, 1.0, step=0.001)]
 
 
@@ -88,14 +99,93 @@ def control_net_apply_advanced(
 ) -> tuple[Conditioning, Conditioning]:
     """Control both by a picture, in a part of the run; strength 0 has no effect."""
     del vae  # only control networks that read latents need it, and none is supported yet
+    part = strength, start_percent, end_percent
+    return _applied((positive, negative), control_net, image, part, ctx)
+
+
+@node(
+    "ControlNetApplySD3",
+    category="conditioning/controlnet",
+    display="Apply Controlnet with VAE",
+    deprecated=True,
+    output_names=("positive", "negative"),
+)
+def control_net_apply_vae(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    vae: Vae,
+    image: Image,
+    strength: Strength = 1.0,
+    start_percent: Time = 0.0,
+    end_percent: Time = 1.0,
+    *,
+    ctx: Context,
+) -> tuple[Conditioning, Conditioning]:
+    """Control both by a picture, as Apply ControlNet does; the VAE is not needed yet."""
+    del vae
+    part = strength, start_percent, end_percent
+    return _applied((positive, negative), control_net, image, part, ctx)
+
+
+@node(
+    "ControlNetInpaintingAliMamaApply",
+    category="conditioning/controlnet",
+    output_names=("positive", "negative"),
+)
+def control_net_apply_inpainting(
+    positive: Conditioning,
+    negative: Conditioning,
+    control_net: ControlNet,
+    vae: Vae,
+    image: Image,
+    mask: Mask,
+    strength: Strength = 1.0,
+    start_percent: Time = 0.0,
+    end_percent: Time = 1.0,
+    *,
+    ctx: Context,
+) -> tuple[Conditioning, Conditioning]:
+    """Control both by a picture with a hole, which a ControlNet for inpainting fills.
+
+    Its pixels where the mask is over 0.5 become -1, as ControlNets for inpainting of Stable
+    Diffusion 1 and XL expect.
+    """
+    del vae  # only control networks that read latents need it, and none is supported yet
+    part = strength, start_percent, end_percent
+    pierced = with_hole(control_net, image, mask)
+    return _applied((positive, negative), control_net, pierced, part, ctx)
+
+
+def _applied(
+    both: tuple[Conditioning, Conditioning],
+    control_net: ControlNet,
+    image: Image,
+    part: tuple[float, float, float],
+    ctx: Context,
+) -> tuple[Conditioning, Conditioning]:
+    """Both with one more control network; `part`: its strength, its start and end in the run."""
+    strength, start, end = part
     if strength == 0:
-        return positive, negative
-    if start_percent >= end_percent:
+        return both
+    if start >= end:
         sentence = (
-            f"the control network has no effect: it starts at {start_percent:g} of the run and "
-            f"ends at {end_percent:g}; choose a start_percent below end_percent"
+            f"the control network has no effect: it starts at {start:g} of the run and "
+            f"ends at {end:g}; choose a start_percent below end_percent"
         )
         ctx.show(text=[sentence])
-    control = Control(control_net, image, strength, start_percent, end_percent)
-    found, other = controlled((positive, negative), control, also_negative=False)
+    control = Control(control_net, image, strength, start, end)
+    found, other = controlled(both, control, also_negative=False)
     return found, other
+
+
+@node("SetUnionControlNetType", category="conditioning/controlnet")
+def set_union_type(
+    control_net: ControlNet,
+    type: Annotated[str, Choice("auto", *UNION_TYPES)],  # noqa: A002 - the incumbent's name
+    ctx: Context,
+) -> ControlNet:
+    """Say what pictures a union ControlNet gets; auto says nothing. Others are unchanged."""
+    if not control_net.types:
+        ctx.show(text=["this control network has no types of pictures; it is used as it is"])
+    return control_net.of_type(None if type == "auto" else UNION_TYPES.index(type))

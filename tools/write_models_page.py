@@ -132,7 +132,7 @@ def _stored() -> Iterator[str]:
 def _control() -> Iterator[str]:
     for kind in KINDS:
         yield f"| {kind.name} | {kind.examples} |"
-    yield f"| refused with an error | {'; '.join(name for name, _ in NOT_YET)} |"
+    yield f"| refused with an error | {'; '.join(name for name, *_ in NOT_YET)} |"
 
 
 def _folders(schemas: Iterable[NodeSchema]) -> Iterator[str]:

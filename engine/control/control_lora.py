@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from engine.control.kind import OnModel
-from engine.control.unet_copy import UNetCopy, UNetCopyConfig, is_averaged
+from engine.control.unet_copy import UNetCopy, UNetCopyConfig, check_picture, is_averaged
 from engine.errors import NodeError, WeightsError
 from engine.nets.controlnet import STRIDES, ControlNet, ControlNetConfig
 from engine.nets.unet import UNet
@@ -79,6 +79,7 @@ class ControlLora(UNetCopy[UNetCopyConfig]):
             if len(shape) != 4:
                 found = f"shape {list(shape)}" if shape else "no such tensor"
                 raise WeightsError(f"{key} should have 4 axes, found {found}")
+        check_picture(hints[0][1])
         for name, shape in shapes.items():
             if name.endswith(UP):
                 _check_pair(name.removesuffix(UP), shape, shapes)

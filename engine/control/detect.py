@@ -9,12 +9,19 @@ from engine.control.control_lora import ControlLora
 from engine.control.diffusers import DiffusersControlNet
 from engine.control.kind import ControlKind
 from engine.control.original import OriginalControlNet
+from engine.control.t2i_adapter import T2IAdapterKind
+from engine.control.union import UnionControlNet
 from engine.errors import WeightsError
 from engine.weights.state_dict import StateDict
 
-KINDS: tuple[ControlKind, ...] = (ControlLora(), DiffusersControlNet(), OriginalControlNet())
-NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("a union ControlNet", ("task_embedding", "control_add_embedding.linear_1.weight")),
+KINDS: tuple[ControlKind, ...] = (
+    ControlLora(),
+    UnionControlNet(),
+    DiffusersControlNet(),
+    OriginalControlNet(),
+    T2IAdapterKind(),
+)
+NOT_YET: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
         "a ControlNet for a transformer model",
         (
@@ -23,19 +30,11 @@ NOT_YET: tuple[tuple[str, tuple[str, ...]], ...] = (
             "controlnet_mode_embedder.weight",
             "pos_embed_input.proj.weight",
         ),
+        "choose one for Stable Diffusion 1, 2 or XL",
     ),
-    (
-        "a T2I-Adapter",
-        (
-            "body.0.in_conv.weight",
-            "adapter.body.0.in_conv.weight",
-            "body.0.block1.weight",
-            "adapter.body.0.resnets.0.block1.weight",
-        ),
-    ),
-    ("a style adapter", ("style_embedding",)),
+    ("a style adapter", ("style_embedding",), "it changes the text; load it with Load Style Model"),
 )
-"""The names of unsupported kinds, by tensors that only they have."""
+"""The names of unsupported kinds, by tensors that only they have, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,10 @@ def find_control(weights: StateDict) -> FoundControl | None:
             ) from error
         if config is not None:
             return FoundControl(kind, config, kind.tensors(config, weights))
-    for name, marks in NOT_YET:
+    for name, marks, advice in NOT_YET:
         if any(mark in weights for mark in marks):
             raise WeightsError(
-                f"{weights.origin}: this is {name}; Calotype cannot use it yet. Get the ControlNet "
-                "in its original layout (with zero_convs), where there is one."
+                f"{weights.origin}: this is {name}, which is no control network that Calotype can "
+                f"use; {advice}."
             )
     return None

@@ -13,7 +13,6 @@ from engine.nets.unet_keys import original_names
 from engine.weights.state_dict import StateDict
 
 MARK = "controlnet_cond_embedding.conv_in.weight"
-UNION = "task_embedding"
 _HINT = re.compile(r"controlnet_cond_embedding\.(conv_in|conv_out|blocks\.(\d{1,3}))\.(.+)")
 _OUT = re.compile(r"controlnet_down_blocks\.(\d{1,3})\.(.+)")
 _MIDDLE = "controlnet_mid_block."
@@ -30,7 +29,7 @@ class DiffusersControlNet(UNetCopy[UNetCopyConfig]):
 
     def detect(self, weights: StateDict) -> UNetCopyConfig | None:
         """The configuration of a file with that mark."""
-        if MARK not in weights or UNION in weights:
+        if MARK not in weights:
             return None
         return UNetCopyConfig(
             net=sizes_of(weights, in_original_layout(weights)), averaged=is_averaged(weights)

@@ -111,6 +111,10 @@ class ControlKind(Protocol):
         """The configuration for one type of picture, 0 to `types`; None: no type."""
         ...
 
+    def hole(self, config: Any) -> float | None:
+        """The value of pixels to be filled in, in pictures for inpainting; None: not known."""
+        ...
+
     def picture_size(self, config: Any, size: Sequence[int]) -> tuple[int, int]:
         """Height and width of the picture it requires for x with sides of `size`."""
         ...

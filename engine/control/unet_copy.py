@@ -74,6 +74,11 @@ class UNetCopy(Generic[AnyConfig]):
         del number
         return config
 
+    def hole(self, config: AnyConfig) -> float | None:
+        """-1, outside the range of pictures (Zhang et al., ControlNet 1.1, inpainting)."""
+        del config
+        return -1.0
+
     def picture_size(self, config: AnyConfig, size: Sequence[int]) -> tuple[int, int]:
         """Eight pixels per cell."""
         del config
@@ -142,7 +147,17 @@ def sizes_of(weights: StateDict, found: StateDict) -> ControlNetConfig:
     Raises:
         WeightsError: a tensor is missing, or the layers do not fit together.
     """
-    return controlnet_config(found.shapes, **_heads(weights, found))
+    config = controlnet_config(found.shapes, **_heads(weights, found))
+    check_picture(config.hint_channels[0])
+    return config
+
+
+def check_picture(channels: int) -> None:
+    """Raises `WeightsError` if a network reads pictures of other than three channels."""
+    if channels != 3:
+        raise WeightsError(
+            f"its picture has {channels} channels; Calotype gives pictures of 3 (red, green, blue)"
+        )
 
 
 def is_averaged(weights: StateDict) -> bool:

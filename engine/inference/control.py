@@ -14,10 +14,11 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 from engine.control.detect import find_control
 from engine.control.kind import ControlKind, OnModel
-from engine.errors import WeightsError
+from engine.errors import NodeError, WeightsError
 from engine.families.detect import recognise
 from engine.inference.load import module_weights
 from engine.inference.values import Conditioning, Model
@@ -90,6 +91,11 @@ class ControlNet:
     def is_difference(self) -> bool:
         """Whether its weights must be added to those of a model, see `on_top_of`."""
         return self.kind.is_difference(self.config)
+
+    @property
+    def types(self) -> int:
+        """The number of types of pictures among which the user chooses; 0 without a choice."""
+        return self.kind.types(self.config)
 
     def on(self, model: Weights) -> ControlNet:
         """The control network in a run with a denoiser of these weights.
@@ -186,6 +192,32 @@ class AddedWeight:
         parts = tuple(part.to(weight.device) for part in self.source.read_parts())
         added = with_patches(self.source.unpack(parts, weight.dtype), self.patches)
         return (weight + added.to(self.dtype).to(weight.dtype)).to(self.dtype).to(weight.dtype)
+
+
+def with_hole(control: ControlNet, picture: Tensor, mask: Tensor) -> Tensor:
+    """The picture for a control network for inpainting, with a hole where a mask is over 0.5.
+
+    Args:
+        control: the network.
+        picture: [B, H, W, C] in 0..1.
+        mask: [B or 1, h, w] or [h, w], of any size.
+
+    Raises:
+        NodeError: it is not known how such a network expects the hole.
+    """
+    value = control.kind.hole(control.config)
+    if value is None:
+        raise NodeError(
+            f"it is not known how a {control.kind.name} expects a hole in its picture; draw the "
+            "picture as its author describes and use Apply ControlNet, or choose a ControlNet for "
+            "inpainting, such as control_v11p_sd15_inpaint"
+        )
+    if mask.numel() == 0:
+        raise NodeError("the mask is empty; connect a mask with at least one pixel")
+    mask = mask.float().reshape(-1, 1, *mask.shape[-2:])
+    mask = interpolate(mask, tuple(picture.shape[1:3]), mode="bilinear")[:, 0, :, :, None]
+    rows = torch.arange(len(picture)) % len(mask)
+    return picture.where(mask[rows] <= 0.5, torch.tensor(value))
 
 
 def controlled(

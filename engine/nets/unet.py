@@ -271,6 +271,8 @@ class UNet(nn.Module):
         x, context and y are of the weights' dtype; classes are y [B], int64. Any size works, even
         odd ones. `checkpoint` is called before every block and may raise.
         """
+        if control:
+            _check_places(control, len(self.input_blocks))
         time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
         time = self.time_embed(time)
         if self.config.vector_channels is not None or self.config.classes is not None:
@@ -321,6 +323,15 @@ def _transformer_indices(config: UNetConfig) -> dict[Place, int]:
         found[place] = count
         count += sum(isinstance(layer, TransformerConfig) for layer in block)
     return found
+
+
+def _check_places(control: Residuals, blocks: int) -> None:
+    given = max(len(control.input), len(control.output))
+    if given > blocks:
+        raise NodeError(
+            f"a control network adds to {given} blocks of the encoder half, the model has {blocks}:"
+            " it was made for another model; choose a control network of the model's family"
+        )
 
 
 def _added(x: Tensor, residuals: Sequence[Tensor | None], number: int) -> Tensor:

@@ -55,7 +55,18 @@ def test_sizes_are_read_off_the_file(prefix, linear):
             "takes 9 channels, 32 come in",
         ),
         (lambda t: t.pop("time_embed.0.weight"), "time_embed.0.weight should have"),
-        (lambda t: (t.clear(), t.update({"body.0.in_conv.weight": X})), "this is a T2I-Adapter"),
+        (
+            lambda t: t.update({"input_hint_block.0.weight": torch.zeros(8, 6, 3, 3)}),
+            "its picture has 6 channels; Calotype gives pictures of 3",
+        ),
+        (
+            lambda t: (t.clear(), t.update({"controlnet_blocks.0.weight": X})),
+            "this is a ControlNet for a transformer model, .* choose one for Stable Diffusion",
+        ),
+        (
+            lambda t: (t.clear(), t.update({"style_embedding": X})),
+            "this is a style adapter, .* load it with Load Style Model",
+        ),
         (
             lambda t: (t.clear(), t.update({"a.lora_up.weight": X})),
             "no control network: this is a LoRA",

@@ -6,15 +6,20 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.errors import WeightsError
+from engine.errors import NodeError, WeightsError
 from engine.nets.controlnet import ControlNet, ControlNetConfig
+from engine.nets.controlnet_union import ControlNetUnion, UnionConfig
 from engine.nets.layouts import regular_unet
 from engine.nodekit.context import RunningContext
 from nodes.control import (
+    UNION_TYPES,
     control_net_apply,
     control_net_apply_advanced,
+    control_net_apply_inpainting,
+    control_net_apply_vae,
     load_control_net,
     load_control_net_difference,
+    set_union_type,
 )
 from nodes.loaders import load_checkpoint_file
 
@@ -36,6 +41,8 @@ def context(files, settings, small_tensors, shown):
     blocks = unet.input_blocks, unet.middle_block
     net = ControlNet(ControlNetConfig(4, 32, 128, None, *blocks, (3, *(8,) * 7, 32)))
     tensors = dict(net.state_dict())
+    union = ControlNetUnion(net.config, UnionConfig(6, 6, 32, 64, 1))
+    save_file(dict(union.state_dict()), models / "controlnet" / "union.safetensors")
     save_file(tensors, models / "controlnet" / "lines.safetensors")
     save_file({**tensors, "difference": torch.zeros(1)}, models / "controlnet" / "less.safetensors")
     save_file({"lora_controlnet": torch.zeros(1)}, models / "controlnet" / "lora.safetensors")
@@ -98,3 +105,51 @@ def test_a_time_range_without_a_step_is_said_to_have_no_effect(context, shown, s
     net = load_control_net("lines.safetensors", context)
     control_net_apply_advanced(text(), text(), net, IMAGE, 1.0, start, end, ctx=context)
     assert f"starts at {start:g} of the run and ends at {end:g}" in shown[0]["text"][0]
+
+
+def test_a_union_gets_the_type_in_the_order_of_its_rows(context, shown):
+    net = load_control_net("union.safetensors", context)
+    assert net.config.kind is None
+    for number, name in enumerate(UNION_TYPES[:6]):
+        assert set_union_type(net, name, context).config.kind == number
+    assert set_union_type(set_union_type(net, "depth", context), "auto", context) == net
+    assert shown == []
+    with pytest.raises(NodeError, match="has 6 types of pictures"):
+        set_union_type(net, "repaint", context)
+    plain = load_control_net("lines.safetensors", context)
+    assert set_union_type(plain, "depth", context) == plain
+    assert "has no types of pictures" in shown[0]["text"][0]
+
+
+def test_a_hole_is_minus_one_where_the_mask_is_over_a_half(context):
+    net = load_control_net("lines.safetensors", context)
+    mask = torch.zeros(16, 16)
+    mask[:8] = 1.0
+    found, other = control_net_apply_inpainting(
+        text(), text(), net, None, IMAGE, mask, 0.7, 0.1, 0.9, ctx=context
+    )
+    control = found[0][1]["control"]
+    assert control is other[0][1]["control"]
+    assert (control.strength, control.start, control.end) == (0.7, 0.1, 0.9)
+    assert (control.picture[:, :8] == -1).all()
+    assert torch.equal(control.picture[:, 8:], IMAGE[:, 8:])
+    small = torch.stack((torch.zeros(4, 4), torch.full((4, 4), 0.6)))
+    given = control_net_apply_inpainting(
+        text(), text(), net, None, IMAGE.repeat(3, 1, 1, 1), small, ctx=context
+    )[0][0][1]["control"].picture
+    assert [bool((each == -1).all()) for each in given] == [False, True, False]
+    with pytest.raises(NodeError, match="the mask is empty"):
+        control_net_apply_inpainting(
+            text(), text(), net, None, IMAGE, torch.zeros(0, 4, 4), ctx=context
+        )
+    union = load_control_net("union.safetensors", context)
+    with pytest.raises(NodeError, match="not known how a union ControlNet expects a hole"):
+        control_net_apply_inpainting(text(), text(), union, None, IMAGE, mask, ctx=context)
+
+
+def test_the_node_with_a_vae_does_the_same(context):
+    net = load_control_net("lines.safetensors", context)
+    found, _ = control_net_apply_vae(text(), text(), net, None, IMAGE, 0.7, 0.1, 0.9, ctx=context)
+    control = found[0][1]["control"]
+    assert (control.strength, control.start, control.end) == (0.7, 0.1, 0.9)
+    assert control.picture is IMAGE
