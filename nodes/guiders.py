@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from engine.inference.values import BasicGuider, CfgGuider, DualCfgGuider
+from engine.inference.values import BasicGuider, CfgGuider, DualCfgGuider, PerpNegGuider
 from engine.nodekit.contract import node
-from engine.nodekit.markers import Choice
+from engine.nodekit.markers import Choice, Range
 from nodes.sampling import Scale
 from nodes.sockets import Conditioning, Guider, Model
 
@@ -48,3 +48,19 @@ def dual_cfg_guider(
         middle_scale=cfg_cond2_negative,
         nested=style == "nested",
     )
+
+
+@node("PerpNegGuider", category="_for_testing", experimental=True)
+def perp_neg_guider(
+    model: Model,
+    positive: Conditioning,
+    negative: Conditioning,
+    empty_conditioning: Conditioning,
+    cfg: Scale = 8.0,
+    neg_scale: Annotated[float, Range(0.0, 100.0, step=0.01)] = 1.0,
+) -> Guider:
+    """Guidance by a negative that never takes away what the positive asks for (Perp-Neg).
+
+    `empty_conditioning` is an empty prompt; `neg_scale` weighs the negative.
+    """
+    return PerpNegGuider(model, positive, negative, empty_conditioning, cfg, neg_scale)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import torch
 
-from engine.inference import control, gligen, ip_adapter, values, vision
+from engine.inference import control, gligen, ip_adapter, upscale_model, values, vision
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
@@ -33,7 +33,7 @@ Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
 Noise = Annotated[values.Noise, Socket("NOISE")]
 Sampler = Annotated[values.Sampler, Socket("SAMPLER")]
 Guider = Annotated[values.Guider, Socket("GUIDER")]
-UpscaleModel = Annotated[values.UpscaleModel, Socket("UPSCALE_MODEL")]
+UpscaleModel = Annotated[upscale_model.UpscaleModel, Socket("UPSCALE_MODEL")]
 LoraModel = Annotated[values.LoraModel, Socket("LORA_MODEL")]
 LossMap = Annotated[dict[str, Any], Socket("LOSS_MAP")]
 """`loss`: the loss of every step."""

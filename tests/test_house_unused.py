@@ -17,7 +17,6 @@ UNUSED: dict[str, str] = {
     "engine/server/logs.py::_Handler.emit": "Python's logging calls it",
     "engine/inference/vision.py::ClipVision.encode_image": "plugins encode pictures by this name",
     "engine/residency/manager.py::install": "what a process that is no worker calls",
-    "engine/nets/hooks.py::NetHooks.with_replacement": "what a node that patches a model calls",
     "nodes/__init__.py::__getattr__": "Python calls it",
 }
 """Exceptions: path::name, or path::class for all its methods; and the reason."""

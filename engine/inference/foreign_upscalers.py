@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import WeightsError
-from engine.inference.values import UpscaleModel
+from engine.inference.upscale_model import UpscaleModel
 from engine.residency.carriers import Wants
 from engine.residency.handles import LazyWeights
 from engine.weights.state_dict import StateDict

@@ -20,7 +20,7 @@ from engine.families.family import Checkpoint
 from engine.inference import tiles
 from engine.inference.load import module_weights
 from engine.inference.upscale_channels import fitted
-from engine.inference.values import UpscaleModel
+from engine.inference.upscale_model import UpscaleModel
 from engine.nets.compact_upscaler import CompactConfig, CompactUpscaler, config_of
 from engine.residency.carriers import Wants
 from engine.residency.manager import Residency, current

@@ -8,14 +8,23 @@ results stay valid. IMAGE, MASK, LATENT, CONDITIONING and SIGMAS are plain tenso
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from engine.diffusion.guidance import Evaluate, Guidance, Hooks, doubly_guided, guided, unguided
+from engine.diffusion.guidance import (
+    Evaluate,
+    Guidance,
+    Hooks,
+    Predictions,
+    doubly_guided,
+    guided,
+    unguided,
+)
+from engine.diffusion.guidance_variants import perpendicular
 from engine.diffusion.noise import continued_generator, initial_noise
 from engine.diffusion.parameterization import Parameterization
 from engine.diffusion.samplers.table import SamplerSpec
@@ -325,26 +334,38 @@ class DualCfgGuider:
         )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UpscaleModel:
-    """A network that enlarges pictures; the value of an UPSCALE_MODEL wire.
+@dataclass(frozen=True, slots=True)
+class PerpNegGuider:
+    """Guidance by a negative without its part along the positive, see `perpendicular`."""
 
-    Attributes:
-        architecture: its name.
-        scale: output pixels per input pixel along one side; 1 for restoration only.
-        channels, result_channels: of its pictures.
-        weights: the network's.
-        run: takes the network and float32 pictures [B, channels, h, w] in 0..1 on its device;
-            returns [B, result_channels, scale h, scale w]. May be called only inside
-            `Residency.use(weights)`.
-    """
+    model: Model
+    positive: Conditioning
+    negative: Conditioning
+    empty: Conditioning
+    scale: float
+    negative_scale: float
 
-    architecture: str
-    scale: int
-    channels: int
-    result_channels: int
-    weights: Weights
-    run: Callable[[nn.Module, Tensor], Tensor]
+    def conditionings(self) -> Mapping[str, Conditioning]:
+        """See `Guider`."""
+        return {"positive": self.positive, "negative": self.negative, "empty": self.empty}
+
+    def guide(
+        self,
+        evaluate: Evaluate,
+        x: Tensor,
+        sigma: Tensor,
+        hooks: Hooks,
+        *,
+        both: bool,  # noqa: ARG002 - of the protocol
+    ) -> tuple[Tensor, Tensor]:
+        """See `Guider`; the unguided prediction is that of the empty conditioning."""
+        positive, negative, empty = evaluate("positive", "negative", "empty")
+
+        def combine(predictions: Predictions) -> Tensor:
+            return perpendicular(predictions, empty, self.negative_scale)
+
+        predictions = Predictions(x, sigma, positive, negative, self.scale, evaluate)
+        return replace(hooks, combine=combine).guide(predictions), empty
 
 
 @dataclass(frozen=True, slots=True, eq=False)

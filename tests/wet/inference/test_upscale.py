@@ -8,7 +8,7 @@ from torch import nn
 from engine.errors import NodeError, OutOfMemoryError, Stopped, WeightsError
 from engine.inference.foreign_upscalers import import_spandrel
 from engine.inference.upscale import load_upscale_model, upscale
-from engine.inference.values import UpscaleModel
+from engine.inference.upscale_model import UpscaleModel
 from engine.nets.compact_upscaler import CompactConfig, CompactUpscaler
 from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency, installed
