@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from engine.errors import WeightsError
+from engine.families import declared
 from engine.families.family import TextPlan
 from engine.text import clip_keys
 from engine.text.encoder import Encoded, TextStyle
@@ -53,9 +54,11 @@ def within(weights: StateDict, name: str) -> StateDict | None:
     return clip_keys.within(weights, PREFIXES) if name == ENCODER else None
 
 
-def width(weights: StateDict) -> int:
-    """The width of the text that models of these weights take."""
+def width(weights: StateDict, family: str) -> int:
+    """The width of the text that models of these weights take, of the family of that name."""
     text = within(weights, ENCODER)
     tensors = clip_keys.tensors(text) if text else None
     shape = (tensors.shape(clip_keys.MARK) if tensors else None) or ()
-    return shape[1] if len(shape) == 2 else CONTEXT_CHANNELS
+    if len(shape) == 2:
+        return shape[1]
+    return declared.text_width(weights, family, CONTEXT_CHANNELS)

@@ -13,6 +13,7 @@ from torch import Tensor
 from engine.diffusion.continuous import Continuous
 from engine.diffusion.parameterization import Discrete, Prediction
 from engine.errors import NodeError
+from engine.families import declared
 from engine.inference.adapters import sources_of
 from engine.inference.merging import OtherTensor
 from engine.inference.values import Clip, Model, TextPart, Vae
@@ -137,11 +138,10 @@ def file_metadata(model: Model | None, title: str) -> dict[str, str]:
         return spec
     levels = model.parameterization
     is_v = isinstance(levels, Discrete | Continuous) and levels.prediction is Prediction.V
-    architecture = model.family.name.lower().replace(" ", "-")
     return (
         spec
         | {
-            "modelspec.architecture": architecture,
+            declared.KEY: declared.architecture(model.family.name),
             "modelspec.prediction_type": "v" if is_v else "epsilon",
         }
         | dict(model.family.metadata(model.config))

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, discrete
 from engine.errors import WeightsError
-from engine.families import autoencoders
+from engine.families import autoencoders, declared
 from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
 from engine.nets import unet_keys
@@ -142,7 +142,9 @@ class LatentDiffusionOfText(_Shared):
     def detect(self, weights: StateDict) -> LatentDiffusionConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         found = self.encoder(weights, "bert")
-        context = (found.shape(bert.MARK) or (0, TEXT_CONTEXT))[-1] if found else TEXT_CONTEXT
+        context = declared.text_width(weights, self.name, TEXT_CONTEXT)
+        if found is not None:
+            context = bert.BERT.config(found).channels
         return _detect(weights, context, TEXT_CHANNELS, TEXT_HEADS, downscale=8)
 
     def latent(self, config: LatentDiffusionConfig) -> LatentFormat:
@@ -184,7 +186,7 @@ class LatentDiffusionOfClasses(_Shared):
     def detect(self, weights: StateDict) -> LatentDiffusionConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         found = self.encoder(weights, "classes")
-        context = CLASS_CONTEXT
+        context = declared.text_width(weights, self.name, CLASS_CONTEXT)
         if found is not None:
             context = class_labels.CLASS_LABELS.config(found).channels
         return _detect(weights, context, CLASS_CHANNELS, CLASS_HEADS, downscale=4)

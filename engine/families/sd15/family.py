@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import WeightsError
-from engine.families import autoencoders, picture_channels
+from engine.families import autoencoders, declared, picture_channels
 from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
 from engine.nets import unet_keys
@@ -88,7 +88,8 @@ class StableDiffusion1:
     def detect(self, weights: StateDict) -> StableDiffusion1Config | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
-        if denoiser is None or not _is_ours(denoiser, self.encoder(weights, "clip_l")):
+        width = declared.text_width(weights, self.name, CONTEXT_CHANNELS)
+        if denoiser is None or not _is_ours(denoiser, self.encoder(weights, "clip_l"), width):
             return None
         factors, bias = _rgb(weights)
         autoencoder = self.autoencoder(weights)
@@ -206,8 +207,11 @@ class StableDiffusion1:
         return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
-def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
-    """Whether a UNet is SD1's, not one of SD2, SDXL or SVD, which have the same blocks."""
+def _is_ours(denoiser: StateDict, text: StateDict | None, alone: int) -> bool:
+    """Whether a UNet is SD1's, not one of SD2, SDXL or SVD, which have the same blocks.
+
+    `alone` is the width of the text where the file holds no text encoder.
+    """
     if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
         return False
     entry = denoiser.shape(unet_keys.MARK)
@@ -219,7 +223,7 @@ def _is_ours(denoiser: StateDict, text: StateDict | None) -> bool:
     if len(first) != 2 or len(denoiser.shape(next(projected, "")) or ()) != 4:
         return False
     if text is None:
-        return first[1] == CONTEXT_CHANNELS
+        return first[1] == alone
     tensors = clip_keys.tensors(text)
     width = (tensors.shape(clip_keys.MARK) if tensors else None) or ()
     return len(width) == 2 and width[1] == first[1]

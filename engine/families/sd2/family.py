@@ -62,7 +62,8 @@ class StableDiffusion2:
     def detect(self, weights: StateDict) -> StableDiffusion2Config | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
-        if denoiser is None or not _is_ours(denoiser, open_clip_text.width(weights)):
+        width = open_clip_text.width(weights, self.name)
+        if denoiser is None or not _is_ours(denoiser, width):
             return None
         autoencoder = self.autoencoder(weights)
         return StableDiffusion2Config(

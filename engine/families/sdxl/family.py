@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.continuous import Continuous
 from engine.diffusion.parameterization import Parameterization, Prediction
-from engine.families import autoencoders, picture_channels
+from engine.families import autoencoders, declared, picture_channels
 from engine.families.family import Checkpoint, Entry, Run, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
@@ -175,7 +175,10 @@ class StableDiffusionXL(_Shared):
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         widths = {name: _text_width(self.encoder(weights, name)) for name in TEXT_PREFIXES}
-        expected = CONTEXT_CHANNELS, VECTOR_CHANNELS
+        expected = (
+            declared.text_width(weights, self.name, CONTEXT_CHANNELS),
+            declared.vector_width(weights, self.name, VECTOR_CHANNELS),
+        )
         if all(widths.values()):
             expected = sum(widths.values()), widths["clip_g"] + 6 * text.SIZE_CHANNELS
         return _detect(weights, *expected)
@@ -214,7 +217,10 @@ class StableDiffusionXLRefiner(_Shared):
 
     def detect(self, weights: StateDict) -> StableDiffusionXLConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
-        expected = REFINER_CONTEXT_CHANNELS, REFINER_VECTOR_CHANNELS
+        expected = (
+            declared.text_width(weights, self.name, REFINER_CONTEXT_CHANNELS),
+            declared.vector_width(weights, self.name, REFINER_VECTOR_CHANNELS),
+        )
         if width := _text_width(self.encoder(weights, "clip_g")):
             expected = width, width + 5 * text.SIZE_CHANNELS
         return _detect(weights, *expected)

@@ -63,7 +63,7 @@ class StableDiffusionUpscaler:
         if len(entry) != 4 or entry[1] != LATENT_CHANNELS + PICTURE_CHANNELS:
             return None
         attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
-        if (denoiser.shape(attended) or ())[1:] != (open_clip_text.width(weights),):
+        if (denoiser.shape(attended) or ())[1:] != (open_clip_text.width(weights, self.name),):
             return None
         autoencoder = self.autoencoder(weights)
         return UpscalerConfig(

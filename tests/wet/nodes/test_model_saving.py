@@ -7,14 +7,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from engine.errors import NodeError, Stopped
+from engine.errors import NodeError, Stopped, WeightsError
 from engine.inference.extraction import low_rank
+from engine.inference.load import load_clip
 from engine.nodekit.context import RunningContext
 from engine.residency.manager import DeviceResidency, installed
 from engine.text.clip_keys import open_clip_layout
 from engine.text.clip_keys import tensors as clip_tensors
 from engine.weights.state_dict import StateDict
-from nodes.loaders import load_checkpoint_file, load_vae_file
+from nodes.loaders import load_checkpoint_file, load_diffusion_model, load_vae_file
 from nodes.lora import load_lora, load_lora_for_model
 from nodes.merging import merge_models, subtract_clips, subtract_models
 from nodes.model_patches import model_sampling_discrete
@@ -98,6 +99,52 @@ def test_parts_are_files_of_their_own(ctx, small_tensors, settings):
     (settings.models_directories[0] / "vae").mkdir()
     path.rename(settings.models_directories[0] / "vae" / "a.safetensors")
     assert load_vae_file("a.safetensors", ctx).config == vae.config
+
+
+@pytest.fixture
+def others(random_checkpoints, ldm_of_classes, ldm_of_text):
+    """Whole checkpoints of other families, in sizes that no released model has."""
+    xl, refiner = (
+        random_checkpoints.tensors(sizes, torch.float16)
+        for sizes in (random_checkpoints.SMALL_XL, random_checkpoints.SMALL_REFINER)
+    )
+    return {"xl": xl, "refiner": refiner, "classes": ldm_of_classes, "text": ldm_of_text}
+
+
+def test_a_saved_denoiser_of_any_size_is_recognised_alone(ctx, settings, others):
+    models = settings.models_directories[0]
+    (models / "diffusion_models").mkdir()
+    for name, tensors in others.items():
+        save_file(tensors, models / "checkpoints" / f"{name}.safetensors")
+    for name in ("a", *others):
+        model, _, _ = load_checkpoint_file(f"{name}.safetensors", ctx)
+        save_model(model, ctx)
+        alone = models / "diffusion_models" / f"{name}.safetensors"
+        saved(ctx, "diffusion_models/*").rename(alone)
+        again = load_diffusion_model(unet_name=alone.name, weight_dtype="default", ctx=ctx)
+        assert (again.family, again.config.unet) == (model.family, model.config.unet)
+        # Without what the file declares the sizes are no family's.
+        save_file(load_file(alone), alone)
+        with pytest.raises(WeightsError, match="unknown kind"):
+            load_diffusion_model(unet_name=alone.name, weight_dtype="default", ctx=ctx)
+
+
+@pytest.mark.parametrize("name", ["classes", "text"])
+def test_latent_diffusion_of_2022_comes_back(ctx, settings, others, name):
+    tensors = others[name]
+    models = settings.models_directories[0]
+    save_file(tensors, models / "checkpoints" / "c.safetensors")
+    model, clip, vae = load_checkpoint_file("c.safetensors", ctx)
+    save_checkpoint(model, clip, vae, ctx)
+    found = load_file(saved(ctx, "checkpoints/*"))
+    expected = {n: each for n, each in tensors.items() if "to_logits" not in n}
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[n], expected[n]) for n in found)
+    save_clip(clip, ctx)
+    again = load_clip([saved(ctx, "clip/*")], "stable_diffusion")
+    assert [part.config for part in again.parts.values()] == [
+        part.config for part in clip.parts.values()
+    ]
 
 
 def test_a_part_that_is_missing_is_refused(ctx, settings, small_tensors):
