@@ -180,8 +180,10 @@ def test_matrices_are_kept_in_eight_bits_where_that_is_asked_for(
             r"type sd3: Calotype cannot run",
         ),
         (
-            lambda ctx: text_loaders.load_one(clip_name="g.st", type="stable_diffusion", ctx=ctx),
-            r"type stable_diffusion takes CLIP L for Stable Diffusion 1.*found CLIP bigG in g\.st",
+            lambda ctx: text_loaders.load_two(
+                clip_name1="text.st", clip_name2="text.st", type="sdxl", ctx=ctx
+            ),
+            r"type sdxl takes CLIP L and CLIP bigG for Stable Diffusion XL; found CLIP L in text\.st",
         ),
         (
             lambda ctx: text_loaders.load_one(clip_name="t5.st", type="sd3", ctx=ctx),
@@ -202,12 +204,6 @@ def test_a_file_in_the_wrong_loader_says_what_it_is_and_where_it_belongs(
         (models / kind / "all.safetensors").write_bytes(whole)
     t5 = {"encoder.block.0.layer.0.SelfAttention.k.weight": torch.ones(2, 2)}
     save_file(t5, models / "text_encoders" / "t5.safetensors")
-    wide = {
-        "text_model.embeddings.token_embedding.weight": torch.ones(3, 1280),
-        "text_model.embeddings.position_embedding.weight": torch.ones(3, 1280),
-        "text_model.encoder.layers.0.mlp.fc1.weight": torch.ones(2, 1280),
-    }
-    save_file(wide, models / "text_encoders" / "g.safetensors")
     with pytest.raises(WeightsError, match=says.replace(r"\.st", r"\.safetensors")):
         load(_WithSuffix(split))
 
