@@ -1,4 +1,4 @@
-"""A model of SDXL's shape with two LoRAs and a ControlNet, on the meta device."""
+"""A model of SDXL's shape with LoRAs, a ControlNet and an IP-Adapter, on the meta device."""
 
 from __future__ import annotations
 
@@ -9,17 +9,21 @@ import torch
 from torch import nn
 
 from engine.adapters.read import adapter_of
-from engine.control.original import OriginalConfig, OriginalControlNet
+from engine.control.original import OriginalControlNet
+from engine.control.unet_copy import UNetCopyConfig
 from engine.diffusion.parameterization import discrete
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLConfig
 from engine.inference.adapters import matched_with, patched_model
 from engine.inference.control import Control, ControlNet, controlled
+from engine.inference.ip_adapter import OpenIpAdapter, Pictures, applied
 from engine.inference.sample import sample
 from engine.inference.values import CfgGuider, Model, RandomNoise, Sampler
 from engine.nets.controlnet import ControlNetConfig
+from engine.nets.ip_adapter import IpAdapter, IpAdapterConfig, Projection
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet, UNetConfig
+from engine.nets.unet_places import transformers_of
 from engine.residency.carriers import Wants
 from engine.residency.handles import LazyWeights
 from engine.residency.manager import DeviceResidency, installed
@@ -106,12 +110,31 @@ def control_of(size: Size) -> Control:
         unet.middle_block,
         (3, 16, 16, 32, 32, 96, 96, 256, size.width),
     )
-    config = OriginalConfig(net)
+    config = UNetCopyConfig(net)
     module = kind.build(config).eval().requires_grad_(requires_grad=False)
     side = 8 * size.cells
     return Control(
         ControlNet(kind, config, handle(module, "control")), torch.zeros(1, side, side, 3)
     )
+
+
+def ip_adapter_of(model: Model, size: Size) -> OpenIpAdapter:
+    """A plus adapter: a resampler of hidden states, and keys and values for each attention."""
+    shapes = {name: source.shape for name, source in model.net.sources.items()}
+    inner = tuple(each.inner for each in transformers_of(shapes))
+    channels = 4 * size.width
+    config = IpAdapterConfig(
+        Projection.RESAMPLER,
+        channels,
+        size.context,
+        16,
+        inner,
+        tuple(range(len(inner))),
+        (channels, channels, 4 * channels, 4),
+    )
+    with torch.device("meta"):
+        module = IpAdapter(config).eval().requires_grad_(requires_grad=False)
+    return OpenIpAdapter("plus", config, handle(module, "ip-adapter"))
 
 
 @dataclass(frozen=True)
@@ -124,12 +147,22 @@ class Measured:
     held: int
 
 
-def measure(size: Size, budget: int, *, steps: int = 2, loras: int = 2) -> Measured:
-    """Guided steps of one picture on a simulated device with no more memory than the budget."""
+def measure(
+    size: Size, budget: int, *, steps: int = 2, loras: int = 2, pictures: int = 0
+) -> Measured:
+    """Guided steps of one picture on a simulated device with no more memory than the budget.
+
+    `pictures` are prompts by an IP-Adapter.
+    """
     model, control = model_of(size), control_of(size)
     weights = model.net.size + control.net.weights.size
     for number in range(loras):
         model = with_lora(model, number)
+    if pictures:
+        adapter = ip_adapter_of(model, size)
+        weights += adapter.weights.size
+        seen = torch.zeros(pictures, 257, adapter.config.channels)
+        model = applied(model, adapter, Pictures(seen, seen[:1]), weight=0.7)
 
     def text() -> list[Any]:
         extras = {"pooled_output": torch.zeros(1, size.pooled)}
