@@ -112,8 +112,8 @@ SMALL_2 = Sizes(
     text_width=0, heads=None, open_width=64, open_layers=24, linear=True,
 )  # fmt: skip
 SMALL_X4 = Sizes(
-    width=64, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 64),
-    text_width=0, open_width=96, open_layers=24, linear=True, in_channels=7, classes=1000,
+    width=96, multipliers=(1, 2), depths=(0, 1), blocks=1, autoencoder=(32, 32, 64),
+    text_width=0, open_width=128, open_layers=24, linear=True, in_channels=7, classes=1000,
     self_attention=(False, False),
 )  # fmt: skip
 SIZES = MappingProxyType(

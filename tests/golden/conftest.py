@@ -20,13 +20,22 @@ from engine.worker.loop import Worker
 
 KINDS = ("checkpoints", "controlnet", "loras", "gligen", "hypernetworks")
 Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
+KINDS = (
+    "runs",
+    "graphs",
+    "controls",
+    "adapters",
+    "inside_attention",
+    "picture_models",
+)
+"""The files of runs in `tests/reference`."""
 
 
 @pytest.fixture(scope="session")
 def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """The reference's runs by name: an API prompt, its number of threads, its latent."""
     found = {}
-    for kind in ("runs", "graphs", "controls", "adapters", "inside_attention"):
+    for kind in KINDS:
         latents = load_file(reference_folder / f"{kind}.safetensors")
         listed = json.loads((reference_folder / f"{kind}.json").read_text(encoding="utf-8"))
         found |= {run["name"]: {**run, "latent": latents[run["name"]]} for run in listed}

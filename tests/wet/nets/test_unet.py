@@ -38,6 +38,30 @@ SDXL = {
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
     "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
 }
+SD2 = {
+    "in_channels": 4,
+    "out_channels": 4,
+    "block_out_channels": [32, 64, 64, 64],
+    "layers_per_block": 2,
+    "cross_attention_dim": 48,
+    "attention_head_dim": [1, 2, 2, 2],
+    "use_linear_projection": True,
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    "up_block_types": ["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3,
+}
+X4 = {
+    "in_channels": 7,
+    "out_channels": 4,
+    "block_out_channels": [32, 64, 64, 96],
+    "layers_per_block": 2,
+    "cross_attention_dim": 48,
+    "attention_head_dim": 8,
+    "use_linear_projection": True,
+    "only_cross_attention": [True, True, True, False],
+    "num_class_embeds": 1000,
+    "down_block_types": ["DownBlock2D"] + ["CrossAttnDownBlock2D"] * 3,
+    "up_block_types": ["CrossAttnUpBlock2D"] * 3 + ["UpBlock2D"],
+}
 
 
 @pytest.fixture
@@ -74,6 +98,55 @@ def test_sdxl_equals_diffusers(fill, diffusers_unet):
     oracle = diffusers_unet(net, **SDXL)
     expected = oracle(x, timesteps, context, added_cond_kwargs=more).sample
     difference = (net(x, timesteps, context, y) - expected).abs().max()
+    assert difference < 1e-5, difference
+
+
+@pytest.mark.parametrize("channels", [4, 8, 9])
+def test_sd2_and_models_given_a_picture_equal_diffusers(fill, diffusers_unet, channels):
+    config = regular_unet(
+        32,
+        (1, 2, 2, 2),
+        (1, 1, 1, 0),
+        head_channels=32,
+        context=48,
+        linear=True,
+        in_channels=channels,
+    )
+    net = fill(lambda: UNet(config))
+    x, timesteps, context = inputs(config, 17, 12)
+    expected = diffusers_unet(net, **{**SD2, "in_channels": channels})(x, timesteps, context).sample
+    difference = (net(x, timesteps, context) - expected).abs().max()
+    assert difference < 1e-5, difference
+
+
+@pytest.mark.parametrize("channels", [8, 9])
+def test_sd1_given_a_picture_equals_diffusers(fill, diffusers_unet, channels):
+    config = regular_unet(32, (1, 2, 2, 2), (1, 1, 1, 0), heads=8, context=48, in_channels=channels)
+    net = fill(lambda: UNet(config))
+    x, timesteps, context = inputs(config, 9, 8)
+    expected = diffusers_unet(net, **{**SD1, "in_channels": channels})(x, timesteps, context).sample
+    difference = (net(x, timesteps, context) - expected).abs().max()
+    assert difference < 1e-5, difference
+
+
+def test_the_x4_upscaler_equals_diffusers(fill, diffusers_unet, shapes_of):
+    config = regular_unet(
+        32,
+        (1, 2, 2, 3),
+        (0, 1, 1, 1),
+        heads=8,
+        context=48,
+        linear=True,
+        in_channels=7,
+        classes=1000,
+        self_attention=(False, False, False, True),
+    )
+    net = fill(lambda: UNet(config))
+    assert unet_config(shapes_of(net), heads=8) == config
+    x, timesteps, context = inputs(config, 17, 12)
+    levels = torch.tensor([0, 350])
+    expected = diffusers_unet(net, **X4)(x, timesteps, context, class_labels=levels).sample
+    difference = (net(x, timesteps, context, levels) - expected).abs().max()
     assert difference < 1e-5, difference
 
 
