@@ -47,10 +47,15 @@ class Lookahead:
         self._due = asyncio.Event()
 
     @property
-    def has_next(self) -> bool:
-        """Whether the prompt to run next is known, or is being read."""
-        known = self._next is not None and self._queue.is_current(self._next)
-        return not known or (self._next is not None and self._next.entry is not None)
+    def is_empty(self) -> bool:
+        """Whether it is certain that no prompt is pending, and that the queue is not paused."""
+        known = self._next
+        return (
+            known is not None
+            and known.is_all
+            and known.entry is None
+            and self._queue.is_current(known)
+        )
 
     def offer(self, following: NextPrompts | None) -> None:
         """A prompt was accepted; `following` is what is next, where that prompt decides it."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -69,12 +69,18 @@ class RunningJob:
         started: whether the worker reported that it began.
         stopping: whether a stop was requested.
         acknowledged: when the running node acknowledged the stop, by `time.monotonic`.
+        accepted: whether the prompt is on disk; before, nothing of its run may be reported.
+        has_ended: whether the worker has nothing more to report of it.
         stored: set when its beginning is on disk; what happened is sent only then.
         unsent: what is to be sent once it is.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, *, accepted: bool = True) -> None:
+        """Make the state of a run; not `accepted` is a prompt that is not on disk yet."""
         self.entry = entry
+        self.accepted = accepted
+        self.has_ended = False
+        self._delayed_end: Callable[[], None] | None = None
         self.started = False
         self.stopping = False
         self.acknowledged: float | None = None
@@ -93,6 +99,29 @@ class RunningJob:
         self._error: messages.ExecutionError | None = None
         errors = entry.extra.get(NODE_ERRORS)
         self._node_errors: dict[str, Any] = dict(errors) if is_object(errors) else {}
+
+    def once_accepted(self, end: Callable[[], None]) -> None:
+        """The run has ended: call `end` now, or when the prompt is on disk."""
+        self.has_ended = True
+        if self.accepted:
+            (self._delayed_end or end)()
+        else:
+            self._delayed_end = end
+
+    def accept(self) -> None:
+        """The prompt is on disk."""
+        self.accepted = True
+        end, self._delayed_end = self._delayed_end, None
+        if end is not None:
+            end()
+
+    def discard(self, forget: Callable[[], None]) -> bool:
+        """The prompt was not stored: `forget` replaces its end; whether the run goes on."""
+        self.accepted = True
+        self._delayed_end = forget
+        if self.has_ended:
+            forget()
+        return not self.has_ended
 
     def handle(self, event: AnyEvent) -> list[Body | Outgoing]:
         """Apply an event; returns the messages to send, to the prompt's client or to all."""

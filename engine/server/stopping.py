@@ -21,8 +21,8 @@ async def enforce_stop(process: WorkerProcess, job: RunningJob, grace: float) ->
         grace: seconds until the running node has to have acknowledged the stop.
     """
     await asyncio.sleep(grace)
-    if job.acknowledged is not None and job.ending is None:
+    if job.acknowledged is not None and not job.has_ended:
         until = job.acknowledged + _AFTER_ACKNOWLEDGING
         await asyncio.sleep(max(0.0, until - time.monotonic()))
-    if job.ending is None:
+    if not job.has_ended:
         process.kill(f"a stop was asked for and not acknowledged for {grace:.0f} s")

@@ -1,6 +1,5 @@
-"""Supervises a worker and sends it prompts; a crash of the process costs one job.
+"""Sends prompts to a worker and stores how they end; a crash of the process costs one job.
 
-The supervisor starts a worker, and another one when it is gone; a start that fails is tried again.
 The next prompt is read ahead and sent as soon as the last one ends; its result is stored meanwhile.
 """
 
@@ -8,18 +7,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 from engine.errors import StoreError, WireError
 from engine.server import messages
 from engine.server.disk_space import DiskSpaceGuard
-from engine.server.hub import Hub
+from engine.server.hub import Hub, Outgoing
 from engine.server.logs import LogBook
 from engine.server.lookahead import Lookahead
+from engine.server.messages import Body
 from engine.server.observer import Observer
 from engine.server.recorder import Recorder
 from engine.server.running import RunningJob, run_message
 from engine.server.stopping import enforce_stop
+from engine.server.supervisor import Supervisor
 from engine.server.tasks import Tasks
 from engine.server.worker_process import WorkerProcess
 from engine.settings import Settings
@@ -31,6 +34,7 @@ from engine.wire.messages import (
     AnyEvent,
     CacheChanged,
     Device,
+    Ended,
     Failed,
     Free,
     Freed,
@@ -44,10 +48,7 @@ GRACE_SECONDS = 10.0
 """Seconds from a stop request until the worker of a node that ignores it is killed."""
 DISK_CHECK_SECONDS = 5.0
 """Between two checks for space on a full disk."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _STORE_RETRY = 1.0
-_USEFUL_SECONDS = 10.0
-"""A worker that ended sooner and ran nothing is not replaced at once."""
 _TRIM_EVERY = 100
 
 
@@ -57,7 +58,6 @@ class Workers:
     Attributes:
         ready: the worker's message after loading; None before.
         devices: what it computes on, as last reported.
-        restarts: how often a worker has crashed, or could not be started.
     """
 
     def __init__(
@@ -75,15 +75,20 @@ class Workers:
     ) -> None:
         self.ready: Ready | None = None
         self.devices: tuple[Device, ...] = ()
-        self.restarts = 0
-        self._settings = settings
         self._queue = queue
         self._history = history
         self._hub = hub
         self._logs = logs
         self._observer = observer
-        self._module = module
-        self._lock = lock
+        self._supervisor = Supervisor(
+            module,
+            settings,
+            lock,
+            logs,
+            on_start=observer.process_started,
+            on_message=self._receive,
+            on_lost=self._worker_lost,
+        )
         self._grace = grace
         self._recorder = Recorder(queue, logs, on_begun=self._on_begun, on_ended=self._on_ended)
         self._lookahead = Lookahead(
@@ -93,13 +98,10 @@ class Workers:
         self._disk_space = DiskSpaceGuard(
             folders, logs, on_change=self._on_hold_changed, check_seconds=DISK_CHECK_SECONDS
         )
-        self._process: WorkerProcess | None = None
         self._job: RunningJob | None = None
         self._requeueing: dict[str, RunningJob] = {}
         self._tasks = Tasks(logs)
-        self._problem: str | None = None
-        self._finished = 0
-        self._beginning: RunningJob | None = None
+        self._arriving = 0
         self._stopped = False
 
     @property
@@ -110,30 +112,36 @@ class Workers:
     @property
     def pid(self) -> int | None:
         """The process of the worker."""
-        return self._process.pid if self._process else None
+        process = self._supervisor.process
+        return process.pid if process else None
+
+    @property
+    def restarts(self) -> int:
+        """How often a worker has ended, or could not be started."""
+        return self._supervisor.restarts
 
     @property
     def hold_reason(self) -> str | None:
         """Why pending prompts do not run now, as a sentence; None while nothing is wrong."""
         problems = (self._disk_space.reason, self._recorder.problem, self._lookahead.problem)
-        return next((each for each in problems if each is not None), self._problem)
+        return next((each for each in problems if each is not None), self._supervisor.problem)
 
     def start(self) -> None:
         """Start to supervise a worker, in the background."""
-        for part in (self._recorder, self._lookahead, self._observer):
+        for part in (self._recorder, self._lookahead, self._observer, self._supervisor):
             self._tasks.spawn(part.run())
-        self._tasks.spawn(self._supervise())
 
     async def accept(
         self, entry: Entry, texts: Texts, *, front: bool = False, number: float | None = None
     ) -> Accepted:
-        """Put a prompt into the queue, and give it to the worker where that is its turn.
+        """Put a prompt into the queue, and run it where that is its turn.
 
-        Where the worker is idle, its beginning is stored in the same flush (see `Queue.put`).
+        An idle worker gets it at once and computes while it is stored, with its beginning in the
+        same flush. Until then nothing of the run is sent or recorded. If the prompt cannot be
+        stored, its run is stopped.
         """
-        job = None
-        if self._can_begin() and not self._lookahead.has_next:
-            job = self._beginning = RunningJob(entry)  # no other prompt is sent meanwhile
+        job = self._begin_early(entry, texts)
+        self._arriving += 1
         try:
             put = await self._queue.put(
                 entry,
@@ -142,18 +150,20 @@ class Workers:
                 number=number,
                 begin_at=time.time() if job else None,
             )
-        finally:
+        except BaseException:
             if job is not None:
-                self._beginning = None
+                self._discard(job)
+            raise
+        finally:
+            self._arriving -= 1
         self._lookahead.offer(put.following)
-        if job is not None and put.begun:
-            job.entry = put.entry
-            self._begin_stored(job)
-            self._hub.send_status(put.remaining)  # of the beginning, as clients expect it
-        elif job is not None and job.stopping:
-            await self._queue.delete([entry.id])
+        if job is None:
+            self._hub.send_status(put.remaining)
+        elif put.begun:
+            self._confirm(job, put)
+        else:
+            self._discard(job)
         self._dispatch_next()
-        self._hub.send_status(put.remaining)
         return put
 
     def wake(self) -> None:
@@ -170,31 +180,29 @@ class Workers:
         """End the worker immediately; what it ran is queued again at the next start."""
         self._stopped = True
         self._disk_space.stop()
-        if self._process is not None:
-            self._process.kill("the server ends")
-            await self._process.end()
+        await self._supervisor.stop()
         await self._recorder.drain()
         await self._tasks.cancel()
 
     def interrupt(self, prompt_id: str | None = None) -> bool:
         """Stop the running prompt, or only if it is this one; whether there was one.
 
-        A prompt can be stopped as soon as it is claimed; this does not wait for the worker.
+        A prompt can be stopped as soon as it is sent; this does not wait for the worker.
         """
         job = self._job
         if job is not None and prompt_id in (None, job.entry.id):
             self._stop_job(job)
             return True
-        for each in (self._beginning, self._requeueing.get(prompt_id or "")):
-            if each is not None and each.entry.id == prompt_id:
-                each.stopping = True
-                return True
-        return False
+        requeueing = self._requeueing.get(prompt_id or "")
+        if requeueing is not None:
+            requeueing.stopping = True
+        return requeueing is not None
 
     def free(self, *, weights: bool, results: bool) -> None:
         """Have the worker free memory, as soon as nothing runs."""
-        if self._process is not None and (weights or results):
-            self._process.send(Free(weights=weights, results=results))
+        process = self._supervisor.process
+        if process is not None and (weights or results):
+            process.send(Free(weights=weights, results=results))
 
     async def send_status(self, remaining: int | None = None) -> None:
         """Send all clients how many prompts are pending or run; None reads it from the store."""
@@ -202,70 +210,28 @@ class Workers:
             remaining = await self._queue.remaining()
         self._hub.send_status(remaining)
 
-    async def _supervise(self) -> None:
-        """One worker after another, for as long as the server runs."""
-        pause = _FIRST_PAUSE
-        while True:
-            try:
-                fault = await self._run_worker()
-            except Exception as error:  # noqa: BLE001 - whatever it was, the next worker is tried
-                fault = f"the worker could not be started: {error or type(error).__name__}"
-            if self._stopped:
-                return
-            self.restarts += 1
-            if fault is None:
-                pause = _FIRST_PAUSE
-                continue
-            self._problem = f"{fault}; another one is started every {pause:.0f} s or so"
-            self._logs.write(f"Calotype: {fault}; the next one starts in {pause:.0f} s\n")
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
-
-    async def _run_worker(self) -> str | None:
-        """Run one worker until it is gone; returns what was wrong if it was of no use."""
-        self._observer.process_started()
-        process = await WorkerProcess.start(
-            self._module, self._settings, self._lock, self._logs, self._receive
-        )
-        self._process = process
-        began = self._finished
-        try:
-            await process.gone.wait()
-        finally:
-            await process.end()
-            self._process, self.ready = None, None
-            self._worker_lost(process)
-        if not process.ready.is_set():
-            return f"the worker ended before it was ready ({process.reason()})"
-        used = self._finished > began or process.seconds >= _USEFUL_SECONDS
-        return (
-            None if used else f"the worker ended without having run anything ({process.reason()})"
-        )
-
     def _worker_lost(self, process: WorkerProcess) -> None:
         """Requeue or end the prompt that a worker ran when it ended."""
-        if self._stopped:
-            return
-        self._logs.write(f"Calotype: {process.reason()}; another one is started\n")
+        self.ready = None
         job = self._job
-        if job is None:
-            return
+        if job is not None:
+            job.once_accepted(partial(self._end_lost, job, process.reason()))
+
+    def _end_lost(self, job: RunningJob, reason: str) -> None:
         if job.stopping:
             self._handle_event(job, job.interrupted_event())
         elif not job.started and job.entry.attempts + 1 < MOST_ATTEMPTS:
             self._job = None
             self._tasks.spawn(self._requeue(job, counted=True))
         else:
-            self._handle_event(job, job.crash_event(process.reason()))
+            self._handle_event(job, job.crash_event(reason))
 
     def _receive(self, message: WorkerMessage) -> None:
         job = self._job
         match message:
             case Ready():
                 self.ready, self.devices = message, message.devices
-                self._problem = None
-                if self._process is not None:
-                    self._process.ready.set()
+                self._supervisor.ready()
                 self._dispatch_next()
             case Freed():
                 self.devices = message.devices
@@ -280,6 +246,13 @@ class Workers:
 
     def _handle_event(self, job: RunningJob, event: AnyEvent) -> None:
         """Record an event of the running prompt, and send it to its client."""
+        if isinstance(event, Ended):
+            job.once_accepted(partial(self._end, job, event))
+            return
+        self._observer.event_received(event)
+        self._send(job, job.handle(event))
+
+    def _end(self, job: RunningJob, event: Ended) -> None:
         self._observer.event_received(event)
         if isinstance(event, Failed) and event.full_disk is not None and not job.stopping:
             self._job = None
@@ -287,25 +260,63 @@ class Workers:
             self._disk_space.hold(event.full_disk)
             self._tasks.spawn(self._requeue(job, counted=False))
             return
-        found = job.handle(event)
+        self._send(job, job.handle(event))
+        self._job = None
+        self._supervisor.finished += 1
+        if job.ending == "done":
+            self._disk_space.confirm()
+        self._recorder.end(job)
+        self._observer.job_ended()
+        self._dispatch_next()
+
+    def _send(self, job: RunningJob, found: Sequence[Body | Outgoing]) -> None:
+        """Send messages of a prompt to its client, once its beginning is stored."""
         if job.stored.is_set():
             self._hub.send(job.entry.client, found)
         else:
             job.unsent += found
-        if job.ending is not None:
-            self._job = None
-            self._finished += 1
-            if job.ending == "done":
-                self._disk_space.confirm()
-            self._recorder.end(job)
-            self._observer.job_ended()
-            self._dispatch_next()
 
     def _can_begin(self) -> bool:
         """Whether the worker is idle and nothing holds the queue."""
-        if self._process is None or not self._process.is_idle or self._job is not None:
+        if not self._supervisor.is_idle or self._job is not None:
             return False
-        return not (self._beginning or self._disk_space.reason or self._recorder.is_behind)
+        return not (self._disk_space.reason or self._recorder.is_behind)
+
+    def _begin_early(self, entry: Entry, texts: Texts) -> RunningJob | None:
+        """Give the worker a prompt that is not stored yet; None where it has to wait for its turn.
+
+        An id that another prompt may have waits as well: the database decides which is meant.
+        """
+        if not self._can_begin() or self._arriving or not self._lookahead.is_empty:
+            return None
+        if not self._queue.is_new(entry.id):
+            return None
+        job = RunningJob(replace(entry, prompt_json=texts.prompt), accepted=False)
+        self._hand_over(job)
+        return job
+
+    def _confirm(self, job: RunningJob, put: Accepted) -> None:
+        """A prompt that the worker has already is on disk."""
+        job.entry = put.entry
+
+        def report() -> None:
+            self._hub.send_status(put.remaining)
+            self._on_begun(job, put.remaining)
+
+        # Clients hear of the run after the response to the request that began it.
+        asyncio.get_running_loop().call_soon(report)
+        job.accept()
+
+    def _discard(self, job: RunningJob) -> None:
+        """Stop a run whose prompt was not stored; nothing of it is recorded or sent."""
+
+        def forget() -> None:
+            self._job = None
+            self._observer.job_ended()
+            self._dispatch_next()
+
+        if job.discard(forget):
+            self._stop_job(job)
 
     def _dispatch_next(self) -> None:
         """Give the worker the next prompt, if it is idle and nothing holds the queue."""
@@ -318,23 +329,14 @@ class Workers:
         self._recorder.begin(job)
         self._hand_over(job)
 
-    def _begin_stored(self, job: RunningJob) -> None:
-        """Give the worker a prompt whose beginning is stored, or make it pending again."""
-        job.stored.set()
-        if job.stopping:
-            self._handle_event(job, job.interrupted_event())
-        elif self._can_begin():
-            self._hand_over(job)
-        else:  # the worker is gone, or the disk has become full meanwhile
-            self._tasks.spawn(self._requeue(job, counted=False))
-
     def _hand_over(self, job: RunningJob) -> None:
         self._job, entry = job, job.entry
         fault = None
-        if self._process is not None:
+        process = self._supervisor.process
+        if process is not None:
             try:
                 every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
-                self._process.send(run_message(entry, all_progress=every))
+                process.send(run_message(entry, all_progress=every))
             except WireError as error:
                 fault = error
         self._observer.job_started(entry)  # the worker computes meanwhile
@@ -368,8 +370,8 @@ class Workers:
         """The start is stored: send the events since."""
         job.stored.set()
         self._hub.send_status(remaining)
-        self._hub.send(job.entry.client, job.unsent)
-        job.unsent = []
+        unsent, job.unsent = job.unsent, []
+        self._hub.send(job.entry.client, unsent)
 
     def _on_ended(self, job: RunningJob, remaining: int | None) -> None:
         """The end is stored: send it to clients."""
@@ -378,7 +380,7 @@ class Workers:
         if client is not None:
             self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
         self._dispatch_next()
-        if self._finished % _TRIM_EVERY == 0:
+        if self._supervisor.finished % _TRIM_EVERY == 0:
             self._tasks.spawn(self._history.trim())
 
     def _on_hold_changed(self) -> None:
@@ -388,7 +390,7 @@ class Workers:
             self._dispatch_next()
 
     def _stop_job(self, job: RunningJob) -> None:
-        process = self._process
+        process = self._supervisor.process
         if job.stopping or process is None:
             return
         job.stopping = True

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
-from engine.errors import IdTakenError
+from engine.store.arrival import Arrival
 from engine.store.database import Database, Work
 from engine.store.entries import (
     COLUMNS,
@@ -24,18 +23,17 @@ from engine.store.entries import (
     read_entry,
     texts_of,
 )
+from engine.store.id_filter import IdFilter
 from engine.store.queue_answers import Accepted, NextPrompts, Recorded
 from engine.store.queue_rows import (
     IN_ORDER,
     count,
     first_pending,
-    insert,
     is_paused,
     last_number,
     mark_ended,
     mark_running,
     not_in,
-    standing,
 )
 from engine.store.recent import RecentEntries
 from engine.store.row_texts import ITEM_TEXT
@@ -54,6 +52,12 @@ class Queue:
         self._version = 0
         self._claimed: set[str] = set()
         self._recent = RecentEntries()
+        self._ids = IdFilter()
+        self._recovered = False
+
+    def is_new(self, prompt_id: str) -> bool:
+        """Whether no stored prompt has this id; False where that is not certain."""
+        return self._recovered and prompt_id not in self._ids
 
     async def put(
         self,
@@ -73,7 +77,7 @@ class Queue:
             texts: of the entry, where they were made before, in another thread.
             front: before everything that is pending.
             number: its position, if the client chose one.
-            begin_at: where a worker is idle, when the prompt begins if it is the next to run, in
+            begin_at: where a worker is idle, when the prompt began if it is the only one, in
                 seconds since 1970: that is stored in the same flush, and no other prompt may be
                 claimed meanwhile.
 
@@ -82,29 +86,13 @@ class Queue:
             StoreError: the disk refused.
         """
         written = texts or texts_of(entry)
+        self._ids.add([entry.id])
         if front or number is not None:
             self._version += 1
-        version, taken = self._version, frozenset(self._claimed)
-
-        def work(connection: sqlite3.Connection) -> Accepted:
-            place = insert(connection, entry, written, number=number, front=front)
-            if place is not None:
-                stored = replace(entry, number=place, prompt_json=written.prompt)
-            else:
-                stored = _same(connection, entry.id, written)
-            now = standing(connection, taken)
-            is_next = now.first == stored.id and not now.is_paused
-            only = now.pending == 1
-            if not is_next:
-                return Accepted(stored, now.remaining, begun=False, following=None)
-            if begin_at is None or place is None:
-                following = NextPrompts((stored,), {}, version, is_all=only)
-                return Accepted(stored, now.remaining, begun=False, following=following)
-            mark_running(stored.id, begin_at)(connection)
-            following = NextPrompts((), {}, version, is_all=True) if only else None
-            return Accepted(stored, now.remaining, begun=True, following=following)
-
-        accepted = await self._database.run(work)
+        arrival = Arrival(
+            entry, written, front, number, begin_at, self._version, frozenset(self._claimed)
+        )
+        accepted = await self._database.run(arrival.store)
         if accepted.entry.state == "queued" and not accepted.begun:
             self._recent.add(accepted.entry, written)
         return accepted
@@ -224,9 +212,12 @@ class Queue:
             connection.execute(
                 "UPDATE prompts SET state = 'queued', began = NULL WHERE state = 'running'"
             )
+            self._ids.add(each for (each,) in connection.execute("SELECT id FROM prompts"))
             return [each for (each,) in lost]
 
-        return await self._database.run(work)
+        failed = await self._database.run(work)
+        self._recovered = True
+        return failed
 
     async def entry(self, prompt_id: str) -> Entry | None:
         """One prompt, whatever its state, or None.
@@ -339,13 +330,3 @@ class Queue:
     async def is_paused(self) -> bool:
         """Whether the queue is paused."""
         return await self._database.read(is_paused)
-
-
-def _same(connection: sqlite3.Connection, prompt_id: str, texts: Texts) -> Entry:
-    """The stored prompt of an id that is taken, where it is the same prompt."""
-    [(digest, *row)] = connection.execute(
-        f"SELECT digest, {COLUMNS} FROM prompts WHERE id = ?", (prompt_id,)
-    ).fetchall()
-    if digest != texts.digest:
-        raise IdTakenError(f"another prompt has the id {prompt_id}; send a new id, or none")
-    return read_entry(row)

@@ -52,17 +52,25 @@ def insert(
     *,
     number: float | None,
     front: bool,
+    begin_at: float | None = None,
 ) -> float | None:
-    """Add a pending prompt and its note; returns its number, None where its id is taken."""
+    """Add a prompt and its note; returns its number, None where its id is taken.
+
+    It is pending, or, with `begin_at`, it runs since then.
+    """
     place = "?" if number is not None else _FRONT if front else _BACK
+    begun = begin_at is not None
     rows = connection.execute(
-        "INSERT INTO prompts (id, digest, number, state, client, workflow, prompt, extra, wanted,"
-        f" created) VALUES (?, ?, {place}, 'queued', ?, ?, ?, ?, ?, ?)"
+        "INSERT INTO prompts (id, digest, number, state, attempts, began, client, workflow, prompt,"
+        f" extra, wanted, created) VALUES (?, ?, {place}, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (id) DO NOTHING RETURNING seq, number",
         (
             entry.id,
             texts.digest,
             *(() if number is None else (number,)),
+            "running" if begun else "queued",
+            int(begun),
+            begin_at,
             entry.client,
             entry.workflow,
             texts.prompt,

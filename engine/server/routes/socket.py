@@ -35,7 +35,7 @@ async def get_socket(request: web.Request) -> web.WebSocketResponse:
     client = Client(client_id, socket)
     client.enqueue(outgoing(Status(StatusBody(ExecInfo(remaining)), sid=client_id)))
     job = services.workers.current
-    if job is not None and job.entry.client == client_id and job.node is not None:
+    if job is not None and job.accepted and job.entry.client == client_id and job.node:
         client.enqueue(outgoing(Executing(job.node.id)))
         if (state := job.state()) is not None:
             client.enqueue(outgoing(state))

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from engine.forecast.forecast import Forecast
-from engine.server import disk_space, worker_process, workers
+from engine.server import disk_space, supervisor, worker_process, workers
 from engine.server.app import SERVICES
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
@@ -25,8 +25,8 @@ STARTS_OTHERS, FULL, LAST_WORDS = 6, 7, 8
 @pytest.fixture
 def impatient(monkeypatch):
     """Pauses between attempts are short."""
-    monkeypatch.setattr(workers, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(workers, "_LONGEST_PAUSE", 0.1)
+    monkeypatch.setattr(supervisor, "_FIRST_PAUSE", 0.05)
+    monkeypatch.setattr(supervisor, "_LONGEST_PAUSE", 0.1)
 
 
 @pytest.mark.parametrize(
