@@ -37,15 +37,15 @@ class NodeCatalog:
 
     def __init__(self, listing: Listing, path: Path = BUILTIN) -> None:
         self._listing = listing
-        self._schemas = read_catalog(path)
+        self._schemas: Mapping[str, NodeSchema] = MappingProxyType(read_catalog(path))
         kinds = {each.folder for schema in self._schemas.values() for each in schema.inputs}
         self._kinds = sorted(kind for kind in kinds if kind is not None)
         self._cached: tuple[tuple[Any, ...], ObjectInfo] | None = None
 
     @property
     def schemas(self) -> Mapping[str, NodeSchema]:
-        """By class."""
-        return MappingProxyType(self._schemas)
+        """By class; the same object until the catalog changes."""
+        return self._schemas
 
     def class_info(self, class_type: str) -> dict[str, Any]:
         """`{class: info}`, or `{}` where there is no such class."""

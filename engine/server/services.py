@@ -12,6 +12,7 @@ from engine.files import Files
 from engine.forecast.forecast import Forecast
 from engine.machine import total_memory
 from engine.server.catalog import NodeCatalog
+from engine.server.examined import ExaminedPrompts
 from engine.server.hub import Hub
 from engine.server.listing import Listing
 from engine.server.logs import LogBook
@@ -54,6 +55,7 @@ class Services:
     preferences: Preferences
     journals: Journals
     versions: Versions
+    examined: ExaminedPrompts = field(default_factory=ExaminedPrompts)
     memory: int = field(default_factory=total_memory)
 
 

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import time
-import uuid
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any, NoReturn
+from dataclasses import replace
+from typing import Any
 
 import msgspec
 from aiohttp import web
 
 from engine.errors import IdTakenError, PromptError, WorkflowError
-from engine.forecast.studied import study
-from engine.graph.literals import HasFile
-from engine.graph.object_info import ListFolder
-from engine.graph.problems import Problem, Report, refusal
-from engine.graph.prompt import Prompt, parse, to_api
-from engine.graph.validate import missing_files, validate
+from engine.graph.problems import refusal
+from engine.graph.prompt import to_api
+from engine.graph.validate import missing_files
 from engine.graph.workflow import Conversion, convert
-from engine.json_text import JsonError, may_have_lone_surrogates, read_json, replace_lone_surrogates
 from engine.server.answers import (
     JSON,
     RefusalError,
@@ -35,46 +27,30 @@ from engine.server.answers import (
     read_object,
     whole_number,
 )
-from engine.server.notes import note_of
-from engine.server.running import MOST_NODE_ERRORS, NODE_ERRORS
 from engine.server.services import SERVICES, Services
-from engine.store.entries import Entry, Texts, texts_of
+from engine.server.submission import check, decode_body, read_at_once, read_submission, refused
 from engine.store.history import PAGE
 
 BIG = 256 << 10
 """History larger than this many bytes is sent in parts."""
-_NOT_STORED = ("auth_token_comfy_org", "api_key_comfy_org", NODE_ERRORS)
-"""Secrets, and keys that only the server sets."""
-_LONGEST_ID = 200
-_SMALL = 32 << 10
-"""Bytes of a body that is decoded and validated within a fraction of a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Accepted:
-    entry: Entry
-    texts: Texts
-    front: bool
-    number: float | None
-    node_errors: dict[str, Any]
 
 
 async def post_prompt(request: web.Request) -> web.Response:
     """Accept a prompt: after the response, it survives crashes and power loss."""
     services = request.app[SERVICES]
     body = await read_body(request)
-    accepted = _examine_at_once(body, services)
-    if accepted is None:
-        accepted = await asyncio.to_thread(_read_prompt, body, services, services.listing.list)
+    given = read_at_once(body, services)
+    if given is None:
+        given = await asyncio.to_thread(read_submission, body, services, services.listing.list)
     try:
         put = await services.workers.accept(
-            accepted.entry, accepted.texts, front=accepted.front, number=accepted.number
+            given.entry, given.texts, front=given.front, number=given.number
         )
     except IdTakenError as error:
-        raise _refused("prompt_id_taken", str(error), status=409) from error
+        raise refused("prompt_id_taken", str(error), status=409) from error
     entry = put.entry
     number = int(entry.number) if entry.number.is_integer() else entry.number
-    return answer({"prompt_id": entry.id, "number": number, "node_errors": accepted.node_errors})
+    return answer({"prompt_id": entry.id, "number": number, "node_errors": given.node_errors})
 
 
 async def get_prompt(request: web.Request) -> web.Response:
@@ -194,146 +170,17 @@ def _ids(asked: dict[str, Any]) -> list[str]:
     return [each for each in given if isinstance(each, str)]
 
 
-class _FolderNeededError(Exception):
-    """A folder has to be read, which may take long."""
-
-
-def _examine_at_once(body: bytes, services: Services) -> _Accepted | None:
-    """`_read_prompt` for a small body that names no files; None for any other.
-
-    The others are examined in a thread: folders may be slow, and the event loop has other work.
-    """
-    if len(body) > _SMALL:
-        return None
-
-    def refuse(*_: str) -> NoReturn:
-        raise _FolderNeededError
-
-    try:
-        return _read_prompt(body, services, refuse, refuse)
-    except _FolderNeededError:
-        return None
-
-
-def _read_prompt(
-    body: bytes,
-    services: Services,
-    list_folder: ListFolder,
-    has_file: HasFile | None = None,
-) -> _Accepted:
-    """Parse and validate the body of a prompt.
-
-    Raises:
-        RefusalError: it cannot run; the body names the node and the input.
-    """
-    asked = _decode(body)
-    targets = asked.get("partial_execution_targets")
-    if targets is not None and not _is_texts(targets):
-        raise _refused("invalid_prompt", "partial_execution_targets should be a list of node ids")
-    try:
-        prompt = parse(asked.get("prompt"))
-    except PromptError as error:
-        raise RefusalError(400, refusal(error)) from error
-    report = _validated(prompt, services, targets, list_folder, has_file or services.files.has)
-    if report.error is not None:
-        raise RefusalError(400, report.to_json())
-    changed = report.prompt is not prompt
-    prompt = to_api(report.prompt) if changed else asked["prompt"]
-    entry = _entry(asked, prompt, report, services)
-    return _Accepted(
-        entry=entry,
-        texts=texts_of(entry),
-        front=bool(asked.get("front")),
-        number=_number(asked.get("number")),
-        node_errors=report.node_errors_json(),
-    )
-
-
-def _validated(
-    prompt: Prompt,
-    services: Services,
-    targets: list[str] | None,
-    list_folder: ListFolder,
-    has_file: HasFile,
-) -> Report:
-    return validate(
-        prompt,
-        services.catalog.schemas,
-        list_folder=list_folder,
-        has_file=has_file,
-        wanted=targets,
-        most_bytes=services.memory,
-    )
-
-
-def _entry(
-    asked: dict[str, Any], prompt: dict[str, Any], report: Report, services: Services
-) -> Entry:
-    preview = services.settings.preview_method
-    prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
-    given: Any = asked.get("extra_data") or {}
-    if not is_object(given):
-        raise _refused("invalid_prompt", "extra_data should be an object")
-    if prompt_id is not None and not isinstance(prompt_id, str | int):
-        raise _refused("invalid_prompt", "prompt_id should be a string")
-    if len(str(prompt_id)) > _LONGEST_ID or len(str(client)) > _LONGEST_ID:
-        raise _refused("invalid_prompt", f"an id has at most {_LONGEST_ID} characters")
-    now = time.time()
-    extra = {key: value for key, value in given.items() if key not in _NOT_STORED}
-    if report.node_errors:
-        # History says which outputs were not run, and why.
-        listed = islice(report.node_errors.items(), MOST_NODE_ERRORS)
-        extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
-    if client is not None:
-        extra["client_id"] = client
-    if extra.get("preview_method") == "default":
-        del extra["preview_method"]
-    if preview != "none":
-        extra.setdefault("preview_method", preview)
-    extra["create_time"] = round(now * 1000)
-    return Entry(
-        id=str(prompt_id) if prompt_id not in (None, "") else str(uuid.uuid4()),
-        prompt=prompt,
-        wanted=report.outputs,
-        extra=extra,
-        client=None if client is None else str(client),
-        workflow=_workflow_id(extra),
-        created=now,
-        note=note_of(prompt, extra),
-        studied=study(report, services.catalog.schemas),
-    )
-
-
-def _workflow_id(extra: dict[str, Any]) -> str | None:
-    found: Any = extra
-    for key in ("extra_pnginfo", "workflow", "id"):
-        found = found.get(key) if is_object(found) else None
-    return found if isinstance(found, str) else None
-
-
-def _number(given: Any) -> float | None:
-    if given is None:
-        return None
-    try:
-        number = float(given)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise _refused("invalid_prompt", "number should be a number") from error
-    if not math.isfinite(number):
-        raise _refused("invalid_prompt", "number should be a finite number")
-    return number
-
-
 def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[str, Any]:
-    asked = _decode(body)
+    asked = decode_body(body)
     catalog = services.catalog.schemas
     try:
         found: Conversion = convert(asked, catalog)
     except PromptError as error:
         raise RefusalError(400, refusal(error)) from error
     except WorkflowError as error:
-        raise _refused("invalid_workflow", str(error)) from error
+        raise refused("invalid_workflow", str(error)) from error
     listing, files = services.listing.list, services.files.has
-    report = _validated(found.prompt, services, targets, listing, files)
+    report = check(found.prompt, services, targets, listing, files)
     if found.missing:
         missing = missing_files(found.prompt, catalog, listing, files)
         report = replace(report, node_errors={**report.node_errors, **missing})
@@ -348,34 +195,3 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
             "notes": found.notes,
         },
     }
-
-
-def _decode(body: bytes) -> dict[str, Any]:
-    """The body as an object.
-
-    Raises:
-        RefusalError: it is none.
-    """
-    try:
-        found = read_json(body)
-    except JsonError as error:
-        message = f"the body is no JSON that can be read: {error}"
-        raise _refused("invalid_prompt", message) from error
-    if not is_object(found):
-        raise _refused("invalid_prompt", "the body should be a JSON object with a prompt")
-    if may_have_lone_surrogates(
-        body
-    ):  # outside the prompt they are replaced, in it they are a problem
-        return {
-            key: each if key == "prompt" else replace_lone_surrogates(each)
-            for key, each in found.items()
-        }
-    return found
-
-
-def _refused(kind: str, message: str, *, status: int = 400) -> RefusalError:
-    return RefusalError(status, {"error": Problem(kind, message, "").to_json(), "node_errors": {}})
-
-
-def _is_texts(value: Any) -> bool:
-    return is_array(value) and all(isinstance(each, str) for each in value)

@@ -41,9 +41,9 @@ def counts(monkeypatch):
     return found
 
 
-def marked(asking):
+def marked(asking, number=0):
     graph = asking.prompt()
-    graph["2"]["inputs"]["filename_prefix"] = MARK
+    graph["2"]["inputs"]["filename_prefix"] = f"{MARK}-{number}"
     return graph
 
 
@@ -54,14 +54,65 @@ def test_what_one_prompt_costs(scenario, asking, counts):
         await asking.ended(client, await asking.put(client))
         counts.clear()
         names = []
-        for _ in range(3):
-            answer = await client.post("/prompt", json={"prompt": marked(asking)})
+        for number in range(3):
+            answer = await client.post("/prompt", json={"prompt": marked(asking, number)})
             names.append((await answer.json())["prompt_id"])
         return [await asking.ended(client, each) for each in names]
 
     entries = scenario(steps)
     assert [each["status"]["status_str"] for each in entries] == ["success"] * 3
     assert counts == {"decoded": 3, "parsed": 3, "ordered": 3}
+
+
+def test_the_same_prompt_again_is_neither_decoded_nor_checked(scenario, asking, counts):
+    """What else the request says is its own."""
+
+    async def steps(client):
+        names = []
+        for number in range(3):
+            body = {"prompt": marked(asking), "extra_data": {"number": number}}
+            answer = await client.post("/prompt", json=body)
+            names.append((await answer.json())["prompt_id"])
+        return [await asking.ended(client, each) for each in names]
+
+    entries = scenario(steps)
+    assert [each["prompt"][3]["number"] for each in entries] == [0, 1, 2]
+    assert all(each["prompt"][2] == marked(asking) for each in entries)
+    assert counts == {"decoded": 1, "parsed": 1, "ordered": 1}
+
+
+def test_prompts_that_only_compare_equal_are_not_the_same(serving, asking):
+    async def steps(client):
+        texts = []
+        for color in ("1", "1.0", "true", "null", "NaN"):
+            prompt = json.dumps(marked(asking)).replace('"color": 0', f'"color": {color}')
+            answer = await client.post("/prompt", data=f'{{"prompt": {prompt}}}')
+            texts.append((answer.status, (await answer.json()).get("node_errors")))
+        queue = await (await client.get("/queue")).json()
+        return texts, [each[2]["1"]["inputs"]["color"] for each in queue["queue_pending"]]
+
+    answers, colors = serving(steps)
+    assert [status for status, _ in answers] == [200, 200, 200, 400, 400]
+    assert [(type(each), each) for each in colors] == [(int, 1)] * 3
+
+
+def test_the_same_prompt_again_needs_its_files_again(serving, asking, settings):
+    picture = settings.input_directory / "a.png"
+    graph = marked(asking) | {"1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}}}
+
+    async def post(client):
+        return (await client.post("/prompt", json={"prompt": graph})).status
+
+    async def steps(client):
+        found = [await post(client)]
+        picture.write_bytes(b"a picture")
+        found += [await post(client), await post(client)]
+        picture.unlink()
+        found.append(await post(client))
+        picture.write_bytes(b"another one")
+        return [*found, await post(client)]
+
+    assert serving(steps) == [400, 200, 200, 400, 200]
 
 
 def test_after_a_restart_it_is_read_from_the_store(serving, scenario, asking, counts):
