@@ -17,11 +17,13 @@ from engine.errors import Stopped
 from engine.execute.cache import Cache
 from engine.execute.calls import Explain, Retry
 from engine.execute.failures import NodeFailure
+from engine.execute.inputs import ClassInfo
 from engine.execute.run import GraphRun
 from engine.execute.run_services import RunServices
 from engine.files import Files
 from engine.graph.order import order
 from engine.graph.prompt import Prompt
+from engine.graph.signature import Signature
 from engine.nodekit.registry import Registry
 from engine.wire.messages import (
     AnyEvent,
@@ -47,6 +49,8 @@ class Job:
         ordered: the outputs and all they need, each after what it needs; empty where that is not
             known.
         previews: the method of samplers' previews, see `engine.wire.messages.Run`.
+        signatures: of its nodes, where a run of the same prompt has found them, and no node has a
+            fingerprint.
     """
 
     prompt_id: str
@@ -54,6 +58,7 @@ class Job:
     extra: Mapping[str, Any] = field(default_factory=dict[str, Any])
     ordered: Sequence[str] = ()
     previews: str = "none"
+    signatures: Mapping[str, Signature] = field(default_factory=dict[str, Signature])
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,7 @@ def execute(
     stopped: Callable[[], bool] = never_stopped,
     retry: Retry | None = None,
     explain: Explain | None = None,
+    infos: dict[str, ClassInfo] | None = None,
 ) -> Result:
     """Run the wanted nodes of a valid prompt and all they need.
 
@@ -103,6 +109,7 @@ def execute(
         stopped: whether the user pressed stop; called between nodes, and by nodes.
         retry: called when a node raised; if true, that call is made once more.
         explain: a clearer message for the node's error that ends the run, or None.
+        infos: what was read from classes in earlier runs; what this one reads is added.
 
     Raises:
         CircleError: the links form a cycle; nothing was reported.
@@ -111,16 +118,17 @@ def execute(
     ordered = job.ordered or order(prompt, job.outputs)
     registry.forget_instances(lambda node_id: node_id.partition(".")[0] in prompt.nodes)
     given = RunServices(
-        job.prompt_id,
-        registry,
-        cache,
-        report,
-        files,
-        job.extra,
-        stopped,
-        retry,
-        explain,
-        job.previews,
+        prompt_id=job.prompt_id,
+        registry=registry,
+        cache=cache,
+        report=report,
+        files=files,
+        extra=job.extra,
+        stopped=stopped,
+        retry=retry,
+        explain=explain,
+        previews=job.previews,
+        infos={} if infos is None else infos,
     )
     run = GraphRun(prompt, given)
     with cache.pinning():
@@ -134,7 +142,7 @@ def execute(
 def _end(run: GraphRun, job: Job, ordered: Sequence[str], report: Report) -> Ended:
     """Run, and return the final event."""
     try:
-        run.sign(ordered)
+        run.sign(ordered, job.signatures)
         report(Signatures(job.prompt_id, run.signatures()))
         report(Cached(job.prompt_id, run.cached_nodes(ordered), time()))
         run.demand(job.outputs)

@@ -22,7 +22,7 @@ Inputs = dict[str, list[Any]]
 
 @dataclass(frozen=True, slots=True)
 class ClassInfo:
-    """What is needed to run nodes of a class, read from its schema once per run.
+    """What is needed to run nodes of a class, read from its schema.
 
     Attributes:
         declared: constants of other names are not passed; None: all are.
@@ -66,6 +66,11 @@ def read_info(node: Node) -> ClassInfo:
         by_id=traits.knows_id or schema.not_idempotent,
         sees_graph=bool(raw) or any(each.type == "DYNPROMPT" for each in schema.inputs),
     )
+
+
+def is_current(info: ClassInfo, node: Node) -> bool:
+    """Whether reading the class again would give the same."""
+    return info.node is node and info.schema is node.schema and info.traits == node.traits
 
 
 def gather(

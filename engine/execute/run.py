@@ -9,6 +9,7 @@ from __future__ import annotations
 from asyncio import Task
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 
 from engine.errors import NodeError, Stopped
@@ -31,6 +32,7 @@ from engine.nodekit.node import Outcome
 from engine.wire import messages
 from engine.wire.messages import NodeRef
 
+NO_SIGNATURES: Mapping[str, Signature] = MappingProxyType({})
 _TICK = 0.05
 """Seconds between two checks of the stop button while every node is pending."""
 _NAMED = 10
@@ -72,15 +74,19 @@ class GraphRun:
         self._asked: dict[str, set[str]] = {}
         self._current: str | None = None
 
-    def sign(self, ordered: Iterable[str]) -> None:
+    def sign(self, ordered: Iterable[str], known: Mapping[str, Signature] = NO_SIGNATURES) -> None:
         """Sign these nodes, each of which comes after its sources; they are called in this order.
+
+        Args:
+            ordered: the nodes.
+            known: signatures that need not be computed again.
 
         Raises:
             NodeFailure: there is no class of that name, or it cannot be read.
         """
         for node_id in ordered:
             self._ranks.setdefault(node_id, len(self._ranks))
-            self._signer.sign(node_id)
+            self._signer.sign(node_id, known.get(node_id))
 
     def cached_nodes(self, ordered: Sequence[str]) -> tuple[str, ...]:
         """Those of these nodes whose results an earlier run cached."""

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from engine.execute.cache import Cache, NodeResult
 from engine.execute.calls import Explain, Retry
+from engine.execute.inputs import ClassInfo
 from engine.execute.live import GrowingGraph
 from engine.files import Files
 from engine.nodekit.context import RunningContext
@@ -28,6 +29,7 @@ class RunServices:
     stopped: Callable[[], bool]
     retry: Retry | None
     explain: Explain | None
+    infos: dict[str, ClassInfo]
     previews: str = "none"
 
     def files_exist(self, result: NodeResult) -> bool:

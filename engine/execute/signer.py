@@ -7,10 +7,11 @@ from typing import Any
 from engine.errors import NodeError, Stopped
 from engine.execute.coroutines import Coroutines
 from engine.execute.failures import NodeFailure, failure
-from engine.execute.inputs import ClassInfo, constants, read_info
+from engine.execute.inputs import ClassInfo, constants, is_current, read_info
 from engine.execute.live import GrowingGraph
 from engine.execute.run_services import RunServices
 from engine.graph.signature import Signature, sign
+from engine.nodekit.node import Node
 
 
 class Signer:
@@ -18,7 +19,7 @@ class Signer:
 
     Attributes:
         signatures: by node id.
-        infos: by class, those that were read.
+        infos: by class, those that this run uses.
         sees_graph: whether a node that was signed is given the graph or links in it: what it
             expands to may link to any other node.
     """
@@ -53,20 +54,20 @@ class Signer:
             missing = f"there is no node class {class_type!r}; install the plugin that brings it"
             raise self._failure(node_id, NodeError(missing))
         try:
-            info = self.infos[class_type] = read_info(node)
+            info = self.infos[class_type] = self._read_info(class_type, node)
         except Exception as error:
             raise self._failure(node_id, error) from error
         return info
 
-    def sign(self, node_id: str) -> None:
-        """Sign a node whose sources are signed.
+    def sign(self, node_id: str, known: Signature | None = None) -> None:
+        """Sign a node whose sources are signed; `known` is its signature, if that is known.
 
         Raises:
             NodeFailure: there is no class of that name, or it cannot be read.
         """
         info = self.info(node_id)
         self.sees_graph = self.sees_graph or info.sees_graph
-        self.signatures[node_id] = sign(
+        self.signatures[node_id] = known or sign(
             self._graph.prompt,
             node_id,
             self._fingerprint(node_id, info) if info.traits.fingerprints else None,
@@ -74,6 +75,13 @@ class Signer:
             include_id=info.by_id,
             output=info.schema.is_output,
         )
+
+    def _read_info(self, class_type: str, node: Node) -> ClassInfo:
+        """What is needed to run a class; read again where it has changed since an earlier run."""
+        before = self._given.infos.get(class_type)
+        if before is None or not is_current(before, node):
+            before = self._given.infos[class_type] = read_info(node)
+        return before
 
     def _fingerprint(self, node_id: str, info: ClassInfo) -> Any:
         """A node's fingerprint; NaN, never the same twice, where it raises."""

@@ -217,7 +217,7 @@ def _members(body: bytes) -> dict[str, msgspec.Raw] | None:
         return None
     try:
         return _MEMBERS.decode(body)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -29,6 +31,8 @@ _TOGETHER = 64 << 10
 """Bytes of messages that are held back for the one that follows."""
 _PIECE = 1 << 18
 """Bytes that are read at once."""
+_PEEK_SECONDS = 0.5
+"""Between two looks for the end, on systems that do not report it."""
 _TURN = 64
 """After this number of frames that were ready, other tasks of the event loop get a turn."""
 _PR_SET_PDEATHSIG = 1
@@ -37,12 +41,12 @@ M = TypeVar("M")
 
 
 class Channel(Generic[M]):
-    """One end, for threads: several may call `send` concurrently, one may call `receive`."""
+    """One end, for threads: several may call `send` concurrently, one at a time may read."""
 
     def __init__(self, connection: socket.socket, incoming: Any) -> None:
         """Take over a socket; `incoming` is the union of message types that may arrive."""
         self._socket = connection
-        self._stream = connection.makefile("rb")
+        self._arrived = bytearray()
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
         self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
         self._lock = threading.Lock()
@@ -77,21 +81,53 @@ class Channel(Generic[M]):
         Raises:
             WireError: what arrives is no message of a known type, or is too large.
         """
-        while True:
-            try:
-                head = self._stream.read(_LENGTH)
-                body = self._stream.read(_length(head)) if len(head) == _LENGTH else b""
-            except OSError:
-                return
-            if len(head) < _LENGTH:
-                return
-            if len(body) < _length(head):
-                return
-            yield _decode(self._decoder, body)
+        while (message := self.next()) is not None:
+            yield message
+
+    def next(self) -> M | None:
+        """The next message, as soon as it arrives; None where the other side has closed.
+
+        Raises:
+            WireError: as `receive`.
+        """
+        while (body := _first_body(self._arrived)) is None:
+            if not self._read():
+                return None
+        return _decode(self._decoder, body)
+
+    def poll(self) -> M | None:
+        """A message that has arrived wholly; None where there is none now.
+
+        Raises:
+            WireError: as `receive`.
+        """
+        body = _first_body(self._arrived)
+        if body is None and select.select([self._socket], (), (), 0)[0] and self._read():
+            body = _first_body(self._arrived)
+        return None if body is None else _decode(self._decoder, body)
+
+    def wait_for_end(self) -> None:
+        """Wait until the other side has closed; what was not read yet may stay unread."""
+        if hasattr(select, "poll"):
+            hangup = select.poll()
+            hangup.register(self._socket, 0)
+            hangup.poll()
+            return
+        with suppress(OSError):
+            while self._socket.recv(1, socket.MSG_PEEK):
+                time.sleep(_PEEK_SECONDS)
+
+    def _read(self) -> bool:
+        """Wait for more; False where the other side has closed."""
+        try:
+            piece = self._socket.recv(_PIECE)
+        except OSError:
+            return False
+        self._arrived += piece
+        return bool(piece)
 
     def close(self) -> None:
         """Let the other side read the end."""
-        self._stream.close()
         self._socket.close()
 
 
@@ -141,7 +177,7 @@ class AsyncChannel(Generic[M]):
         pending = bytearray()
         while piece := await self._read():
             pending += piece
-            for body in _bodies(pending):
+            while (body := _first_body(pending)) is not None:
                 yield _decode(self._decoder, body)
                 count += 1
                 if count % _TURN == 0:
@@ -250,19 +286,16 @@ def _frame(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
     return len(body).to_bytes(_LENGTH) + body
 
 
-def _bodies(pending: bytearray) -> Iterator[bytes]:
-    """Take whole frames from the front of what has arrived."""
-    start = 0
-    try:
-        while len(pending) >= start + _LENGTH:
-            end = start + _LENGTH + _length(pending[start : start + _LENGTH])
-            if len(pending) < end:
-                return
-            body = bytes(pending[start + _LENGTH : end])
-            start = end
-            yield body
-    finally:
-        del pending[:start]
+def _first_body(pending: bytearray) -> bytes | None:
+    """Take the first frame out of what has arrived; None where none is whole."""
+    if len(pending) < _LENGTH:
+        return None
+    end = _LENGTH + _length(pending[:_LENGTH])
+    if len(pending) < end:
+        return None
+    body = bytes(pending[_LENGTH:end])
+    del pending[:end]
+    return body
 
 
 def _length(head: bytes | bytearray) -> int:

@@ -13,6 +13,7 @@ import torch
 from engine.execute.cache import Cache
 from engine.execute.checks import own_checks
 from engine.execute.executor import Job, Report, Result, execute, never_stopped
+from engine.execute.inputs import ClassInfo
 from engine.files import Files
 from engine.graph.problems import NodeProblems
 from engine.graph.problems import Report as Validation
@@ -75,6 +76,7 @@ class Worker:
         self._pages = FreedPages(self._accounted, kept)
         self._growth = GrowthLimit(limited=device.type == "cpu")
         self._gauge = MemoryGauge(device)
+        self._infos: dict[str, ClassInfo] = {}
 
     def check(
         self,
@@ -190,6 +192,7 @@ class Worker:
                 stopped=stopped,
                 retry=retry,
                 explain=retry.explain,
+                infos=self._infos,
             )
         if measuring:  # else nothing ran
             self._pages.trim()

@@ -12,12 +12,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-import msgspec
 import torch
 
 from engine.execute.executor import Job, Report
 from engine.graph.problems import Report as Validation
-from engine.graph.prompt import Prompt, parse
+from engine.graph.prompt import Prompt
 from engine.machine import available_memory, total_memory
 from engine.settings import Settings
 from engine.wire.messages import (
@@ -32,8 +31,10 @@ from engine.wire.messages import (
     NodeRef,
     Ready,
     Run,
+    Signatures,
     Started,
 )
+from engine.worker.latest import LatestPrompt
 from engine.worker.loop import Worker
 from engine.worker.reporter import Reporter, Send
 from engine.worker.short_paths import ShortPaths
@@ -46,6 +47,7 @@ class Service:
         self._send = send
         self._worker = Worker(settings)
         self._paths = ShortPaths(settings)
+        self._latest = LatestPrompt()
 
     def ready(self) -> None:
         """Report to the server that the worker accepts jobs."""
@@ -59,10 +61,13 @@ class Service:
             if isinstance(event, Ended):
                 # Before the end: its reader may query the cached results immediately.
                 self._report_cache_changes(more=True)
+            elif isinstance(event, Signatures) and reporter.begins_quickly:
+                self._latest.note(prompt, event.signatures)
             reporter(self._paths.event(event))
 
+        prompt = Prompt({})
         try:
-            prompt = parse(msgspec.json.decode(job.prompt))
+            prompt = self._latest.read(job.prompt)
             reporter.begins_quickly = not self._worker.has_fingerprints(prompt)
             self._run(job, prompt, report, stopped)
         except Exception as error:  # noqa: BLE001 - reported in full; the next job must run
@@ -98,12 +103,9 @@ class Service:
                 return
             prompt, outputs, ordered = found.prompt, found.outputs, tuple(found.ordered)
             report = _with_events(report, _refused(job, found))
-        self._worker.run(
-            Job(job.prompt_id, outputs, extra, ordered, job.previews),
-            prompt,
-            report,
-            stopped=stopped,
-        )
+        signatures = self._latest.signatures_of(prompt)
+        request = Job(job.prompt_id, outputs, extra, ordered, job.previews, signatures)
+        self._worker.run(request, prompt, report, stopped=stopped)
 
     def _devices(self) -> tuple[Device, ...]:
         """What computes first, then the other devices there are."""

@@ -51,6 +51,41 @@ def test_messages_arrive_in_order_and_the_end_is_an_end(pair):
     assert list(up.receive()) == sent
 
 
+def test_what_has_arrived_is_read_without_waiting(pair):
+    up, down = pair
+    assert up.poll() is None
+    down.send(Free(weights=True), more=True)
+    down.send(Interrupt("p"))
+    assert up.poll() == Free(weights=True)
+    assert up.next() == Interrupt("p")
+    frame = channel._frame(down._encoder, Interrupt("q"))
+    down._socket.sendall(frame[:5])
+    assert up.poll() is None, "half a message"
+    down._socket.sendall(frame[5:])
+    assert up.poll() == Interrupt("q")
+    down.close()
+    assert up.poll() is None
+    assert up.next() is None
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_the_end_is_noticed_while_nothing_is_read(pair, reported, monkeypatch):
+    """On systems that report it and on others."""
+    monkeypatch.setattr(channel, "_PEEK_SECONDS", 0.01)
+    if not reported:
+        monkeypatch.delattr(channel.select, "poll")
+    up, down = pair
+    waiting = threading.Thread(target=up.wait_for_end)
+    waiting.start()
+    down.send(Interrupt("p"))
+    waiting.join(0.1)
+    assert waiting.is_alive()
+    assert up.next() == Interrupt("p")
+    down.close()
+    waiting.join(10)
+    assert not waiting.is_alive()
+
+
 def test_messages_with_more_to_come_go_in_one_piece(sockets):
     a, b = sockets
     up, pieces = Channel(a, WorkerMessage), []

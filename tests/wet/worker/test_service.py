@@ -5,10 +5,20 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from PIL import Image
 
 from engine.execute import signer
 from engine.graph import order, prompt
-from engine.wire.messages import CacheChanged, Cached, NodeOutput, Run, Running, Started, Succeeded
+from engine.wire.messages import (
+    CacheChanged,
+    Cached,
+    NodeOutput,
+    Run,
+    Running,
+    Signatures,
+    Started,
+    Succeeded,
+)
 from engine.worker.service import Service
 
 GRAPH = {
@@ -67,3 +77,58 @@ def test_a_wholly_cached_prompt_is_answered_in_one_piece(served):
     assert {Cached, NodeOutput} <= {*kinds}
     assert [more for _, more in sent] == [True] * (len(sent) - 1) + [False]
     assert isinstance(sent[-1][0], Succeeded)
+
+
+def test_the_same_prompt_again_is_neither_parsed_nor_signed(served, monkeypatch):
+    """Nor are its classes read; another prompt is, and one whose nodes may change what they get."""
+    service, sent = served
+    counts: Counter[str] = Counter()
+
+    def counting(module, name):
+        real = getattr(module, name)
+
+        def call(*given, **options):
+            counts[name] += 1
+            return real(*given, **options)
+
+        monkeypatch.setattr(module, name, call)
+
+    def run(graph):
+        counts.clear()
+        sent.clear()
+        service.run(Run("p", msgspec.json.encode(graph), ("2",), ordered=("1", "2")), lambda: False)
+        assert isinstance(sent[-1][0], Succeeded)
+        found = next(message for message, _ in sent if isinstance(message, Signatures))
+        return dict(counts), found.signatures
+
+    counting(prompt, "_parse_nodes")
+    counting(signer, "sign")
+    counting(signer, "read_info")
+    first, signatures = run(GRAPH)
+    again = run(GRAPH)
+    other, changed = run(
+        {**GRAPH, "1": {**GRAPH["1"], "inputs": {**GRAPH["1"]["inputs"], "color": 1}}}
+    )
+    listed = {**GRAPH, "2": {**GRAPH["2"], "inputs": {"images": ["1", 0], "x": {"a": 1}}}}
+    run(listed)
+    listed_again, _ = run(listed)
+    assert first == {"_parse_nodes": 1, "sign": 2, "read_info": 2}
+    assert again == ({}, signatures)
+    assert other == listed_again == {"_parse_nodes": 1, "sign": 2}
+    assert changed != signatures
+
+
+def test_a_prompt_with_a_fingerprint_is_signed_again(served, settings):
+    """A file may have changed since."""
+    service, sent = served
+    graph = {
+        "1": {"class_type": "LoadImage", "inputs": {"image": "a.png"}},
+        "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}},
+    }
+    found = []
+    for color in (0, 255):
+        Image.new("L", (8, 8), color).save(settings.input_directory / "a.png")
+        service.run(Run("p", msgspec.json.encode(graph), ("2",)), lambda: False)
+        found.append(next(each for each, _ in reversed(sent) if isinstance(each, Signatures)))
+    assert found[0].signatures["1"] != found[1].signatures["1"]
+    assert found[0].signatures["2"] != found[1].signatures["2"]
