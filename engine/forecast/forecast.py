@@ -93,6 +93,8 @@ class Forecast:
         self._running: tuple[Prompt, Sequence[str]] | None = None
         self._keys: dict[str, Signature] = {}
         self._learnt: dict[tuple[Work, bool], CostRow] = {}
+        self._latest: tuple[StudiedPrompt, Catalog, dict[str, Signature]] | None = None
+        """Of a quick prompt, whose keys depend on no file."""
 
     async def load(self) -> None:
         """Read what past runs cost."""
@@ -116,11 +118,16 @@ class Forecast:
 
     def begin_quick(self, entry: Entry) -> bool:
         """`begin` for a prompt that takes no thread; False where nothing was done."""
-        if not isinstance(entry.studied, StudiedPrompt) or not entry.studied.is_quick:
+        studied, catalog = entry.studied, self._catalog()
+        if not isinstance(studied, StudiedPrompt) or not studied.is_quick:
             return False
         self._forget_running()
         with _never_failing("a prompt could not be foreseen"):
-            self._running, self._keys = self._study(entry)
+            latest = self._latest
+            if latest is None or latest[0] is not studied or latest[1] is not catalog:
+                _, keys = self._study(entry)
+                latest = self._latest = (studied, catalog, keys)
+            self._running, self._keys = (studied.prompt, studied.ordered), latest[2]
         return True
 
     def observe(self, event: ForecastEvent) -> None:

@@ -339,7 +339,8 @@ class Workers:
                 process.send(run_message(entry, all_progress=every))
             except WireError as error:
                 fault = error
-        self._observer.job_started(entry)  # the worker computes meanwhile
+        # The worker computes meanwhile, and what is to be stored is passed on before.
+        asyncio.get_running_loop().call_soon(self._observer.job_started, entry)
         if fault is not None:
             self._handle_event(job, job.crash_event(str(fault), "WireError"))
 

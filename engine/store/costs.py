@@ -60,8 +60,9 @@ class CostStore:
     def save(self, rows: Sequence[CostRow], now: float) -> Future[None]:
         """Store these in place of earlier rows of the same work; the oldest rows are deleted.
 
-        Callers need not wait for the future: costs are a convenience, and a disk that fails here
-        also fails for the prompt's own record, which is reported.
+        They share the flush of what is stored next. Callers need not wait for the future: costs
+        are a convenience, and a disk that fails here also fails for the prompt's own record, which
+        is reported.
         """
 
         def work(connection: sqlite3.Connection) -> None:
@@ -89,7 +90,7 @@ class CostStore:
                 (MOST_KEPT,),
             )
 
-        return self._database.submit(work)
+        return self._database.submit(work, urgent=False)
 
 
 def _read(row: tuple[Any, ...]) -> CostRow | None:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, TypeVar
 
 from engine.errors import StoreError
@@ -36,6 +36,8 @@ Answer = tuple[Any, Exception | None]
 """What work returned, or what it raised."""
 
 _MOST_TOGETHER = 256
+_LATER = 0.2
+"""Seconds that work which is not urgent waits for other work."""
 
 
 class _Request(NamedTuple):
@@ -44,10 +46,12 @@ class _Request(NamedTuple):
     Attributes:
         future: of an event loop, for one `Answer` for each piece; or of a thread, for the value of
             the only one.
+        urgent: whether it is committed at once; if not, with what is asked next.
     """
 
     works: Sequence[Work[Any]]
     future: asyncio.Future[list[Answer]] | Future[Any]
+    urgent: bool = True
 
 
 class Database:
@@ -107,10 +111,10 @@ class Database:
         """Do work that only reads; it sees everything committed before."""
         return _result(*(await _ask(self._reads, [work]))[0])
 
-    def submit(self, work: Work[T]) -> Future[T]:
-        """`run` for callers outside of an event loop."""
+    def submit(self, work: Work[T], *, urgent: bool = True) -> Future[T]:
+        """`run` for callers outside of an event loop; what is not urgent saves a flush."""
         future: Future[T] = Future()
-        self._writes.put(_Request([work], future))
+        self._writes.put(_Request([work], future, urgent))
         return future
 
     def close(self) -> None:
@@ -131,15 +135,24 @@ class Database:
     def _write(self) -> None:
         closing = False
         while not closing:
-            batch: list[_Request] = []
-            while len(batch) < _MOST_TOGETHER and (not batch or not self._writes.empty()):
-                request = self._writes.get()
-                if request is None:
-                    closing = True
-                    break
-                batch.append(request)
+            batch, closing = self._gather()
             self._commit(batch)
         self._connection.close()
+
+    def _gather(self) -> tuple[list[_Request], bool]:
+        """Wait for what is to be committed next, and whether nothing comes after it."""
+        batch: list[_Request] = []
+        urgent = False
+        while len(batch) < _MOST_TOGETHER and not (urgent and self._writes.empty()):
+            try:
+                request = self._writes.get(timeout=_LATER if batch and not urgent else None)
+            except Empty:
+                break
+            if request is None:
+                return batch, True
+            batch.append(request)
+            urgent = urgent or request.urgent
+        return batch, False
 
     def _commit(self, batch: Sequence[_Request]) -> None:
         """Commit a batch. On damage, the file is repaired and the batch done again."""
@@ -290,7 +303,8 @@ def _answer(done: Sequence[tuple[_Request, list[Answer]]]) -> None:
     by_loop: dict[
         asyncio.AbstractEventLoop, list[tuple[asyncio.Future[list[Answer]], list[Answer]]]
     ] = {}
-    for (_, future), answers in done:
+    for request, answers in done:
+        future = request.future
         if isinstance(future, asyncio.Future):
             by_loop.setdefault(future.get_loop(), []).append((future, answers))
         elif future.set_running_or_notify_cancel():

@@ -310,6 +310,21 @@ def test_ends_and_beginnings_share_one_flush(queue: Queue, database: Database):
     assert statements.count("COMMIT") == 2, "one of the tracing itself, one for both"
 
 
+def test_what_is_not_urgent_shares_the_flush_of_what_is(database: Database):
+    statements: list[str] = []
+    database.submit(lambda each: each.set_trace_callback(statements.append)).result()
+    statements.clear()
+    later = database.submit(lambda each: each.execute("SELECT 1").fetchone(), urgent=False)
+    now = database.submit(lambda each: each.execute("SELECT 2").fetchone())
+    assert (later.result(), now.result()) == ((1,), (2,))
+    assert statements.count("COMMIT") == 1
+    alone = database.submit(lambda each: each.execute("SELECT 3").fetchone(), urgent=False)
+    assert alone.result(timeout=30) == (3,)
+    last = database.submit(lambda each: each.execute("SELECT 4").fetchone(), urgent=False)
+    database.close()
+    assert last.result() == (4,)
+
+
 def test_costs_are_kept_the_newest_first(database: Database):
     old = CostRow("A", "w", 64, 2, True, (1.0, 2.0), 7)
     new = CostRow("B", "", 0, 1, False, (3.0,), 0)
