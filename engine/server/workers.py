@@ -160,7 +160,7 @@ class Workers:
         if job is None:
             self._hub.send_status(put.remaining)
         elif put.begun:
-            self._confirm(job, put)
+            await self._confirm(job, put)
         else:
             self._discard(job)
         self._dispatch_next()
@@ -295,17 +295,16 @@ class Workers:
         self._hand_over(job)
         return job
 
-    def _confirm(self, job: RunningJob, put: Accepted) -> None:
+    async def _confirm(self, job: RunningJob, put: Accepted) -> None:
         """A prompt that the worker has already is on disk."""
         job.entry = put.entry
-
-        def report() -> None:
-            self._hub.send_status(put.remaining)
-            self._on_begun(job, put.remaining)
-
-        # Clients hear of the run after the response to the request that began it.
-        asyncio.get_running_loop().call_soon(report)
         job.accept()
+        if job.has_ended:  # the store gets the end before the response is written
+            await asyncio.sleep(0)
+        # Clients hear of the run after the response to the request that began it.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(self._hub.send_status, put.remaining)
+        loop.call_soon(self._on_begun, job, put.remaining)
 
     def _discard(self, job: RunningJob) -> None:
         """Stop a run whose prompt was not stored; nothing of it is recorded or sent."""
