@@ -195,6 +195,7 @@ class IpAdapterHook(WeightedHook):
         first = inf if self.start <= 0 else to_sigma(self.start)
         last = to_sigma(self.end)
         fitted = _Masks(self.mask, start)
+        indices: dict[tuple[int, ...], Tensor] = {}
         known: list[tuple[Step, bool]] = []
 
         def is_active(step: Step) -> bool:
@@ -208,8 +209,10 @@ class IpAdapterHook(WeightedHook):
             if not is_active(options["step"]):
                 return None
             place: UNetPlace = (*options["block"], options["block_index"])
-            index = _rows(options["cond_or_uncond"], len(query), shown)
-            keys, values = (each[index].to(query.dtype) for each in pairs[place](tokens))
+            rows = (len(query), *options["cond_or_uncond"])
+            if rows not in indices:
+                indices[rows] = torch.tensor(_rows(rows[1:], rows[0], shown), device=query.device)
+            keys, values = (each[indices[rows]].to(query.dtype) for each in pairs[place](tokens))
             found = attend(query, keys, values, options["n_heads"]) * self.weight
             mask = fitted.at(query, options)
             return found if mask is None else found * mask

@@ -1,5 +1,7 @@
 """A hypernetwork, GLIGEN and IP-Adapter in a real server, and what does not fit, on tiny files."""
 
+from itertools import combinations
+
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -105,6 +107,17 @@ def ip_adapter(name="plain.safetensors"):
     return prompt(model=("23", 0), **nodes)
 
 
+def mixed():
+    """All of them at once: a hypernetwork, then a picture on the same model, boxes on the text."""
+    made = {**ip_adapter(), **{f"3{name}": node for name, node in hyper().items()}}
+    made |= {f"4{name}": node for name, node in gligen().items() if name in ("20", "21")}
+    made["320"]["inputs"]["model"] = ["1", 0]
+    made["23"]["inputs"]["model"] = ["320", 0]
+    made["421"]["inputs"]["gligen_textbox_model"] = ["420", 0]
+    made["5"]["inputs"]["positive"] = ["421", 0]
+    return {name: made[name] for name in made if not name.startswith("3") or name in ("3", "320")}
+
+
 def test_networks_inside_attention_by_the_api(models, server, real):
     asked = {
         "none": prompt(),
@@ -112,6 +125,7 @@ def test_networks_inside_attention_by_the_api(models, server, real):
         "gligen": gligen(),
         "plain": ip_adapter(),
         "plus": ip_adapter("plus.safetensors"),
+        "mixed": mixed(),
         "bad": hyper("bad.pt"),
         "wide": ip_adapter("wide.safetensors"),
     }
@@ -130,11 +144,10 @@ def test_networks_inside_attention_by_the_api(models, server, real):
         path = server.user / "output" / shown["subfolder"] / shown["filename"]
         return load_file(path)["latent_tensor"]
 
-    without = latent("none")
-    for name in ("hypernetwork", "gligen", "plain", "plus"):
-        found = latent(name)
-        assert torch.isfinite(found).all(), name
-        assert (found - without).norm() > 1e-4 * without.norm(), name
+    latents = [latent(n) for n in ("none", "hypernetwork", "gligen", "plain", "plus", "mixed")]
+    assert all(torch.isfinite(each).all() for each in latents)
+    for one, other in combinations(latents, 2):
+        assert (one - other).norm() > 1e-4 * other.norm()
 
     def said(name):
         messages = dict(entries[name]["status"]["messages"])

@@ -52,6 +52,7 @@ const FOLDERS: Readonly<Record<string, string>> = {
   style_model_name: "style_models",
   gligen_name: "gligen",
   hypernetwork_name: "hypernetworks",
+  ip_adapter_name: "ipadapter",
   "CLIPVisionLoader.clip_name": "clip_vision",
   "UpscaleModelLoader.model_name": "upscale_models",
 };

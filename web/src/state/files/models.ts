@@ -19,6 +19,7 @@ const LOADERS: Readonly<Record<string, readonly [string, string]>> = {
   gligen: ["GLIGENLoader", "gligen_name"],
   upscale_models: ["UpscaleModelLoader", "model_name"],
   hypernetworks: ["HypernetworkLoader", "hypernetwork_name"],
+  ipadapter: ["LoadIPAdapter", "ip_adapter_name"],
 };
 
 /** Adds the node that loads a file; a notice reports where the server has none for its kind. */
