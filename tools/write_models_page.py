@@ -62,8 +62,8 @@ TINY = f"""
 `VAELoader` offers {", ".join(f"`{name}`" for name in TINY_AUTOENCODERS)} (TAESD, \
 github.com/madebyollin/taesd) if `vae_approx/` holds `NAME_encoder` and `NAME_decoder`, or one \
 file `NAME` in the layout of diffusers' AutoencoderTiny. `NAME_decoder` alone is enough for \
-previews, with `--preview-method taesd`. A file in `vae/` with both halves (`taesd_encoder.`, \
-`taesd_decoder.`) has its scale in `vae_scale` and `vae_shift`.
+previews, unless `--preview-method latent2rgb` is set. A file in `vae/` with both halves \
+(`taesd_encoder.`, `taesd_decoder.`) has its scale in `vae_scale` and `vae_shift`.
 """
 FOLDERS = """
 ## Folders

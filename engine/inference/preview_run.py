@@ -57,14 +57,16 @@ def previews(
 ) -> Iterator[Show]:
     """The previews of a run of that model on latents of that shape [B, C, ...].
 
-    `taesd` takes the tiny autoencoder of the latent's format, on the device beside the model;
-    where there is none, the linear map as with `auto` and `latent2rgb`.
+    `auto` and `taesd` take the tiny autoencoder of the latent's format, on the device beside the
+    model; where it has no file, the linear map as with `latent2rgb`, and `taesd` says so.
     """
     if method == "none":
         yield _nothing
         return
     with ExitStack() as stack:
-        tiny = _on_device(model.latent, shape, find, stack) if method == "taesd" else None
+        tiny = None
+        if method != "latent2rgb":
+            tiny = _on_device(model.latent, shape, find, stack, is_wanted=method == "taesd")
         yield _Previews(model.latent, tiny, clock or time.monotonic)
 
 
@@ -167,18 +169,28 @@ class _TinyDecoder:
 
 
 def _on_device(
-    form: LatentFormat, shape: Sequence[int], find: FindFiles, stack: ExitStack
+    form: LatentFormat,
+    shape: Sequence[int],
+    find: FindFiles,
+    stack: ExitStack,
+    *,
+    is_wanted: bool,
 ) -> _TinyDecoder | None:
-    """The tiny autoencoder of a format, on the device as long as `stack`; None where it cannot."""
+    """The tiny autoencoder of a format, on the device as long as `stack`; None where it cannot.
+
+    The log says why not; that there is no file only if it `is_wanted`.
+    """
     if form.tiny is None:
         return None
     try:
         paths = find(form.tiny)
         if not paths:
-            _LOGGER.warning(
-                "previews: there is no %s_decoder in vae_approx/; the linear map is used instead",
-                form.tiny,
-            )
+            if is_wanted:
+                _LOGGER.warning(
+                    "previews: there is no %s_decoder in vae_approx/; the linear map is used "
+                    "instead",
+                    form.tiny,
+                )
             return None
         vae = load_tiny_vae(form.tiny, paths)
         _check(vae, form)

@@ -155,9 +155,16 @@ def check(
     )
 
 
+def _preview_method(asked: object, services: Services) -> object:
+    """The method of a prompt's previews: its own, or the server's where it leaves the choice."""
+    default = services.settings.preview_method
+    if asked in (None, "default"):
+        return None if default == "none" else default
+    return default if asked == "auto" and default != "none" else asked
+
+
 def _entry(asked: dict[str, Any], examined: Examined, services: Services) -> Entry:
     prompt, report = examined.prompt, examined.report
-    preview = services.settings.preview_method
     prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
     given: Any = asked.get("extra_data") or {}
     if not is_object(given):
@@ -174,10 +181,8 @@ def _entry(asked: dict[str, Any], examined: Examined, services: Services) -> Ent
         extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
     if client is not None:
         extra["client_id"] = client
-    if extra.get("preview_method") == "default":
-        del extra["preview_method"]
-    if preview != "none":
-        extra.setdefault("preview_method", preview)
+    if method := _preview_method(extra.pop("preview_method", None), services):
+        extra["preview_method"] = method
     extra["create_time"] = round(now * 1000)
     return Entry(
         id=str(prompt_id) if prompt_id not in (None, "") else str(uuid.uuid4()),

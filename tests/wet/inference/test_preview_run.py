@@ -62,15 +62,19 @@ def test_none_makes_none(cpu_residency):
     assert shown("none", steps=3)[1] == [None] * 3
 
 
-@pytest.mark.parametrize("method", ["auto", "latent2rgb"])
-def test_the_linear_map_is_the_default(cpu_residency, decoder, method):
-    latent, found = shown(method, [decoder])
+@pytest.mark.parametrize(("method", "is_there"), [("auto", False), ("latent2rgb", True)])
+def test_the_linear_map(cpu_residency, decoder, method, is_there, caplog):
+    latent, found = shown(method, [decoder] if is_there else [])
     assert found == [preview(latent, FORM)]
+    assert not caplog.records
 
 
-def test_taesd_shows_what_the_tiny_autoencoder_decodes(cpu_residency, decoder, monkeypatch):
+@pytest.mark.parametrize("method", ["auto", "taesd"])
+def test_the_tiny_autoencoder_decodes_where_it_has_a_file(
+    cpu_residency, decoder, monkeypatch, method
+):
     monkeypatch.setattr(preview_run, "POOLED", (1,))
-    latent, (jpeg,) = shown("taesd", [decoder])
+    latent, (jpeg,) = shown(method, [decoder])
     picture = opened(jpeg)
     assert picture.size == (192, 128)
     whole = decode(load_tiny_vae("taesd", [decoder]), latent / 0.18215)[0]
