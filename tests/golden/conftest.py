@@ -20,7 +20,7 @@ from engine.worker.loop import Worker
 
 KINDS = ("checkpoints", "controlnet", "loras", "gligen", "hypernetworks")
 Run = Callable[..., tuple[torch.Tensor, torch.Tensor]]
-KINDS = (
+LISTS = (
     "runs",
     "graphs",
     "controls",
@@ -35,7 +35,7 @@ KINDS = (
 def runs(reference_folder: Path) -> Mapping[str, Mapping[str, Any]]:
     """The reference's runs by name: an API prompt, its number of threads, its latent."""
     found = {}
-    for kind in KINDS:
+    for kind in LISTS:
         latents = load_file(reference_folder / f"{kind}.safetensors")
         listed = json.loads((reference_folder / f"{kind}.json").read_text(encoding="utf-8"))
         found |= {run["name"]: {**run, "latent": latents[run["name"]]} for run in listed}
