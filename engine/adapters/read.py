@@ -19,6 +19,7 @@ from engine.weights.state_dict import Entry, StateDict
 _PEFT_METADATA = "lora_adapter_metadata"
 """The metadata key under which diffusers stores peft's settings, as JSON."""
 _EXAMPLES = 3
+_T2I_ADAPTER = ("adapter.body.", "body.0.in_conv.", "body.0.block1.", "body.0.body.0.")
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True)
@@ -105,6 +106,8 @@ def _no_adapter(weights: StateDict) -> str:
         advice = "it looks like a whole checkpoint: load it with Load Checkpoint"
     elif any("input_hint_block" in name or "controlnet_cond" in name for name in names):
         advice = "it looks like a ControlNet: load it with Load ControlNet Model"
+    elif any(name.startswith(_T2I_ADAPTER) for name in names):
+        advice = "it looks like a T2I-Adapter: load it with Load ControlNet Model"
     elif any(name in ("emb_params", "clip_l", "clip_g") for name in names) or any(
         name.startswith("string_to_param") for name in names
     ):

@@ -37,6 +37,7 @@ _ADVICE: Mapping[str, str] = {
     "a CLIP vision encoder": "load it with Load CLIP Vision",
     "a LoRA": "load it with Load LoRA",
     "a ControlNet": "load it with Load ControlNet Model",
+    "a T2I-Adapter": "load it with Load ControlNet Model",
     "a tiny autoencoder (TAESD)": "put it into vae_approx/, under the name of its release (such as "
     "taesd_decoder), and choose that in Load VAE or for previews",
     "a textual inversion (embedding)": "put it into embeddings/ and write embedding:name "
@@ -71,7 +72,7 @@ def detect_autoencoder(weights: StateDict) -> FoundAutoencoder:
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
-        raise WeightsError(_other_part(weights, wanted="an autoencoder (VAE)"))
+        raise WeightsError(other_part(weights, wanted="an autoencoder (VAE)"))
     return found
 
 
@@ -85,7 +86,7 @@ def detect_encoder(weights: StateDict) -> tuple[TextEncoder, Any]:
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
-        raise WeightsError(_other_part(weights, wanted="a text encoder"))
+        raise WeightsError(other_part(weights, wanted="a text encoder"))
     return found
 
 
@@ -96,7 +97,7 @@ def detect_image_encoder(weights: StateDict) -> FoundImageEncoder:
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
-        raise WeightsError(_other_part(weights, wanted="a CLIP vision encoder"))
+        raise WeightsError(other_part(weights, wanted="a CLIP vision encoder"))
     return found
 
 
@@ -133,7 +134,7 @@ def text_plan(asked: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:
     )
 
 
-def _other_part(weights: StateDict, *, wanted: str) -> str:
+def other_part(weights: StateDict, *, wanted: str) -> str:
     """A sentence that says what a file is instead, and which loader reads it."""
     for family in FAMILIES:
         try:
@@ -248,7 +249,10 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         "a ControlNet",
         _starts("control_model.", "input_hint_block.", "controlnet_", "zero_convs."),
     ),
-    ("a T2I-Adapter", _starts("body.0.in_conv.", "adapter.body.")),
+    (
+        "a T2I-Adapter",
+        _starts("body.0.in_conv.", "body.0.block1.", "body.0.body.0.", "adapter.body."),
+    ),
     (
         "a tiny autoencoder (TAESD)",
         _starts("taesd_", "decoder.layers.", "3.conv.0.", "4.conv.0."),

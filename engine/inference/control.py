@@ -19,7 +19,7 @@ from torch.nn.functional import interpolate
 from engine.control.detect import find_control
 from engine.control.kind import ControlKind, OnModel
 from engine.errors import NodeError, WeightsError
-from engine.families.detect import recognise
+from engine.families.detect import other_part
 from engine.inference.load import module_weights
 from engine.inference.values import Conditioning, Model
 from engine.residency.carriers import Wants, part_bytes
@@ -148,11 +148,7 @@ def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
     weights = open_weights(path)
     found = find_control(weights)
     if found is None:
-        name = recognise(weights)
-        raise WeightsError(
-            f"{weights.origin}: no control network: "
-            f"{f'this is {name}' if name else 'of no known kind'}; choose a ControlNet file."
-        )
+        raise WeightsError(other_part(weights, wanted="a control network"))
     kind, config = found.kind, found.config
     title, wants = f"{weights.origin}, {kind.name}", Wants(dtype=dtype, packed=True)
     if kind.needs_model(config):

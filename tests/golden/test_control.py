@@ -57,6 +57,7 @@ def test_control(
     assert found <= RUNS[name]["tolerance"]
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", with_checkpoint("sd15"))
 @pytest.mark.usefixtures("sd15_checkpoint")
 def test_control_of_true_sizes(

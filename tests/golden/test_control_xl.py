@@ -92,7 +92,9 @@ def chosen() -> list[Any]:
     for name, run in RUNS.items():
         checkpoint = Path(run["prompt"]["4"]["inputs"]["ckpt_name"]).stem
         if checkpoint in SIZES:
-            marks = () if checkpoint == "tinyvega" else (pytest.mark.slow,)
+            marks = (
+                () if checkpoint == "tinyvega" else (pytest.mark.slow, pytest.mark.timeout(1800))
+            )
             found.append(pytest.param(name, checkpoint, marks=marks))
     return found
 

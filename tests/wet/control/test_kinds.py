@@ -4,6 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.adapters.read import open_adapter
 from engine.control.detect import KINDS
 from engine.errors import NodeError, WeightsError
 from engine.inference.control import Control, controlled, load_control
@@ -197,3 +198,17 @@ def test_an_adapter_of_three_levels_is_a_sentence(tmp_path):
     save_file(tensors, tmp_path / "three.safetensors")
     with pytest.raises(WeightsError, match="its 6 blocks do not divide among 4 levels"):
         load_control(tmp_path / "three.safetensors")
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_in_the_wrong_loader_it_is_a_sentence(name, files):
+    path = files / f"{name}.safetensors"
+    with pytest.raises(WeightsError, match="load it with Load ControlNet Model"):
+        load_checkpoint(path)
+    with pytest.raises(WeightsError, match="load it with Load ControlNet Model"):
+        open_adapter(path)
+
+
+def test_a_checkpoint_in_its_loader_is_a_sentence(files):
+    with pytest.raises(WeightsError, match=r"this is a model of .*; load it with Load Checkpoint"):
+        load_control(files / "model.safetensors")

@@ -69,9 +69,12 @@ def test_sizes_are_read_off_the_file(prefix, linear):
         ),
         (
             lambda t: (t.clear(), t.update({"a.lora_up.weight": X})),
-            "no control network: this is a LoRA",
+            "this is a LoRA, not a control network; load it with Load LoRA",
         ),
-        (lambda t: (t.clear(), t.update({"x": X})), "no control network: of no known kind"),
+        (
+            lambda t: (t.clear(), t.update({"x": X})),
+            "of no known model family; 1 tensors, first keys: x",
+        ),
     ],
 )
 def test_what_is_no_whole_controlnet_is_a_sentence(tensors, tmp_path, change, said):
