@@ -81,6 +81,11 @@ def apply_ip_adapter(
         found.append(features_of(ip_adapter, seen))
     if clip_vision_output is not None:
         found.append(features_of(ip_adapter, clip_vision_output))
+    if len({each.shape[1:] for each in found}) > 1:
+        raise NodeError(
+            f"the pictures were encoded as {' and '.join(str(list(e.shape[1:])) for e in found)} "
+            "(states, numbers), which cannot be used together: use one CLIP vision encoder for all"
+        )
     shown = torch.cat(found)
     hidden = torch.zeros_like(shown[:1])
     if negative_output is not None:

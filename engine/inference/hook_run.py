@@ -70,7 +70,7 @@ class WeightedHook(ABC):
         )
 
 
-def check_and_collect(model: Model, hooks: Iterator[NetHooks]) -> dict[int, WeightedHook]:
+def _collected(model: Model, hooks: Iterator[NetHooks]) -> dict[int, WeightedHook]:
     """The hooks with weights, each once, by `id`; raises `NodeError` if one does not fit."""
     found = {
         id(hook): hook for each in hooks for hook in each.all if isinstance(hook, WeightedHook)
@@ -100,7 +100,7 @@ class HookRun:
         regions = (region for many in named.values() for region in many)
         of_entries = (hooks for region in regions for hooks in _own(region))
         self._model, self._shape = model, shape
-        self._weighted = check_and_collect(model, iter((model.hooks, *of_entries)))
+        self._weighted = _collected(model, iter((model.hooks, *of_entries)))
         self._residency = residency
         self._started: dict[int, Hook] = {}
         self._change: ChangeOfHooks | None = None

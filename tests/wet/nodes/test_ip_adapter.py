@@ -205,6 +205,10 @@ def test_what_does_not_fit_gets_a_sentence(context, model, encoder, pictures, fo
     wide = ClipVisionOutput(torch.zeros(1, 5, 1024), torch.zeros(1, 768), torch.zeros(1, 5, 1024))
     with pytest.raises(NodeError, match=r"vectors of 48 numbers; this .* 768 \(probably ViT-L"):
         apply_ip_adapter(model, adapter, clip_vision_output=wide, ctx=context)
+    states = load_ip_adapter_file("plus.safetensors", context)
+    seen = ClipVisionOutput(torch.zeros(1, 5, 64), torch.zeros(1, 48), torch.zeros(1, 5, 64))
+    with pytest.raises(NodeError, match=r"encoded as \[17, 64\] and \[5, 64\]"):
+        apply_ip_adapter(model, states, encoder, pictures, seen, ctx=context)
     other = {
         f"{part}.transformer_blocks.0.attn2.{kind}.weight": (24, 24)
         for part in ("input_blocks.1.1", "middle_block.1")
