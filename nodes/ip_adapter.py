@@ -12,7 +12,15 @@ import torch
 from engine.errors import NodeError
 from engine.files import file_identity
 from engine.inference.file_handles import handle_of
-from engine.inference.ip_adapter import Pictures, applied, features_of, load_ip_adapter
+from engine.inference.ip_adapter import (
+    OpenIpAdapter,
+    Pictures,
+    applied,
+    features_of,
+    load_ip_adapter,
+)
+from engine.inference.vision import ClipVision as AnyClipVision
+from engine.inference.vision import ClipVisionOutput as AnyClipVisionOutput
 from engine.inference.vision import encode_nothing, encode_pictures
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
@@ -75,23 +83,9 @@ def apply_ip_adapter(
             f"{end_percent:g}; choose a start_percent below end_percent"
         )
         ctx.show(text=[sentence])
-    found: list[torch.Tensor] = []
-    if clip_vision is not None and image is not None:
-        seen = encode_pictures(clip_vision, image, crop=True, checkpoint=ctx.checkpoint)
-        found.append(features_of(ip_adapter, seen))
-    if clip_vision_output is not None:
-        found.append(features_of(ip_adapter, clip_vision_output))
-    if len({each.shape[1:] for each in found}) > 1:
-        raise NodeError(
-            f"the pictures were encoded as {' and '.join(str(list(e.shape[1:])) for e in found)} "
-            "(states, numbers), which cannot be used together: use one CLIP vision encoder for all"
-        )
-    shown = torch.cat(found)
-    hidden = torch.zeros_like(shown[:1])
-    if negative_output is not None:
-        hidden = features_of(ip_adapter, negative_output).mean(dim=0, keepdim=True)
-    elif clip_vision is not None and shown.ndim > 2:
-        hidden = features_of(ip_adapter, encode_nothing(clip_vision, checkpoint=ctx.checkpoint))
+    shown, hidden = _features(
+        ip_adapter, clip_vision, image, clip_vision_output, negative_output, ctx
+    )
     if several == AVERAGE:
         shown = shown.mean(dim=0, keepdim=True)
     pictures = Pictures(shown, hidden, per_row=several == PER_ROW)
@@ -104,3 +98,32 @@ def apply_ip_adapter(
         end=end_percent,
         mask=mask,
     )
+
+
+def _features(
+    adapter: OpenIpAdapter,
+    encoder: AnyClipVision | None,
+    image: torch.Tensor | None,
+    output: AnyClipVisionOutput | None,
+    negative: AnyClipVisionOutput | None,
+    ctx: Context,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(of the pictures, for the negative): what the adapter takes, see `Pictures`."""
+    found: list[torch.Tensor] = []
+    if encoder is not None and image is not None:
+        seen = encode_pictures(encoder, image, crop=True, checkpoint=ctx.checkpoint)
+        found.append(features_of(adapter, seen))
+    if output is not None:
+        found.append(features_of(adapter, output))
+    if len({each.shape[1:] for each in found}) > 1:
+        raise NodeError(
+            f"the pictures were encoded as {' and '.join(str(list(e.shape[1:])) for e in found)} "
+            "(states, numbers), which cannot be used together: use one CLIP vision encoder for all"
+        )
+    shown = torch.cat(found)
+    hidden = torch.zeros_like(shown[:1])
+    if negative is not None:
+        hidden = features_of(adapter, negative).mean(dim=0, keepdim=True)
+    elif encoder is not None and shown.ndim > 2:
+        hidden = features_of(adapter, encode_nothing(encoder, checkpoint=ctx.checkpoint))
+    return shown, hidden
