@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -161,18 +162,24 @@ def network_call(
     `hooks`. `sigmas` are the run's.
     """
     net, predict = model.net.module, model.family.predict
+    arounds = [make() for make in model.around_calls]
 
     def call(
         x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor], entries: Sequence[Region]
     ) -> Tensor:
         scaled = parameterization.scale_input(x, sigma).to(dtype)
         timestep = parameterization.timestep(sigma).float()
-        called = hooks.for_call(x, Step(sigma, sigmas), entries)
-        control = controls.residuals(entries, scaled, timestep, sigma, inputs)
-        output = predict(
-            net, scaled, timestep, inputs, control=control, hooks=called, checkpoint=checkpoint
-        )
-        return parameterization.denoised(output.float(), x, sigma)
+
+        def evaluate() -> Tensor:
+            called = hooks.for_call(x, Step(sigma, sigmas), entries)
+            control = controls.residuals(entries, scaled, timestep, sigma, inputs)
+            return predict(
+                net, scaled, timestep, inputs, control=control, hooks=called, checkpoint=checkpoint
+            )
+
+        for around in arounds:
+            evaluate = partial(around, scaled, sigma, entries, evaluate)
+        return parameterization.denoised(evaluate().float(), x, sigma)
 
     return call
 

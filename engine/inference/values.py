@@ -27,6 +27,7 @@ from engine.diffusion.guidance import (
 from engine.diffusion.guidance_variants import perpendicular
 from engine.diffusion.noise import continued_generator, initial_noise
 from engine.diffusion.parameterization import Parameterization
+from engine.diffusion.regions import Region
 from engine.diffusion.samplers.table import SamplerSpec
 from engine.families.autoencoders import AutoencoderKind
 from engine.families.family import ModelFamily, Run, TextPlan
@@ -54,6 +55,8 @@ class Model:
         per_run: changes of the model for one run, made at its start in this order: patches with
             random numbers, or with state between steps.
         mask_at: the noise mask of a step; None: the same at every step.
+        around_calls: factories of hooks around each call of the network, the last added outermost.
+            They are called for the plain evaluation, and for each with changed hooks.
     """
 
     family: ModelFamily
@@ -66,6 +69,7 @@ class Model:
     options: Mapping[str, Any] = field(default_factory=dict[str, Any])
     per_run: tuple[PerRun, ...] = ()
     mask_at: MaskAt | None = None
+    around_calls: tuple[Callable[[], AroundCall], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,6 +97,9 @@ class Start:
         return continued_generator(run.shape, run.seed, batch_index=self.batch_index)
 
 
+AroundCall = Callable[[Tensor, Tensor, Sequence[Region], Callable[[], Tensor]], Tensor]
+"""Stands for a call of the network with x [N, C, ...] as it takes it, sigma [N], and the entries
+that share the call, each with as many rows; the last argument makes it."""
 PerRun = Callable[[Model, Start], Model]
 """From a model to the model of one run."""
 MaskAt = Callable[[Tensor, Tensor], Tensor]
