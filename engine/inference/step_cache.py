@@ -64,7 +64,7 @@ class ChangeEstimate:
             self._moved += self._rate * _size(x - before) / size
             if self._moved < self._range.threshold:
                 if self._range.verbose:
-                    _LOGGER.info("left out at sigma %g: moved by %.4f", sigma, self._moved)
+                    _LOGGER.warning("left out at sigma %g: moved by %.4f", sigma, self._moved)
                 return True
         self._moved = 0.0
         return False
