@@ -1,12 +1,16 @@
-"""Convolutions and projections with oneDNN's fastest kernels on a CPU, torch's elsewhere.
+"""Layers that networks share: convolutions and projections, and the embedding of a timestep.
 
-The form of the weights selects the kernel, so the owner of the weights chooses it.
+The first two use oneDNN's fastest kernels on a CPU, torch's elsewhere. The form of the weights
+selects the kernel, so the owner of the weights chooses it.
 """
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 class Convolution(nn.Conv2d):
@@ -60,3 +64,15 @@ def _computes(dtype: torch.dtype) -> bool:
         # Only if the processor supports it.
         return torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001 - as above
     return dtype == torch.float32
+
+
+def timestep_embedding(timesteps: Tensor, channels: int, *, period: float = 10_000.0) -> Tensor:
+    """Embed [B] as [B, channels] in float32: cosines, then sines, of falling frequency.
+
+    Vaswani et al. 2017, section 3.5, as Ho et al. 2020 use it for time.
+    """
+    half = channels // 2
+    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
+    angles = timesteps.float()[:, None] * torch.exp(-math.log(period) * exponents)
+    embedding = torch.cat((angles.cos(), angles.sin()), dim=-1)
+    return functional.pad(embedding, (0, channels % 2))

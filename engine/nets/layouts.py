@@ -33,6 +33,7 @@ def regular_unet(
     vector: int | None = None,
     classes: int | None = None,
     self_attention: Sequence[bool] | None = None,
+    temporal: bool = False,
 ) -> UNetConfig:
     """A UNet whose levels are all alike.
 
@@ -49,16 +50,18 @@ def regular_unet(
         vector: width of `y`; None: no such `y`.
         classes: of which `y` is one; None: no such `y`.
         self_attention: whether each level has it; None: all. The middle has.
+        temporal: whether there are layers over the frames of a video.
     """
     time, attended = 4 * width, self_attention or [True for _ in depths]
     levels = list(zip((width * each for each in multipliers), depths, attended, strict=True))
 
     def layers(before: int, after: int, depth: int, *, attends: bool = True) -> Block:
-        count = heads or after // head_channels
-        return (
-            ResidualConfig(before, after, time),
-            TransformerConfig(after, after, context, depth, count, 4 * after, linear, attends),
-        )[: 2 if depth else 1]
+        residual = ResidualConfig(before, after, time, temporal)
+        if not depth:
+            return (residual,)
+        count, wide = heads or after // head_channels, 4 * after
+        form = linear, attends, temporal
+        return residual, TransformerConfig(after, after, context, depth, count, wide, *form)
 
     channels, skips, up = width, [width], list[Block]()
     down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
@@ -70,7 +73,7 @@ def regular_unet(
             down.append(layers(channels, after, depth, attends=attends))
             channels = after
             skips.append(channels)
-    last = ResidualConfig(channels, channels, time)
+    last = ResidualConfig(channels, channels, time, temporal)
     middle = (*layers(channels, channels, next(filter(None, reversed(depths)), 0)), last)
     for after, depth, attends in reversed(levels):
         for _ in range(blocks + 1):

@@ -7,7 +7,6 @@ of `y`.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +16,7 @@ from torch.nn import functional
 
 from engine.errors import NodeError, WeightsError
 from engine.nets.hooks import BlockHooks, NetHooks, Place, Residuals
-from engine.nets.layers import Convolution, Linear
+from engine.nets.layers import Convolution, Linear, timestep_embedding
 from engine.nets.unet_blocks import (
     GROUPS,
     ConvolutionConfig,
@@ -32,6 +31,8 @@ from engine.nets.unet_blocks import (
 Shapes = Mapping[str, tuple[int, ...]]
 Block = tuple[LayerConfig, ...]
 CLASSES = "label_emb.weight"
+MIXER = "time_mixer.mix_factor"
+"""The mark of a layer that is followed by one over frames."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class UNetReader:
                 channels_in=self.size(convolution, 1),
                 channels_out=self.size(convolution, 0),
                 time_channels=self.size(f"{prefix}.emb_layers.1.weight", 1),
+                temporal=f"{prefix}.{MIXER}" in self.shapes,
             )
         if f"{prefix}.proj_in.weight" in self.shapes:
             return self._transformer(prefix)
@@ -183,6 +185,7 @@ class UNetReader:
             linear=len(self.shapes[f"{prefix}.proj_in.weight"]) == 2,
             self_attention=self.shapes.get(f"{first}.attn1.to_k.weight", (0, inner))[1:]
             == (inner,),
+            temporal=f"{prefix}.{MIXER}" in self.shapes,
         )
 
 
@@ -221,18 +224,6 @@ def _check_flow(config: UNetConfig, last: int) -> None:
         raise WeightsError(f"not a UNet that works: out takes {last} channels, {channels} come in")
 
 
-def timestep_embedding(timesteps: Tensor, channels: int, *, period: float = 10_000.0) -> Tensor:
-    """Embed [B] as [B, channels] in float32: cosines, then sines, of falling frequency.
-
-    Vaswani et al. 2017, section 3.5, as Ho et al. 2020 use it for time.
-    """
-    half = channels // 2
-    exponents = torch.arange(half, dtype=torch.float32, device=timesteps.device) / half
-    angles = timesteps.float()[:, None] * torch.exp(-math.log(period) * exponents)
-    embedding = torch.cat((angles.cos(), angles.sin()), dim=-1)
-    return functional.pad(embedding, (0, channels % 2))
-
-
 class UNet(nn.Module):
     """The UNet: a noisy latent, its timestep and a text to a prediction."""
 
@@ -264,12 +255,14 @@ class UNet(nn.Module):
         *,
         control: Residuals | None = None,
         hooks: NetHooks | None = None,
+        frames: int = 1,
         checkpoint: Callable[[], None] | None = None,
     ) -> Tensor:
         """`x` [B, C, h, w], timesteps [B], context [B, T, D], y [B, V] -> [B, C', h, w].
 
         x, context and y are of the weights' dtype; classes are y [B], int64. Any size works, even
-        odd ones. `checkpoint` is called before every block and may raise.
+        odd ones. `checkpoint` is called before every block and may raise. Of a network for videos,
+        so many rows are the `frames` of one.
         """
         if control:
             _check_places(control, len(self.input_blocks))
@@ -283,13 +276,13 @@ class UNet(nn.Module):
         for number, block in enumerate(self.input_blocks):
             if checkpoint:
                 checkpoint()
-            x = block(x, time, context, _size(x), self._at(hooks, "input", number))
+            x = block(x, time, context, _size(x), self._at(hooks, "input", number), frames)
             x = _added(x, control.input if control else (), number)
             skips.append(_patched(x, hooks, "input_block_patch", "input", number))
             x = _patched(skips[-1], hooks, "input_block_patch_after_skip", "input", number)
         if checkpoint:
             checkpoint()
-        x = self.middle_block(x, time, context, _size(x), self._at(hooks, "middle", 0))
+        x = self.middle_block(x, time, context, _size(x), self._at(hooks, "middle", 0), frames)
         x = _added(x, control.middle if control else (), 0)
         x = _patched(x, hooks, "middle_block_patch", "middle", 0)
         for number, block in enumerate(self.output_blocks):
@@ -301,7 +294,7 @@ class UNet(nn.Module):
                     x, skip = patch(x, skip, hooks.options_at("output", number))
             x = torch.cat((x, skip), dim=1)
             size = _size(skips[-1] if skips else x)
-            x = block(x, time, context, size, self._at(hooks, "output", number))
+            x = block(x, time, context, size, self._at(hooks, "output", number), frames)
         return self.out(x)
 
     def _at(self, hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:

@@ -14,6 +14,12 @@ from torch.nn import functional
 from engine.nets.attention import TransformerBlock
 from engine.nets.hooks import BlockHooks
 from engine.nets.layers import Convolution, Linear
+from engine.nets.temporal import (
+    FramePositions,
+    Mixer,
+    TemporalResidual,
+    TemporalTransformerBlock,
+)
 
 GROUPS = 32
 """Number of groups of every group normalisation in these networks."""
@@ -33,11 +39,12 @@ class ConvolutionConfig:
 
 @dataclass(frozen=True, slots=True)
 class ResidualConfig:
-    """Two convolutions with the time embedding between them."""
+    """Two convolutions with the time embedding between them; `temporal`: then over frames."""
 
     channels_in: int
     channels_out: int
     time_channels: int
+    temporal: bool = False
 
     def build(self) -> nn.Module:
         """The layer, on the current default device."""
@@ -55,6 +62,7 @@ class TransformerConfig:
         feed_forward: channels between the two projections of the feed-forward part.
         linear: the projections in and out act on tokens (SD2, SDXL), not on the map (SD1).
         self_attention: whether the first attention is to the tokens; else to the text too.
+        temporal: whether a transformer block over frames follows each.
     """
 
     channels_in: int
@@ -65,6 +73,7 @@ class TransformerConfig:
     feed_forward: int
     linear: bool
     self_attention: bool = True
+    temporal: bool = False
 
     @property
     def channels_out(self) -> int:
@@ -129,12 +138,19 @@ class ResidualBlock(nn.Module):
             if channels_in == channels_out
             else Convolution(channels_in, channels_out, 1)
         )
+        self.temporal = config.temporal
+        if self.temporal:
+            self.time_stack = TemporalResidual(channels_out, config.time_channels)
+            self.time_mixer = Mixer()
 
-    def forward(self, x: Tensor, activated_time: Tensor) -> Tensor:
+    def forward(self, x: Tensor, activated_time: Tensor, frames: int = 1) -> Tensor:
         """`x` [B, C, h, w], activated_time [B, E] after its SiLU -> [B, C', h, w]."""
         hidden = self.in_layers(x)
         hidden.add_(self.emb_layers(activated_time)[:, :, None, None])
-        return self.out_layers(hidden).add_(self.skip_connection(x))
+        found = self.out_layers(hidden).add_(self.skip_connection(x))
+        if not self.temporal:
+            return found
+        return self.time_mixer(found, self.time_stack(found, frames, activated_time))
 
 
 class SpatialTransformer(nn.Module):
@@ -157,8 +173,24 @@ class SpatialTransformer(nn.Module):
             for _ in range(config.depth)
         )
         self.proj_out = Linear(inner, channels) if self.linear else Convolution(inner, channels, 1)
+        self.temporal = config.temporal
+        if self.temporal:
+            self.time_stack = nn.ModuleList(
+                TemporalTransformerBlock(
+                    inner, config.context_channels, config.heads, config.feed_forward
+                )
+                for _ in range(config.depth)
+            )
+            self.time_pos_embed = FramePositions(inner)
+            self.time_mixer = Mixer()
 
-    def forward(self, x: Tensor, context: Tensor | None, hooks: BlockHooks | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        context: Tensor | None,
+        hooks: BlockHooks | None = None,
+        frames: int = 1,
+    ) -> Tensor:
         """`x` [B, C, h, w], context [B, T, D] -> [B, C, h, w]."""
         height = x.shape[-2]
         hidden = self.norm(x)
@@ -167,8 +199,12 @@ class SpatialTransformer(nn.Module):
         tokens = hidden.flatten(2).transpose(1, 2).contiguous()
         if self.linear:
             tokens = self.proj_in(tokens)
+        positions = self.time_pos_embed(tokens, frames) if self.temporal else None
         for number, block in enumerate(self.transformer_blocks):
             tokens = block(tokens, context, hooks, number)
+            if positions is not None:
+                over_time = self.time_stack[number](tokens + positions, context, frames)
+                tokens = self.time_mixer(tokens, over_time)
         if self.linear:
             tokens = self.proj_out(tokens)
         hidden = tokens.transpose(1, 2).unflatten(2, (height, -1))
@@ -209,13 +245,14 @@ class Stage(nn.ModuleList):
         context: Tensor | None,
         size: tuple[int, int],
         hooks: BlockHooks | None = None,
+        frames: int = 1,
     ) -> Tensor:
         """`x` [B, C, h, w] -> [B, C', h', w']; `size` is the size after an upsampling."""
         for layer in self:
             if isinstance(layer, ResidualBlock):
-                x = layer(x, activated_time)
+                x = layer(x, activated_time, frames)
             elif isinstance(layer, SpatialTransformer):
-                x = layer(x, context, hooks)
+                x = layer(x, context, hooks, frames)
             elif isinstance(layer, Upsample):
                 x = layer(x, size)
             else:

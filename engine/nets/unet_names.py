@@ -34,6 +34,8 @@ RESIDUAL: Mapping[str, str] = {
     "skip_connection": "conv_shortcut",
 }
 
+TIME_STACK = "time_stack."
+
 
 def unet_names(config: UNetConfig) -> dict[str, str]:
     """Diffusers' names to the original ones, without `.weight`, for every module with weights."""
@@ -49,11 +51,29 @@ def unet_names(config: UNetConfig) -> dict[str, str]:
         theirs, layer = places[start]
         rest = name.removeprefix(f"{start}.")
         if isinstance(layer, ResidualConfig):
-            rest = RESIDUAL[rest]
-        elif not isinstance(layer, TransformerConfig):
+            rest = _residual(rest, layer)
+        elif isinstance(layer, TransformerConfig):
+            rest = _transformer(rest)
+        else:
             rest = "conv"
         found[f"{theirs}.{rest}"] = name
     return found
+
+
+def _residual(name: str, layer: ResidualConfig) -> str:
+    """Diffusers' name of a module in a residual block, of a picture's or of a video's."""
+    if not layer.temporal:
+        return RESIDUAL[name]
+    if name.startswith(TIME_STACK):
+        return f"temporal_res_block.{RESIDUAL[name.removeprefix(TIME_STACK)]}"
+    return name if name == "time_mixer" else f"spatial_res_block.{RESIDUAL[name]}"
+
+
+def _transformer(name: str) -> str:
+    """Diffusers' name of a module in a transformer; only those over frames are named otherwise."""
+    name = name.replace(TIME_STACK, "temporal_transformer_blocks.")
+    name = name.replace("time_pos_embed.0", "time_pos_embed.linear_1")
+    return name.replace("time_pos_embed.2", "time_pos_embed.linear_2")
 
 
 def _places(config: UNetConfig) -> Iterator[tuple[str, tuple[str, LayerConfig]]]:
