@@ -80,8 +80,12 @@ class KlAutoencoder:
             return AutoencoderKL(config)
 
     def latent(self, config: AutoencoderConfig) -> LatentFormat:
-        """A format with two axes."""
-        return LatentFormat(config.latent_channels, (config.downscale, config.downscale))
+        """A format with two axes; with a temporal decoder the rows are frames."""
+        return LatentFormat(
+            config.latent_channels,
+            (config.downscale, config.downscale),
+            rows_are_frames=config.temporal,
+        )
 
     def dtypes(self, config: AutoencoderConfig) -> Sequence[torch.dtype]:
         """Not fp16: activations of released ones overflow it, and pictures become black.

@@ -39,6 +39,8 @@ class LatentFormat:
             previews.
         rgb_bias: added to it.
         tiny: the name of the tiny autoencoder that decodes its autoencoder's latents, for previews.
+        rows_are_frames: whether the rows of a batch are the frames of one video, which an
+            autoencoder decodes together.
     """
 
     channels: int
@@ -49,6 +51,7 @@ class LatentFormat:
     rgb_factors: tuple[tuple[float, float, float], ...] | None = None
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tiny: str | None = None
+    rows_are_frames: bool = False
 
     @property
     def dims(self) -> int:

@@ -136,18 +136,22 @@ def _each(
     inward: int = 1,
     outward: int = 1,
 ) -> Tensor:
-    """Process each picture of a batch separately, so that a batch needs no more memory than one."""
+    """Process each picture of a batch separately, so that a batch needs no more memory than one.
+
+    Frames that must be decoded together are one call.
+    """
     scale = Scale(inward, outward)
+    rows = len(x) if vae.latent.rows_are_frames and outward > 1 else 1
     residency = current()
     refused: Exception | None = None
     for attempt in _attempts(x, tile, vae.latent.pixels, scale):
-        shape = (1, vae.latent.channels, *_time_cells(vae, x, scale), *attempt.largest)
+        shape = (rows, vae.latent.channels, *_time_cells(vae, x, scale), *attempt.largest)
         room = vae.kind.activation_bytes(
             vae.config, shape, residency.dtype_of(vae.autoencoder).itemsize
         )
         if room > residency.budget:
             continue
-        total = attempt.count * x.shape[0]
+        total = attempt.count * (len(x) // rows)
         done = 0
 
         def run(part: Tensor) -> Tensor:
@@ -164,7 +168,7 @@ def _each(
                 vae.autoencoder, room_for=room, checkpoint=checkpoint or _nothing
             )
             with on_device, torch.no_grad():
-                return torch.cat([attempt.run(each, run) for each in x.split(1)])
+                return torch.cat([attempt.run(each, run) for each in x.split(rows)])
         except (OutOfMemoryError, torch.OutOfMemoryError) as error:
             refused = error
         residency.release(room)

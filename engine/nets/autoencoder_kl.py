@@ -11,17 +11,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.errors import WeightsError
 from engine.nets.attention import attend
 from engine.nets.layers import Convolution
+from engine.nets.temporal import TemporalResidual, as_rows, as_videos, over_frames
 
 Shapes = Mapping[str, tuple[int, ...]]
 Checkpoint = Callable[[], None]
 GROUPS = 32
 """Number of groups of every group normalisation; the epsilon is 1e-6."""
+TEMPORAL_MARK = "decoder.mid.block_1.mix_factor"
+"""A tensor of decoders that see the frames of a video together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ class AutoencoderConfig:
         inner_channels: of a latent between the network and that convolution.
         quantised: whether there are 1 x 1 convolutions before and after the latent.
         encoder, decoder: levels, index 0 at full size, as in the keys.
+        moments_only: whether there is only the convolution before the latent.
+        temporal: whether the decoder has layers over the frames of a video.
     """
 
     pixel_channels: int
@@ -59,6 +65,8 @@ class AutoencoderConfig:
     quantised: bool
     encoder: tuple[LevelConfig, ...]
     decoder: tuple[LevelConfig, ...]
+    moments_only: bool = False
+    temporal: bool = False
 
     @property
     def downscale(self) -> int:
@@ -82,6 +90,8 @@ def autoencoder_config(shapes: Shapes) -> AutoencoderConfig:
         quantised=quantised,
         encoder=encoder,
         decoder=decoder,
+        moments_only=not quantised and "quant_conv.weight" in shapes,
+        temporal=TEMPORAL_MARK in shapes,
     )
     _check_flow(config)
     return config
@@ -158,6 +168,36 @@ class ResidualBlock(nn.Module):
         return hidden.add_(self.nin_shortcut(x))
 
 
+class VideoResidualBlock(ResidualBlock):
+    """The same, then convolutions over frames. The rows of a batch are the frames of one video.
+
+    Blattmann et al. 2023, "Stable Video Diffusion", appendix D.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out)
+        self.time_stack = TemporalResidual(channels_out, None)
+        self.mix_factor = nn.Parameter(torch.empty(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[frames, C, h, w] -> [frames, C', h, w]."""
+        pictures = super().forward(x)
+        share = self.mix_factor.sigmoid()
+        return share * self.time_stack(pictures, len(x)) + (1 - share) * pictures
+
+
+class VideoConvolution(Convolution):
+    """A convolution of each frame, then one over frames; the rows are those of one video."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(channels_in, channels_out, 3, padding=1)
+        self.time_mix_conv = over_frames(channels_out)
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
+        """[frames, C, h, w] -> [frames, C', h, w]."""
+        return as_rows(self.time_mix_conv(as_videos(super().forward(input), len(input))))
+
+
 class AttentionBlock(nn.Module):
     """Every cell attends to every cell, one head."""
 
@@ -180,13 +220,13 @@ class AttentionBlock(nn.Module):
 
 
 class Middle(nn.Module):
-    """The middle of the encoder or decoder."""
+    """The middle of the encoder or decoder, of residual blocks of a class."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, block: type[ResidualBlock] = ResidualBlock) -> None:
         super().__init__()
-        self.block_1 = ResidualBlock(channels, channels)
+        self.block_1 = block(channels, channels)
         self.attn_1 = AttentionBlock(channels)
-        self.block_2 = ResidualBlock(channels, channels)
+        self.block_2 = block(channels, channels)
 
     def forward(self, x: Tensor, checkpoint: Checkpoint) -> Tensor:
         """[B, C, h, w] -> [B, C, h, w]."""
@@ -221,14 +261,14 @@ class Upsample(nn.Module):
 
 
 class Level(nn.Module):
-    """The residual blocks of one resolution and the resampling to the next."""
+    """The residual blocks, of a class, of one resolution and the resampling to the next."""
 
-    def __init__(self, config: LevelConfig, *, sampler: str) -> None:
+    def __init__(
+        self, config: LevelConfig, *, sampler: str, block: type[ResidualBlock] = ResidualBlock
+    ) -> None:
         super().__init__()
         widths = (config.channels_in, *[config.channels_out] * config.blocks)
-        self.block = nn.ModuleList(
-            ResidualBlock(before, after) for before, after in pairwise(widths)
-        )
+        self.block = nn.ModuleList(block(before, after) for before, after in pairwise(widths))
         self.sampler = sampler if config.resample else None
         if self.sampler:
             kind = Downsample if sampler == "downsample" else Upsample
@@ -276,11 +316,16 @@ class Decoder(nn.Module):
         super().__init__()
         levels = config.decoder
         first, last = levels[-1].channels_in, levels[0].channels_out
+        block = VideoResidualBlock if config.temporal else ResidualBlock
         self.conv_in = Convolution(config.inner_channels, first, 3, padding=1)
-        self.mid = Middle(first)
-        self.up = nn.ModuleList(Level(level, sampler="upsample") for level in levels)
+        self.mid = Middle(first, block)
+        self.up = nn.ModuleList(Level(level, sampler="upsample", block=block) for level in levels)
         self.norm_out = nn.GroupNorm(GROUPS, last, eps=1e-6)
-        self.conv_out = Convolution(last, config.pixel_channels, 3, padding=1)
+        self.conv_out = (
+            VideoConvolution(last, config.pixel_channels)
+            if config.temporal
+            else Convolution(last, config.pixel_channels, 3, padding=1)
+        )
 
     def forward(self, z: Tensor, checkpoint: Checkpoint) -> Tensor:
         """[B, z, h, w] -> [B, 3, H, W]."""
@@ -298,19 +343,23 @@ class AutoencoderKL(nn.Module):
         self.config = config
         self.encoder = Encoder(config)
         self.decoder = Decoder(config)
-        if config.quantised:
+        if config.quantised or config.moments_only:
             self.quant_conv = Convolution(2 * config.inner_channels, 2 * config.latent_channels, 1)
+        if config.quantised:
             self.post_quant_conv = Convolution(config.latent_channels, config.inner_channels, 1)
 
     def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
         """`pixels` [B, 3, H, W] in -1..1, sides multiples of `downscale` -> mean [B, z, h, w]."""
         moments = self.encoder(pixels, checkpoint or _nothing)
-        if self.config.quantised:
+        if self.config.quantised or self.config.moments_only:
             moments = self.quant_conv(moments)
         return moments.chunk(2, dim=1)[0]
 
     def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
-        """`z` [B, z, h, w] -> pixels [B, 3, H, W], about -1..1."""
+        """`z` [B, z, h, w] -> pixels [B, 3, H, W], about -1..1.
+
+        Of a temporal decoder the rows are the frames of one video.
+        """
         if self.config.quantised:
             z = self.post_quant_conv(z)
         return self.decoder(z, checkpoint or _nothing)

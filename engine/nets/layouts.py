@@ -85,7 +85,12 @@ def regular_unet(
 
 
 def regular_autoencoder(
-    widths: Sequence[int], *, blocks: int = 2, latent_channels: int = 4, quantised: bool = True
+    widths: Sequence[int],
+    *,
+    blocks: int = 2,
+    latent_channels: int = 4,
+    quantised: bool = True,
+    temporal: bool = False,
 ) -> AutoencoderConfig:
     """An autoencoder that halves once per level but the last.
 
@@ -94,6 +99,7 @@ def regular_autoencoder(
         blocks: residual blocks of a level of the encoder; the decoder has one more.
         latent_channels: of a latent.
         quantised: whether there are 1 x 1 convolutions before and after the latent.
+        temporal: whether the decoder has layers over the frames of a video.
     """
     last = len(widths) - 1
     return AutoencoderConfig(
@@ -101,6 +107,7 @@ def regular_autoencoder(
         latent_channels=latent_channels,
         inner_channels=latent_channels,
         quantised=quantised,
+        temporal=temporal,
         encoder=tuple(
             LevelConfig(widths[max(i - 1, 0)], width, blocks, resample=i < last)
             for i, width in enumerate(widths)
