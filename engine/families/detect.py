@@ -13,22 +13,29 @@ from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.family import ModelFamily, TextPlan
 from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
 from engine.families.sd2.family import StableDiffusion2
+from engine.families.sd2.unclip import StableDiffusionUnclip
 from engine.families.sd15.family import StableDiffusion1
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
+from engine.families.svd.family import StableVideoDiffusion
 from engine.families.x4.family import StableDiffusionUpscaler
+from engine.families.zero123.family import StableZero123
 from engine.text import table
 from engine.text.encoder import TextEncoder
 from engine.vision.detect import FoundImageEncoder, find_image_encoder
 from engine.weights.state_dict import StateDict
 
 FAMILIES: tuple[ModelFamily, ...] = (
+    # before Stable Diffusion 1, whose UNet it has
+    StableZero123(),
     StableDiffusion1(),
     StableDiffusion2(),
+    StableDiffusionUnclip(),
     StableDiffusionXL(),
     StableDiffusionXLRefiner(),
     StableDiffusionUpscaler(),
     LatentDiffusionOfText(),
     LatentDiffusionOfClasses(),
+    StableVideoDiffusion(),
 )
 SHOWN_KEYS = 5
 _ADVICE: Mapping[str, str] = {
@@ -291,10 +298,6 @@ _MARKS: tuple[tuple[str, Test], ...] = (
     (
         "a Kandinsky 5 model",
         _below("visual_transformer_blocks.0.cross_attention.key_norm.weight"),
-    ),
-    (
-        "a Stable Video Diffusion checkpoint",
-        lambda weights: any(".time_stack." in key for key in weights),
     ),
     ("an SDXL refiner checkpoint", _both(_LABELLED, _context(1280))),
     ("an SDXL checkpoint", _both(_LABELLED, _context(2048))),

@@ -72,9 +72,10 @@ class TextPlan:
     """Which text encoders a family uses, and how their outputs become one conditioning.
 
     Attributes:
-        styles: by the encoder's name, in the family's order.
+        styles: by the encoder's name, in the family's order; none: the family takes no text.
         combine: from outputs by encoder name to `(tensor [1, T, D], extras)`. Outputs of absent
-            encoders are absent; raises `WeightsError` if one of them is required.
+            encoders are absent; raises `WeightsError` if one of them is required, and `NodeError`
+            if the family takes no text.
         even: whether prompts that differ in length between encoders are padded with empty chunks.
         file_types: the loaders' names of this set of encoders in separate files.
         places: the prefixes of each encoder's tensors in a whole checkpoint. A prefix that ends in

@@ -83,7 +83,13 @@ def encode(
 
 
 def _present(clip: Clip) -> dict[str, TextPart]:
-    """The encoders that have weights; if none has, the first, whose use raises the error."""
+    """The encoders that have weights; if none has, the first, whose use raises the error.
+
+    Raises:
+        NodeError: the family takes no text.
+    """
+    if not clip.parts:
+        clip.plan.combine({})
     present = {n: part for n, part in clip.parts.items() if not part.weights.is_missing}
     if not present:
         _ = next(iter(clip.parts.values())).weights.module

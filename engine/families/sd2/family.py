@@ -69,7 +69,7 @@ class StableDiffusion2:
         return StableDiffusion2Config(
             unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
             downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
-            prediction=_prediction(weights, denoiser),
+            prediction=prediction(weights, denoiser),
             zero_terminal_snr=any(mark in weights for mark in ZERO_SNR_MARKS),
         )
 
@@ -177,7 +177,7 @@ def _is_ours(denoiser: StateDict, context: int) -> bool:
     )
 
 
-def _prediction(weights: StateDict, denoiser: StateDict) -> Prediction:
+def prediction(weights: StateDict, denoiser: StateDict) -> Prediction:
     """V if the file is marked for it, or if it is a plain model whose norm has large biases."""
     if any(mark in weights for mark in V_PREDICTION_MARKS):
         return Prediction.V

@@ -1,0 +1,157 @@
+"""Stable Diffusion 2.1 unCLIP: text and encoded pictures to a picture.
+
+Ramesh et al. 2022, "Hierarchical Text-Conditional Image Generation with CLIP Latents". The encoded
+picture is noised, and the network is given the level of that noise too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from engine.diffusion.conditioning import Input, Role
+from engine.errors import NodeError
+from engine.families import autoencoders, open_clip_text, picture_channels
+from engine.families.family import Checkpoint, Entry, Run
+from engine.families.sd2.family import (
+    HEAD_CHANNELS,
+    ZERO_SNR_MARKS,
+    StableDiffusion2,
+    StableDiffusion2Config,
+    prediction,
+)
+from engine.nets import unet_keys
+from engine.nets.hooks import NetHooks, Residuals
+from engine.nets.layers import timestep_embedding
+from engine.nets.unet import unet_config
+from engine.weights.state_dict import StateDict
+
+PICTURES = "unclip_conditioning"
+"""The key of a conditioning entry: a list of `{clip_vision_output, strength, noise_augmentation}`;
+`image_embeds` [B, P] of the first are the pictures."""
+LEVELS = 1000
+MERGED = 0.05
+"""The share of the noise levels at which the sum of several pictures is noised."""
+SEED_OFFSET = -10
+"""From the run's seed to that of the noise on the pictures."""
+
+
+class StableDiffusionUnclip(StableDiffusion2):
+    """See `engine.families.family.ModelFamily`, which this implements."""
+
+    name = "Stable Diffusion 2.1 unCLIP"
+    examples = (
+        "SD 2.1 unCLIP with ViT-L and with ViT-H (huggingface.co/stabilityai/"
+        "stable-diffusion-2-1-unclip)"
+    )
+    text = open_clip_text.plan()
+
+    def detect(self, weights: StateDict) -> StableDiffusion2Config | None:
+        """The configuration from tensor shapes, or None if they are not this family's."""
+        denoiser = unet_keys.tensors(weights)
+        if denoiser is None or any(".time_stack." in name for name in denoiser):
+            return None
+        vector = (denoiser.shape("label_emb.0.0.weight") or ())[-1:]
+        entry = (denoiser.shape(unet_keys.MARK) or ())[1:2]
+        attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
+        context = (denoiser.shape(attended) or ())[1:]
+        if context != (open_clip_text.width(weights),) or entry != (picture_channels.PLAIN,):
+            return None
+        if not vector or vector[0] % 2:
+            return None
+        autoencoder = self.autoencoder(weights)
+        return StableDiffusion2Config(
+            unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
+            downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+            prediction=prediction(weights, denoiser),
+            zero_terminal_snr=any(mark in weights for mark in ZERO_SNR_MARKS),
+        )
+
+    def inputs(
+        self, config: StableDiffusion2Config, entry: Entry, *, run: Run, role: Role
+    ) -> Mapping[str, Input]:
+        """The text, and `vector` [1, V] of the entry's pictures. No picture: zeros.
+
+        Raises `NodeError` if the conditioning or a picture is for another model.
+        """
+        found = super().inputs(config, entry, run=run, role=role)
+        given = entry.extras.get(PICTURES) or ()
+        return {**found, "vector": Input(_vector(config, given, run.seed))}
+
+    def predict(
+        self,
+        net: nn.Module,
+        x: Tensor,
+        timestep: Tensor,
+        inputs: Mapping[str, Tensor],
+        *,
+        control: Residuals | None,
+        hooks: NetHooks | None,
+        checkpoint: Checkpoint,
+    ) -> Tensor:
+        """One call of the UNet. x and inputs are in the dtype the net computes in."""
+        return net(
+            x,
+            timestep,
+            inputs["context"],
+            inputs["vector"],
+            control=control,
+            hooks=hooks,
+            checkpoint=checkpoint,
+        )
+
+
+def _vector(
+    config: StableDiffusion2Config, pictures: Sequence[Mapping[str, object]], seed: int
+) -> Tensor:
+    """[1, V]: the noised vectors of the pictures, weighted, with their noise levels."""
+    width = (config.unet.vector_channels or 0) // 2
+    noise = torch.Generator()
+    parts: list[Tensor] = []
+    for each in pictures:
+        embeds: Tensor = each["clip_vision_output"].image_embeds  # pyright: ignore[reportAttributeAccessIssue]
+        if embeds.shape[-1] != width:
+            raise NodeError(
+                f"the CLIP vision output's vector has {embeds.shape[-1]} numbers, the model takes "
+                f"{width}; encode the picture with the CLIP vision of the model's own "
+                "checkpoint (unCLIPCheckpointLoader)"
+            )
+        for row in embeds.float().split(1):
+            noise.manual_seed(seed + SEED_OFFSET)
+            share = float(each["noise_augmentation"])  # pyright: ignore[reportArgumentType]
+            weight = float(each["strength"])  # pyright: ignore[reportArgumentType]
+            parts.append(_noised(row, share, noise) * weight)
+    if not parts:
+        return torch.zeros(1, 2 * width)
+    if len(parts) == 1:
+        return parts[0]
+    total = torch.stack(parts).sum(dim=0)
+    return _noised(total[:, :width], MERGED, noise)
+
+
+def _noised(embeds: Tensor, share: float, noise: torch.Generator) -> Tensor:
+    """A vector [1, P] noised to a share of the levels, then the level's sinusoid: [1, 2 P].
+
+    As in the incumbent, the vector is not standardised by the statistics in the file.
+    """
+    level = round((LEVELS - 1) * share)
+    kept = signal_kept()[level]
+    noised = kept.sqrt() * embeds + (1 - kept).sqrt() * torch.randn(embeds.shape, generator=noise)
+    sinusoid = timestep_embedding(torch.tensor([level]), embeds.shape[-1])
+    return torch.cat((noised, sinusoid), dim=1)
+
+
+def signal_kept() -> Tensor:
+    """[1000] the cumulative alphas of a cosine schedule.
+
+    Nichol & Dhariwal 2021, "Improved Denoising Diffusion Probabilistic Models", eq. 17.
+    """
+
+    def bar(time: float) -> float:
+        return math.cos((time + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    betas = [min(1 - bar((i + 1) / LEVELS) / bar(i / LEVELS), 0.999) for i in range(LEVELS)]
+    return (1 - torch.tensor(betas, dtype=torch.float64)).cumprod(dim=0).float()
