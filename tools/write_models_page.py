@@ -109,6 +109,8 @@ def page() -> str:
 
 
 def _family(family: ModelFamily) -> str:
+    if not family.text.styles:
+        return f"| {family.name} | {family.examples} | none: it takes a picture and no text |"
     encoders = " and ".join(ENCODERS[name].title for name in family.text.styles)
     loader = TEXT_LOADERS[len(family.text.styles)]
     kinds = ", ".join(f"`{kind}`" for kind in sorted(family.text.file_types))

@@ -47,7 +47,6 @@ class StableDiffusionUnclip(StableDiffusion2):
         "SD 2.1 unCLIP with ViT-L and with ViT-H (huggingface.co/stabilityai/"
         "stable-diffusion-2-1-unclip)"
     )
-    text = open_clip_text.plan()
 
     def detect(self, weights: StateDict) -> StableDiffusion2Config | None:
         """The configuration from tensor shapes, or None if they are not this family's."""

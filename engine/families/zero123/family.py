@@ -94,6 +94,7 @@ class StableZero123:
             downscale=(config.downscale, config.downscale),
             scale=LATENT_SCALE,
             rgb_factors=STABLE_DIFFUSION_RGB,
+            tiny="taesd",
         )
 
     def build(self, config: Zero123Config) -> nn.Module:
