@@ -57,7 +57,9 @@ class StableDiffusionUnclip(StableDiffusion2):
         entry = (denoiser.shape(unet_keys.MARK) or ())[1:2]
         attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
         context = (denoiser.shape(attended) or ())[1:]
-        if context != (open_clip_text.width(weights),) or entry != (picture_channels.PLAIN,):
+        if context != (open_clip_text.width(weights, self.name),) or entry != (
+            picture_channels.PLAIN,
+        ):
             return None
         if not vector or vector[0] % 2:
             return None

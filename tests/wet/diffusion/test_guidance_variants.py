@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
 
-from engine.diffusion.guidance import Combine, Predictions, classifier_free
-from engine.diffusion.guidance_variants import (
-    noise_divided,
-    peaking_over_frames,
-    rising_over_frames,
-    tangentially_damped,
-    zero_star,
-)
+from engine.diffusion.guidance import Predictions, classifier_free
+from engine.diffusion.guidance_variants import noise_divided, tangentially_damped, zero_star
 
 
 def predictions(scale: float = 7.0) -> Predictions:
@@ -68,20 +61,3 @@ def test_noise_is_divided(factor: float) -> None:
     given = predictions()
     found = noise_divided(factor)(given, given.positive)
     assert torch.allclose((given.x - found) * factor, given.x - given.positive, atol=1e-5)
-
-
-@pytest.mark.parametrize(
-    ("combine", "expected"),
-    [
-        (rising_over_frames, [1.5, 2.0, 2.5, 3.0, 3.5]),
-        (peaking_over_frames, [1.5, 2.5, 3.5, 2.5, 1.5]),
-    ],
-)
-def test_each_frame_has_its_scale(
-    combine: Callable[[float], Combine], expected: list[float]
-) -> None:
-    ones = torch.ones(5, 1, 1, 1)
-    found = combine(1.5)(Predictions(ones, torch.ones(5), 3 * ones, ones, 3.5))
-    assert found.flatten().tolist() == pytest.approx([1 + 2 * scale for scale in expected])
-    alone = combine(1.5)(Predictions(ones[:1], torch.ones(1), 3 * ones[:1], ones[:1], 3.5))
-    assert alone.item() == pytest.approx(1 + 2 * 1.5)
