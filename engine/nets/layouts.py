@@ -42,7 +42,7 @@ def regular_unet(
         multipliers: of each level's channels, from full size down.
         depths: transformer blocks of each level; the middle takes the last that is not 0.
         context: width of the text.
-        heads: of every attention; None: heads of `head_channels` each.
+        heads: of every attention; None: of `head_channels` each.
         head_channels: see `heads`.
         blocks: residual blocks of a level in the encoder half; one more in the decoder half.
         in_channels: of the input; the output has four.
@@ -56,25 +56,21 @@ def regular_unet(
     levels = list(zip((width * each for each in multipliers), depths, attended, strict=True))
 
     def layers(before: int, after: int, depth: int, *, attends: bool = True) -> Block:
-        residual = ResidualConfig(before, after, time, temporal)
-        if not depth:
-            return (residual,)
-        count, wide = heads or after // head_channels, 4 * after
-        form = linear, attends, temporal
-        return residual, TransformerConfig(after, after, context, depth, count, wide, *form)
+        count, form = heads or after // head_channels, (linear, attends, temporal)
+        transformer = TransformerConfig(after, after, context, depth, count, 4 * after, *form)
+        return (ResidualConfig(before, after, time, temporal), transformer)[: 2 if depth else 1]
 
     channels, skips, up = width, [width], list[Block]()
-    down: list[Block] = [(ConvolutionConfig(in_channels, width),)]
+    down = list[Block]([(ConvolutionConfig(in_channels, width),)])
     for level, (after, depth, attends) in enumerate(levels):
         if level:
             down.append((DownsampleConfig(channels, channels),))
             skips.append(channels)
-        for _ in range(blocks):
-            down.append(layers(channels, after, depth, attends=attends))
-            channels = after
-            skips.append(channels)
-    last = ResidualConfig(channels, channels, time, temporal)
-    middle = (*layers(channels, channels, next(filter(None, reversed(depths)), 0)), last)
+        before = (channels, *[after] * (blocks - 1))
+        down += [layers(width, after, depth, attends=attends) for width in before]
+        skips, channels = skips + [after] * blocks, after
+    middle = layers(channels, channels, next(filter(None, reversed(depths)), 0))
+    middle = (*middle, ResidualConfig(channels, channels, time, temporal))
     for after, depth, attends in reversed(levels):
         for _ in range(blocks + 1):
             up.append(layers(channels + skips.pop(), after, depth, attends=attends))
