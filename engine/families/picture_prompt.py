@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from torch import Tensor
 
 from engine.errors import NodeError
-from engine.families.family import TextPlan
-from engine.text.encoder import Encoded
 
 
-def plan(family: str, nodes: str) -> TextPlan:
-    """The plan of a family without text encoders; `nodes` make its conditioning."""
-    advice = (
+def refusal(family: str, nodes: str) -> NodeError:
+    """The error of a prompt for a family without text encoders; `nodes` make its conditioning."""
+    return NodeError(
         f"{family} takes a picture in the place of a prompt: load the checkpoint with Image Only "
         f"Checkpoint Loader and use {nodes}"
     )
-
-    def refuse(encoded: Mapping[str, Encoded]) -> NoReturn:
-        del encoded
-        raise NodeError(advice)
-
-    return TextPlan({}, refuse)
 
 
 def check_rows(what: str, value: Tensor, rows: int) -> None:

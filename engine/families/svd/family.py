@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from types import MappingProxyType
+from typing import NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +20,14 @@ from engine.diffusion.continuous import continuous
 from engine.diffusion.parameterization import Parameterization, Prediction
 from engine.errors import WeightsError
 from engine.families import autoencoders, picture_channels, picture_prompt
-from engine.families.family import Checkpoint, Entry, Run, check_tokens
+from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layers import timestep_embedding
 from engine.nets.unet import UNet, UNetConfig, unet_config
 from engine.nets.unet_names import unet_names
+from engine.text.encoder import Encoded
 from engine.weights.state_dict import StateDict
 
 HEAD_CHANNELS = 64
@@ -59,6 +61,12 @@ class StableVideoConfig:
     downscale: int = 8
 
 
+def combine(encoded: Mapping[str, Encoded]) -> NoReturn:
+    """Refuse a prompt."""
+    del encoded
+    raise picture_prompt.refusal("Stable Video Diffusion", NODES)
+
+
 class StableVideoDiffusion:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
@@ -67,7 +75,7 @@ class StableVideoDiffusion:
         "SVD and SVD-XT 1.0 and 1.1, SV3D_u and SV3D_p (huggingface.co/stabilityai), picture to "
         "video"
     )
-    text = picture_prompt.plan(name, NODES)
+    text = TextPlan({}, combine)
 
     def detect(self, weights: StateDict) -> StableVideoConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import cast
+from typing import NoReturn, cast
 
 import torch
 from torch import Tensor, nn
@@ -19,13 +19,14 @@ from engine.diffusion.conditioning import Input, Role
 from engine.diffusion.parameterization import Parameterization, discrete
 from engine.errors import NodeError, WeightsError
 from engine.families import autoencoders, picture_channels, picture_prompt
-from engine.families.family import Checkpoint, Entry, Run, check_tokens
+from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layers import Linear
 from engine.nets.unet import UNet, UNetConfig, unet_config
 from engine.nets.unet_names import unet_names
+from engine.text.encoder import Encoded
 from engine.weights.state_dict import StateDict
 
 HEADS = 8
@@ -58,12 +59,18 @@ class Zero123(UNet):
         return torch.where(projects[..., None] > 0, self.cc_projection(seen), seen[..., :width])
 
 
+def combine(encoded: Mapping[str, Encoded]) -> NoReturn:
+    """Refuse a prompt."""
+    del encoded
+    raise picture_prompt.refusal("Stable Zero123", NODES)
+
+
 class StableZero123:
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Zero123"
     examples = "Stable Zero123 (huggingface.co/stabilityai/stable-zero123), object to other views"
-    text = picture_prompt.plan(name, NODES)
+    text = TextPlan({}, combine)
 
     def detect(self, weights: StateDict) -> Zero123Config | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
