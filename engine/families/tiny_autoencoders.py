@@ -17,14 +17,17 @@ from torch import nn
 from engine.errors import WeightsError
 from engine.families.latent_format import LatentFormat
 from engine.nets.tiny_autoencoder import (
+    DECODER,
+    ENCODER,
+    SCALE,
+    SHIFT,
     TinyAutoencoder,
     TinyAutoencoderConfig,
     tiny_autoencoder_config,
 )
 from engine.weights.state_dict import StateDict
 
-SCALE, SHIFT = "vae_scale", "vae_shift"
-HALVES = ("taesd_encoder.", "taesd_decoder.")
+HALVES = (f"{ENCODER}.", f"{DECODER}.")
 """The prefixes of both halves in one file, which then has `SCALE` and `SHIFT`."""
 _DIFFUSERS = re.compile(r"(encoder|decoder)\.layers\.(\d{1,3})\.(.+)")
 
@@ -59,13 +62,13 @@ class TinyAutoencoderKind:
         if not all(any(name.startswith(half) for name in weights) for half in HALVES):
             return None
         scale, shift = (_number(weights, name) for name in (SCALE, SHIFT))
-        return tiny_autoencoder_config(self.tensors(weights).shapes, scale=scale, shift=shift)
+        halves = weights.rename(lambda name: name if name.startswith(HALVES) else None)
+        return tiny_autoencoder_config(halves.refuse_empty().shapes, scale=scale, shift=shift)
 
     def tensors(self, weights: StateDict) -> StateDict:
-        """Names without `taesd_`; `SCALE` and `SHIFT` are part of the configuration."""
-        return weights.rename(
-            lambda name: name.removeprefix("taesd_") if name.startswith(HALVES) else None
-        ).refuse_empty()
+        """See `AutoencoderKind`."""
+        halves = weights.rename(lambda name: name if name.startswith(HALVES) else None)
+        return _with_scale(halves, _number(weights, SCALE), _number(weights, SHIFT))
 
     def build(self, config: TinyAutoencoderConfig) -> nn.Module:
         """See `AutoencoderKind`."""
@@ -115,14 +118,19 @@ def find_tiny(name: str, files: Sequence[StateDict]) -> tuple[TinyAutoencoderCon
         config = tiny_autoencoder_config(tensors.shapes, scale=release.scale, shift=release.shift)
     except WeightsError as error:
         raise WeightsError(f"{origin}: {error}") from error
-    return config, tensors
+    return config, _with_scale(tensors, release.scale, release.shift)
+
+
+def _with_scale(halves: StateDict, scale: float, shift: float) -> StateDict:
+    numbers = StateDict.of({SCALE: torch.tensor(scale), SHIFT: torch.tensor(shift)})
+    return replace(halves, entries={**halves.entries, **numbers.entries})
 
 
 def _named(weights: StateDict) -> StateDict:
     """Tensors under the module's names, from the layout of the original files or diffusers'."""
     if any(_DIFFUSERS.fullmatch(name) for name in weights):
         return weights.rename(_from_diffusers)
-    half = "encoder" if "0.weight" in weights else "decoder"
+    half = ENCODER if "0.weight" in weights else DECODER
     return weights.rename(lambda name: f"{half}.{name}" if name[:1].isdecimal() else None)
 
 
@@ -132,7 +140,9 @@ def _from_diffusers(name: str) -> str | None:
     if found is None:
         return None
     half, number, rest = found.groups()
-    return f"{half}.{int(number) + (half == 'decoder')}.{rest}"
+    if half == "decoder":
+        return f"{DECODER}.{int(number) + 1}.{rest}"
+    return f"{ENCODER}.{number}.{rest}"
 
 
 def _number(weights: StateDict, name: str) -> float:

@@ -226,7 +226,8 @@ def _sizes(vae: Vae, shape: Sequence[int], residency: Residency) -> list[tuple[i
     for pooled in (least * each for each in POOLED):
         cells = ceil(rows / pooled) * ceil(columns / pooled)
         small = ceil(longest / pooled) < SMALLEST
-        fits = _room(vae, residency, cells) <= residency.budget * SHARE_OF_MEMORY
+        taken = vae.autoencoder.size + _room(vae, residency, cells)
+        fits = taken <= residency.budget * SHARE_OF_MEMORY
         if fits and not (found and small):
             found.append((pooled, cells))
     if not found:

@@ -1,8 +1,9 @@
 """Tiny autoencoders (TAESD, Ollin Boer Bohan 2023): a few convolutions instead of a KL one.
 
-https://github.com/madebyollin/taesd. Names of layers are the numbers of its files: `encoder.0` ...
-`encoder.14`, `decoder.1` ... `decoder.19`. Sizes are read from tensor shapes. Inside, pictures are
-in 0..1 and latents have the denoiser's scale; `encode` and `decode` convert.
+https://github.com/madebyollin/taesd. Names of layers are the numbers of its files, below a prefix
+for each half: `taesd_encoder.0` ... `taesd_encoder.14`, `taesd_decoder.1` ... `taesd_decoder.19`.
+Sizes are read from tensor shapes. Inside, pictures are in 0..1 and latents have the denoiser's
+scale; `encode` and `decode` convert.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ PIXEL_CHANNELS = 3
 CLAMP = 3.0
 """The decoder limits latents softly to -3..3."""
 MOST_LAYERS = 100
+ENCODER, DECODER = "taesd_encoder", "taesd_decoder"
+SCALE, SHIFT = "vae_scale", "vae_shift"
+"""Names of the halves, and of the scale and shift of latents, in a file that holds all of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +80,19 @@ class TinyAutoencoderConfig:
 
 
 def tiny_autoencoder_config(shapes: Shapes, *, scale: float, shift: float) -> TinyAutoencoderConfig:
-    """The configuration from tensor shapes, under `encoder.N` and `decoder.N`.
+    """The configuration from tensor shapes.
 
     Raises:
         WeightsError: a layer is missing, or two layers do not fit together.
     """
-    decoder = _half(shapes, "decoder")
+    decoder = _half(shapes, DECODER)
     if not decoder:
         raise WeightsError("not a complete tiny autoencoder: it has no decoder")
-    encoder = _half(shapes, "encoder")
+    encoder = _half(shapes, ENCODER)
     config = TinyAutoencoderConfig(decoder, encoder or None, scale, shift)
-    _check_flow("decoder", decoder, config.latent_channels, PIXEL_CHANNELS)
+    _check_flow(DECODER, decoder, config.latent_channels, PIXEL_CHANNELS)
     if encoder:
-        _check_flow("encoder", encoder, PIXEL_CHANNELS, config.latent_channels)
+        _check_flow(ENCODER, encoder, PIXEL_CHANNELS, config.latent_channels)
         if sum(layer.kind == "down" for layer in encoder) != sum(
             layer.kind == "up" for layer in decoder
         ):
@@ -106,7 +110,7 @@ def _half(shapes: Shapes, half: str) -> Half:
     # More than any network needs can only be an attempt to exhaust memory.
     known = {int(n) for n in numbers if n.isdecimal() and len(n) < 4 and int(n) < MOST_LAYERS}
     layers = [_layer(shapes, half, n) for n in range(max(known, default=-1) + 1)]
-    if half == "decoder" and layers:
+    if half == DECODER and layers:
         for number, layer in enumerate(layers[:-1]):
             if not layer.kind:
                 following = layers[number + 1].kind
@@ -127,7 +131,7 @@ def _layer(shapes: Shapes, half: str, number: int) -> LayerConfig:
     if shape is None:
         return LayerConfig("")
     plain = f"{prefix}.bias" in shapes
-    kind = "conv" if plain else {"encoder": "down", "decoder": "up"}[half]
+    kind = "conv" if plain else {ENCODER: "down", DECODER: "up"}[half]
     return LayerConfig(kind, _axis(shape, 1, prefix), _axis(shape, 0, prefix))
 
 
@@ -222,9 +226,12 @@ class TinyAutoencoder(nn.Module):
     def __init__(self, config: TinyAutoencoderConfig) -> None:
         super().__init__()
         self.config = config
-        self.decoder = _Layers(*map(_built, config.decoder))
+        self.taesd_decoder = _Layers(*map(_built, config.decoder))
         if config.encoder is not None:
-            self.encoder = _Layers(*map(_built, config.encoder))
+            self.taesd_encoder = _Layers(*map(_built, config.encoder))
+        # Held so that they are saved; the numbers used are those of the configuration, exactly.
+        self.vae_scale = nn.Parameter(torch.tensor(config.scale))
+        self.vae_shift = nn.Parameter(torch.tensor(config.shift))
 
     def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
         """`pixels` [B, 3, H, W] in -1..1, sides multiples of `downscale` -> [B, z, h, w].
@@ -237,10 +244,10 @@ class TinyAutoencoder(nn.Module):
                 "this tiny autoencoder is a decoder alone, for previews; put its encoder's file "
                 "beside it in vae_approx/ to encode pictures"
             )
-        x = self.encoder(pixels * 0.5 + 0.5, checkpoint)
+        x = self.taesd_encoder(pixels * 0.5 + 0.5, checkpoint)
         return x / self.config.scale + self.config.shift
 
     def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
         """`z` [B, z, h, w] -> pixels [B, 3, H, W], about -1..1."""
         x = (z - self.config.shift) * self.config.scale
-        return self.decoder(x, checkpoint).mul_(2).sub_(1)
+        return self.taesd_decoder(x, checkpoint).mul_(2).sub_(1)

@@ -63,7 +63,11 @@ def main() -> None:
     ):
         path = Path(folder) / "taesd_decoder.safetensors"
         tiny = random_weights(lambda: TinyAutoencoder(decoder()), torch.float32)
-        state = {k.removeprefix("decoder."): t.contiguous() for k, t in tiny.state_dict().items()}
+        state = {
+            k.removeprefix("taesd_decoder."): t.contiguous()
+            for k, t in tiny.state_dict().items()
+            if k.startswith("taesd_")
+        }
         save_file(state, path)
         run = Run(weights.module, device, dtype, asked, path)
         methods = ("none", "latent2rgb", "taesd")

@@ -169,7 +169,8 @@ def write_tiny() -> Callable[..., list[Path]]:
         paths = []
         for half in ("decoder", "encoder"):
             paths.append(folder / f"{name}_{half}.safetensors")
-            part = {k.removeprefix(f"{half}."): t for k, t in state.items() if k.startswith(half)}
+            start = f"taesd_{half}."
+            part = {k.removeprefix(start): t for k, t in state.items() if k.startswith(start)}
             save_file(part, paths[-1])
         return paths
 

@@ -10,7 +10,9 @@ from engine.errors import WeightsError
 from engine.families.tiny_autoencoders import RELEASES, find_tiny
 from engine.inference.load import load_tiny_vae, load_vae
 from engine.inference.vae import decode, encode
+from engine.nodekit.context import RunningContext
 from engine.tiny_names import TINY_AUTOENCODERS
+from nodes.model_saving import save_vae
 
 TOLERANCE = 1e-5
 HALVES = {"encoder": 0, "decoder": 1}
@@ -82,6 +84,19 @@ def test_it_is_diffusers_own(cpu_residency, tmp_path, oracle_of, name, channels,
         picture = oracle.decode(z).sample.clamp(-1, 1).movedim(1, -1) / 2 + 0.5
     found = decode(vae, z / release.scale + release.shift)
     assert float((found - picture).abs().max()) <= TOLERANCE
+
+
+def test_a_saved_one_comes_back(cpu_residency, tmp_path, oracle_of, files):
+    paths = saved(tmp_path, oracle_of(), "safetensors", "taesd", None)
+    vae = load_tiny_vae("taesd", paths)
+    ctx = RunningContext("1", files)
+    save_vae(vae, ctx)
+    [path] = files.folders("output")[0].glob("vae/*")
+    again = load_vae(path)
+    assert (again.config.encoder, again.config.decoder) == (vae.config.encoder, vae.config.decoder)
+    assert again.config.scale == pytest.approx(vae.config.scale)
+    z = torch.randn(1, 4, 3, 4)
+    assert torch.equal(decode(again, z), decode(vae, z))
 
 
 def test_other_widths_and_depths_come_from_shapes(cpu_residency, tmp_path, oracle_of):
