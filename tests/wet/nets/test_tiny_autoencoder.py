@@ -143,7 +143,7 @@ FAULTS = {
         lambda h: h["encoder"].update(
             {"14.weight": torch.ones(16, 64, 3, 3), "14.bias": torch.ones(16)}
         ),
-        r"its encoder gives 16 channels, not 4",
+        r"its taesd_encoder gives 16 channels, not 4",
     ),
     "no convolution": (
         lambda h: h["decoder"].update({"7.weight": torch.ones(64, 64)}),
