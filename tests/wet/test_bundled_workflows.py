@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,14 +26,20 @@ def worker(settings: Settings) -> Worker:
     return Worker(replace(settings, dtype="fp32"))
 
 
-def pictures(worker: Worker, name: str) -> Mapping[str, np.ndarray]:
-    """The pictures a workflow writes, in a few steps, by their prefix."""
+def pictures(worker: Worker, name: str, **inputs: Any) -> Mapping[str, np.ndarray]:
+    """The pictures a workflow writes, in a few steps, by their prefix.
+
+    `inputs` are set on every node that has one of that name.
+    """
     document = json.loads((ROOT / "web" / "workflows" / f"{name}.json").read_text())
     prompt = convert(document, worker.catalog).require_classes()
+    wanted = {"steps": STEPS, **inputs}
     quick = {
-        key: PromptNode(node.class_type, {**node.inputs, "steps": STEPS}, node.title)
-        if node.class_type == "KSampler"
-        else node
+        key: PromptNode(
+            node.class_type,
+            {**node.inputs, **{n: each for n, each in wanted.items() if n in node.inputs}},
+            node.title,
+        )
         for key, node in prompt.nodes.items()
     }
     report = worker.check(Prompt(quick))
@@ -57,10 +64,12 @@ def smaller(picture: np.ndarray) -> np.ndarray:
 
 def test_each_is_tested_here():
     assert [path.stem for path in WORKFLOWS] == [
+        "background_replacement",
         "hires_fix",
         "image_to_image",
         "inpaint",
         "outpaint",
+        "style_transfer",
         "text_to_image",
         "winter_lora",
     ]
@@ -101,6 +110,26 @@ def test_inpainting_changes_the_masked_part_and_keeps_the_rest(worker: Worker):
     away = np.zeros(change.shape, bool)
     away[:24] = away[:, :16] = away[:, 112:] = True
     assert change[masked].mean() > 4 * change[away].mean()
+
+
+def test_another_background_leaves_the_subject_as_it_was(worker: Worker):
+    """The boat has a red sail, the sea and the sky are blue: what is red is the subject."""
+    found = pictures(worker, "background_replacement")
+    before, after = found["background_before"], smaller(found["background"])
+    change = np.abs(before - after).mean(axis=-1)
+    subject = before[..., 0] > before[..., 2] + 60
+    sky = np.s_[:40]
+    assert subject.sum() > 300
+    assert change[sky].mean() > 40
+    assert change[subject].mean() < 0.25 * change[sky].mean()
+
+
+def test_a_style_is_laid_over_a_picture(worker: Worker):
+    """The grass turns to snow, the house stays where it was."""
+    found = pictures(worker, "style_transfer")
+    before, after = found["style_before"], smaller(found["style"])
+    green = [each[100:, :, 1].mean() - each[100:, :, 2].mean() for each in (before, after)]
+    assert green[1] < 0.5 * green[0]
 
 
 def test_outpainting_widens_and_keeps_the_picture(worker: Worker):

@@ -5,7 +5,6 @@ residuals are zero. The finished file holds the large matrices in fp8 (e4m3), th
 """
 
 import copy
-from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -129,8 +128,3 @@ def begin(path: Path) -> tuple[checkpoint.Networks, ControlNet]:
     specks = (torch.rand(8, 1, 64, 64) < LINES_SHARE).float().expand(-1, 3, -1, -1)
     model.input_hint_block[-1].weight *= DEVIATION / model.input_hint_block(specks).std()
     return networks, model
-
-
-def scaled(residuals: Sequence[Tensor], strength: float) -> list[Tensor]:
-    """Residuals times a strength."""
-    return [each * strength for each in residuals]

@@ -4,7 +4,7 @@ python -m tools.demo_model.sample MODEL grid.png --tokenizer clip_tokenizer.json
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -37,7 +37,10 @@ PROMPTS = (
 )
 
 
-@torch.no_grad()
+Predict = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Noised latents, time steps and captions' states to the noise in the latents."""
+
+
 def generate(
     networks: checkpoint.Networks,
     tokenizer: Tokenizer,
@@ -48,9 +51,24 @@ def generate(
     size: int = 128,
 ) -> Tensor:
     """One picture per prompt, Euler with classifier-free guidance; floats in -1..1 on the CPU."""
+    ids = encode_captions(tokenizer, [*prompts, ""])
+    return sample(networks, ids, networks.denoiser, steps, guidance, seed, size)
+
+
+@torch.no_grad()
+def sample(
+    networks: checkpoint.Networks,
+    ids: Tensor,
+    predict: Predict,
+    steps: int = 20,
+    guidance: float = 4.0,
+    seed: int = 1,
+    size: int = 128,
+) -> Tensor:
+    """The same for rows of token ids, whose last one is the empty caption's."""
     device = next(networks.denoiser.parameters()).device
-    count, generator = len(prompts), torch.Generator().manual_seed(seed)
-    states = networks.text_encoder(encode_captions(tokenizer, [*prompts, ""]).to(device))
+    count, generator = len(ids) - 1, torch.Generator().manual_seed(seed)
+    states = networks.text_encoder(ids.to(device))
     context = torch.cat([states[:-1], states[-1:].expand(count, -1, -1)])
     cumulative = alphas().to(device)
     sigmas = ((1 - cumulative) / cumulative).sqrt()
@@ -65,9 +83,7 @@ def generate(
             sigmas[times[index + 1]] if index < steps - 1 else torch.zeros((), device=device)
         )
         scaled = x / (sigma**2 + 1).sqrt()
-        both = networks.denoiser(
-            torch.cat([scaled, scaled]), times[index].expand(2 * count), context
-        )
+        both = predict(torch.cat([scaled, scaled]), times[index].expand(2 * count), context)
         wanted, free = both.chunk(2)
         x = x + (free + guidance * (wanted - free)) * (following - sigma)
     pictures = [networks.autoencoder.decode(part / SCALE).clamp(-1, 1).cpu() for part in x.split(8)]

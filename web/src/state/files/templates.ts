@@ -31,6 +31,16 @@ export const TEMPLATES: readonly Template[] = [
     title: "Winter with a LoRA",
     about: "Applies a LoRA that adds snow to the image.",
   },
+  {
+    id: "style_transfer",
+    title: "Style transfer",
+    about: "Gives an existing image the style of a LoRA.",
+  },
+  {
+    id: "background_replacement",
+    title: "Replace the background",
+    about: "Regenerates what is behind the subject of an image.",
+  },
 ];
 
 const FILES = import.meta.glob<string>("../../../workflows/*.json", {

@@ -231,4 +231,10 @@ export const commands: Readonly<Record<string, string>> = {
   "Winter with a LoRA": "Winter mit einem LoRA",
   "Applies a LoRA that adds snow to the image.":
     "Wendet ein LoRA an, das dem Bild Schnee hinzufügt.",
+  "Style transfer": "Stil übertragen",
+  "Gives an existing image the style of a LoRA.":
+    "Gibt einem vorhandenen Bild den Stil eines LoRAs.",
+  "Replace the background": "Hintergrund ersetzen",
+  "Regenerates what is behind the subject of an image.":
+    "Erzeugt neu, was hinter dem Motiv eines Bilds ist.",
 };
