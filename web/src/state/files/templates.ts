@@ -41,6 +41,11 @@ export const TEMPLATES: readonly Template[] = [
     title: "Replace the background",
     about: "Regenerates what is behind the subject of an image.",
   },
+  {
+    id: "controlnet",
+    title: "Edges with a ControlNet",
+    about: "Makes an image that follows the edges of another.",
+  },
 ];
 
 const FILES = import.meta.glob<string>("../../../workflows/*.json", {

@@ -237,4 +237,7 @@ export const commands: Readonly<Record<string, string>> = {
   "Replace the background": "Hintergrund ersetzen",
   "Regenerates what is behind the subject of an image.":
     "Erzeugt neu, was hinter dem Motiv eines Bilds ist.",
+  "Edges with a ControlNet": "Kanten mit einem ControlNet",
+  "Makes an image that follows the edges of another.":
+    "Macht ein Bild, das den Kanten eines anderen folgt.",
 };
