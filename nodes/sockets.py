@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import torch
 
-from engine.inference import control, gligen, ip_adapter, upscale_model, values, vision
+from engine.inference import control, gligen, ip_adapter, style, upscale_model, values, vision
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
@@ -27,6 +27,7 @@ IpAdapter = Annotated[ip_adapter.OpenIpAdapter, Socket("IP_ADAPTER")]
 Gligen = Annotated[gligen.GligenModel, Socket("GLIGEN")]
 ControlNet = Annotated[control.ControlNet, Socket("CONTROL_NET")]
 ClipVision = Annotated[vision.ClipVision, Socket("CLIP_VISION")]
+StyleModel = Annotated[style.StyleModel, Socket("STYLE_MODEL")]
 ClipVisionOutput = Annotated[vision.ClipVisionOutput, Socket("CLIP_VISION_OUTPUT")]
 Sigmas = Annotated[torch.Tensor, Socket("SIGMAS")]
 """1-D float32, steps + 1, falling, the last one usually 0."""
