@@ -77,9 +77,9 @@ def close(found: torch.Tensor, expected: torch.Tensor) -> bool:
     return bool((found - expected).norm() < 1e-4 * expected.norm())
 
 
-def run(model, positive, negative, rows: int = 1, budget: int = 10**9, **more):
+def run(model, positive, negative, rows: int = 1, budget: int = 10**9, cells=(8, 8), **more):
     guider = CfgGuider(model, positive, negative, 4.0)
-    latent = {"samples": torch.zeros(rows, 4, 8, 8)}
+    latent = {"samples": torch.zeros(rows, 4, *cells)}
     residency = DeviceResidency(torch.device("cpu"), torch.float32, budget=budget, **more)
     with installed(residency):
         return sample(

@@ -107,6 +107,18 @@ def test_whole_runs(name, files, model):
 
 
 @pytest.mark.parametrize("name", FILES)
+def test_pictures_of_any_size_with_transparency_fit_latents_of_odd_size(name, files, model):
+    net = load_control(files / f"{name}.safetensors")
+    shown = torch.rand(1, 50, 70, 4, generator=torch.Generator().manual_seed(3))
+    found = with_control(model, Control(net, shown), cells=(9, 7))[0]
+    assert found.shape[2:] == (9, 7)
+    assert found.isfinite().all()
+    assert not close(found, run(model, text(), text(0.5), cells=(9, 7))[0])
+    opaque = with_control(model, Control(net, shown[..., :3]), cells=(9, 7))[0]
+    assert torch.equal(opaque, found)
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_with_little_memory_blocks_are_streamed_to_the_same_result(name, files, model):
     net = load_control(files / f"{name}.safetensors")
     control = Control(net, picture())
