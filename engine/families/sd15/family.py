@@ -76,7 +76,7 @@ class StableDiffusion1:
     name = "Stable Diffusion 1"
     examples = (
         "Stable Diffusion 1.4 and 1.5 (huggingface.co/stable-diffusion-v1-5) and models trained "
-        "from them, including LCM and Hyper (civitai.com)"
+        "from them, including LCM and Hyper (civitai.com); inpainting models and InstructPix2Pix"
     )
     text = TextPlan(
         {"clip_l": TextStyle()},

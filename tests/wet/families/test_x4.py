@@ -10,13 +10,16 @@ from engine.errors import NodeError
 from engine.families.autoencoders import find_autoencoder
 from engine.families.detect import detect
 from engine.families.family import Entry, Run
+from engine.inference.load import model_of
 from engine.nets.unet_names import unet_names
+from engine.residency.manager import DeviceResidency
 from engine.weights.apply import check
 from engine.weights.state_dict import StateDict
 from nodes.picture_conditioning import upscale_conditioning
 
 UNET = "model.diffusion_model."
 SHAPE = (1, 4, 6, 8)
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,21 @@ def test_noise_on_the_picture_equals_diffusers(known, scheduler, share):
     noise = torch.randn(picture.shape, generator=torch.Generator().manual_seed(42))
     expected = scheduler.add_noise(picture, noise, level) if share else picture
     assert (found - expected).abs().max() < 1e-5
+
+
+def test_a_streamed_network_computes_the_same(tensors, known):
+    family, config = known
+    weights = StateDict.of(tensors)
+    x, text = torch.randn(1, 7, 8, 8), torch.randn(1, 77, config.unet.context_channels)
+    time, level = torch.tensor([500.0]), torch.tensor([17])
+
+    def run(budget):
+        net = model_of(family, config, weights).net
+        with DeviceResidency(CPU, torch.float32, budget=budget).use(net), torch.inference_mode():
+            return net.module(x, time, text, level)
+
+    size = 2 * sum(weights[name].nbytes for name in weights if name.startswith(UNET))
+    assert torch.equal(run(size // 2), run(2 * size))
 
 
 def test_without_a_picture_there_are_zeros(known):
