@@ -168,7 +168,8 @@ class StableDiffusionXL(_Shared):
     examples = (
         "SDXL 1.0 (huggingface.co/stabilityai/stable-diffusion-xl-base-1.0), Turbo, Lightning, "
         "Hyper, LCM, DMD2; Pony, Illustrious, NoobAI (civitai.com), v-prediction and zero terminal "
-        "SNR where the file is marked; Playground 2.5; SSD-1B, Segmind Vega, KOALA"
+        "SNR where the file is marked; Playground 2.5; SSD-1B, Segmind Vega, KOALA; inpainting "
+        "models, InstructPix2Pix, CosXL Edit"
     )
     text = text.BASE
 
