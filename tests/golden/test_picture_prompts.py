@@ -1,4 +1,4 @@
-"""Stable Zero123's and Stable Video Diffusion's UNets: same seed, same latent as the reference.
+"""Networks of unCLIP, Stable Zero123 and Stable Video Diffusion: same seed, same latent.
 
 Their random weights are made here, byte for byte. The pictures were encoded by this program in runs
 that match the reference as a whole; the encoders of these runs take 2 GB.
@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 
 from engine.families.detect import detect
 from engine.families.picture_channels import PICTURE
+from engine.families.sd2.unclip import PICTURES
 from engine.files import Files
 from engine.inference.load import model_of
 from engine.nets.layouts import regular_unet
@@ -98,3 +99,48 @@ def test_run(
     strays = float((found.double() - expected.double()).norm() / expected.double().norm())
     record_property("relative_l2", strays)
     assert strays <= TOLERANCES[name], strays
+
+
+def test_unclip_merges_two_pictures(
+    reference: Mapping[str, torch.Tensor],
+    reference_folder: Path,
+    random_checkpoints: ModuleType,
+    files: Files,
+    record_property: Callable[[str, object], None],
+) -> None:
+    """The prompts are those of Stable Diffusion 2's runs."""
+    texts = load_file(reference_folder / "sd2.safetensors")
+    with torch.device("meta"):
+        net = UNet(
+            regular_unet(320, (1, 1, 1, 1), (1, 1, 1, 0), context=1024, linear=True, vector=1536)
+        )
+    made = dict(tensors(random_checkpoints, net, {}))
+    norm = f"{PREFIX}output_blocks.11.1.transformer_blocks.0.norm1.bias"
+    made[norm] = (torch.randn(320, generator=torch.Generator().manual_seed(7)) * 0.5).half()
+    weights = StateDict.of(made)
+    pictures = [
+        {
+            "clip_vision_output": SimpleNamespace(image_embeds=reference[f"unclip_two.{which}"]),
+            "strength": strength,
+            "noise_augmentation": noise,
+        }
+        for which, strength, noise in (("first", 1.0, 0.0), ("second", 0.7, 0.2))
+    ]
+    expected = reference["unclip_two.latent"]
+    with installed(DeviceResidency(torch.device("cpu"), torch.float32)):
+        found = ksampler(
+            model=model_of(*detect(weights), weights),
+            seed=42,
+            steps=3,
+            cfg=7.0,
+            sampler_name="euler",
+            scheduler="normal",
+            positive=[[texts["positive.tokens"], {PICTURES: pictures}]],
+            negative=[[texts["negative.tokens"], {}]],
+            latent_image={"samples": torch.zeros_like(expected)},
+            denoise=1.0,
+            ctx=RunningContext("1", files),
+        )["samples"]
+    strays = float((found.double() - expected.double()).norm() / expected.double().norm())
+    record_property("relative_l2", strays)
+    assert strays <= 1e-5, strays
