@@ -1,9 +1,12 @@
 """The server is killed with a thousand prompts queued: none is lost, none ends twice."""
 
+import http.client
 import json
 import os
+import random
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -141,3 +144,39 @@ def test_killed_while_accepting_what_was_answered_is_kept(start):
     _, address = start("fake_worker")
     history = wait_for_all(address, answered)
     assert len(history) <= len(answered) + 16, "at most one per client was kept unanswered"
+
+
+def run_until_killed(process, address, number, seconds):
+    """One prompt after another, each at an idle worker; returns the answered and the ended ones."""
+    answered, ended = [], {}
+    with suppress(OSError, http.client.HTTPException):
+        for each in range(10_000):
+            name = f"{number}-{each}"
+            ask(f"{address}/prompt", prompt(name))
+            answered.append(name)
+            while not (found := ask(f"{address}/history/{name}")):
+                pass
+            ended.update(found)
+            if each == 0:  # the worker is ready: from here on prompts begin early
+                threading.Timer(seconds, process.kill).start()
+    process.wait()
+    return answered, ended
+
+
+def test_killed_while_prompts_run_that_are_being_stored(start, tmp_path):
+    """Five kills; 40 take the same checks with `KILLS=40`."""
+    answered, ended = [], {}
+    for number in range(int(os.environ.get("KILLS", "5"))):
+        process, address = start("fake_worker")
+        seconds = random.Random(number).uniform(0, 0.3)
+        names, found = run_until_killed(process, address, number, seconds)
+        answered += names
+        ended |= found
+    _, address = start("fake_worker")
+    history = wait_for_all(address, answered)
+    assert {name: history[name] for name in ended} == ended, "an end was lost, or came twice"
+    assert len(history) <= len(answered) + number + 1, "at most one at each kill was not answered"
+    assert {entry["status"]["status_str"] for entry in history.values()} == {"success"}
+    seen = (tmp_path / "seen").read_text().split()
+    assert [name for name in ended if seen.count(name) != 1] == [], "what has ended ran again"
+    assert len(answered) > number + 1
