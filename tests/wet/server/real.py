@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
@@ -109,6 +111,7 @@ class Browser:
         self.session = session
         self.socket = socket
         self.heard = []
+        self._unheard = deque()
 
     async def queue(self, prompt, **more):
         body = {"prompt": prompt, "client_id": "me", **more}
@@ -131,7 +134,7 @@ class Browser:
         while True:
             left = deadline - time.monotonic()
             assert left > 0, f"no {wanted} {fields} in {[each[0] for each in self.heard][-40:]}"
-            message = await self.socket.receive(timeout=left)
+            message = await self._next(left)
             assert message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY}, message
             if message.type is aiohttp.WSMsgType.BINARY:
                 self.heard.append(("binary", message.data))
@@ -144,6 +147,11 @@ class Browser:
             ):
                 return data
 
+    async def _next(self, seconds):
+        if self._unheard:
+            return self._unheard.popleft()
+        return await self.socket.receive(timeout=seconds)
+
     async def ended(self, prompt_id):
         await self.hear("executing", node=None, prompt_id=prompt_id)
         return (await self.get(f"history/{prompt_id}"))[prompt_id]
@@ -152,6 +160,9 @@ class Browser:
         deadline = time.monotonic() + 90
         while not (await self.get("system_stats"))["system"]["worker"]["ready"]:
             assert time.monotonic() < deadline, "the worker never became ready"
+            # Read meanwhile: the server closes a socket that does not answer its pings.
+            with suppress(TimeoutError):
+                self._unheard.append(await self.socket.receive(timeout=0.1))
 
 
 async def browse(served):
