@@ -9,6 +9,7 @@ import torch
 
 from engine.nets.attention_maps import (
     AttentionRecorder,
+    each_sees_itself,
     middle_transformers,
     without_middle_attention,
 )
@@ -92,3 +93,13 @@ def test_a_middle_block_without_attention() -> None:
     bare = CONFIG.middle_block[:1]
     assert middle_transformers(replace(CONFIG, middle_block=bare)) == 0
     assert middle_transformers(CONFIG) == 1
+
+
+def test_every_transformer_of_the_middle_is_replaced() -> None:
+    recorder = AttentionRecorder((8, 8))
+    recording = NetHooks().with_replacement("attn1", ("middle", 0, 0), recorder)
+    hooks = without_middle_attention(recording, 3)
+    for number in range(3):
+        found = hooks.replacement("attn1", ("middle", 0), number)
+        assert found is each_sees_itself
+    assert recording.replacement("attn1", ("middle", 0), 0) is recorder
