@@ -25,11 +25,11 @@ class UnionControlConfig(UNetCopyConfig):
 
     Attributes:
         union: sizes of the parts that depend on the type.
-        kind: the type of the picture; None: not said.
+        chosen: the type of the picture; None: not said.
     """
 
     union: UnionConfig
-    kind: int | None = None
+    chosen: int | None = None
 
 
 class UnionControlNet(UNetCopy[UnionControlConfig]):
@@ -76,7 +76,7 @@ class UnionControlNet(UNetCopy[UnionControlConfig]):
                 f"0, the chosen one is number {number}; choose another type, or a file with more, "
                 "such as a promax one"
             )
-        return replace(config, kind=number)
+        return replace(config, chosen=number)
 
     def hole(self, config: UnionControlConfig) -> float | None:
         """Not known."""
@@ -87,11 +87,11 @@ class UnionControlNet(UNetCopy[UnionControlConfig]):
         self, config: UnionControlConfig, net: nn.Module, picture: Tensor
     ) -> Sequence[Tensor]:
         """One tensor of the latent's size; it depends on the type."""
-        return (_network(net).typed_features(picture, config.kind),)
+        return (_network(net).typed_features(picture, config.chosen),)
 
     def residuals(self, config: UnionControlConfig, net: nn.Module, call: Call) -> Residuals:
         """See `UNetCopy.residuals`."""
-        embedding = _network(net).type_embedding(config.kind, call.x)
+        embedding = _network(net).type_embedding(config.chosen, call.x)
         return self.computed(config, net, call, embedding)
 
 

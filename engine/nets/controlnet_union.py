@@ -83,24 +83,24 @@ class ControlNetUnion(ControlNet):
         self.spatial_ch_projs = Linear(union.channels, union.channels)
         self.control_add_embedding = TypeEmbedding(union.flags * SINUSOID, config.time_channels)
 
-    def typed_features(self, picture: Tensor, kind: int | None) -> Tensor:
+    def typed_features(self, picture: Tensor, chosen: int | None) -> Tensor:
         """Features of a picture [B, 3, 8 h, 8 w] in 0..1 of a type: [B, C, h, w].
 
         Without a type they are those of the convolutions alone.
         """
         features = self.input_hint_block(picture)
-        if kind is None:
+        if chosen is None:
             return features
-        tokens = features.mean(dim=(2, 3))[:, None] + self.task_embedding[kind]
+        tokens = features.mean(dim=(2, 3))[:, None] + self.task_embedding[chosen]
         for layer in self.transformer_layes:
             tokens = layer(tokens)
         return features + self.spatial_ch_projs(tokens[:, 0])[:, :, None, None]
 
-    def type_embedding(self, kind: int | None, like: Tensor) -> Tensor:
+    def type_embedding(self, chosen: int | None, like: Tensor) -> Tensor:
         """What is added to the embedding of the time, [1, E], on the device of `like`."""
         flags = torch.zeros(self.union.flags, device=like.device)
-        if kind is not None:
-            flags[kind] = 1.0
+        if chosen is not None:
+            flags[chosen] = 1.0
         return self.control_add_embedding(
             timestep_embedding(flags, SINUSOID).flatten()[None].to(like.dtype)
         )

@@ -109,9 +109,9 @@ def test_a_time_range_without_a_step_is_said_to_have_no_effect(context, shown, s
 
 def test_a_union_gets_the_type_in_the_order_of_its_rows(context, shown):
     net = load_control_net("union.safetensors", context)
-    assert net.config.kind is None
+    assert net.config.chosen is None
     for number, name in enumerate(UNION_TYPES[:6]):
-        assert set_union_type(net, name, context).config.kind == number
+        assert set_union_type(net, name, context).config.chosen == number
     assert set_union_type(set_union_type(net, "depth", context), "auto", context) == net
     assert shown == []
     with pytest.raises(NodeError, match="has 6 types of pictures"):
