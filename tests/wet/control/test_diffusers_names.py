@@ -65,6 +65,6 @@ def test_both_layouts_are_the_same_network(name):
 
 def test_what_has_no_original_name_keeps_its_own_so_that_it_is_refused():
     name = "controlnet_cond_embedding.conv_in.weight"
-    weights = StateDict.of({name: torch.ones(1), "class_embedding.weight": torch.ones(1)})
+    weights = StateDict.of({name: torch.ones(1), "encoder_hid_proj.weight": torch.ones(1)})
     found = DiffusersControlNet().tensors(None, weights)
-    assert set(found) == {"input_hint_block.0.weight", "class_embedding.weight"}
+    assert set(found) == {"input_hint_block.0.weight", "encoder_hid_proj.weight"}
