@@ -89,8 +89,8 @@ def renorm_cfg(
 )
 def temporal_score_rescaling(
     model: Model,
-    tsr_k: Annotated[float, Range(0.01, 100.0, step=0.001)] = 0.95,
-    tsr_sigma: Annotated[float, Range(0.01, 100.0, step=0.001)] = 1.0,
+    tsr_k: Annotated[float, Range(0.01, 100.0, step=0.001, display="number")] = 0.95,
+    tsr_sigma: Annotated[float, Range(0.01, 100.0, step=0.001, display="number")] = 1.0,
 ) -> Model:
     """More detail or more smoothness, by the temperature of sampling (TSR).
 
@@ -128,7 +128,11 @@ def fresca(
 
 
 @node(
-    "PerpNeg", category=TESTING, display="Perp-Neg (DEPRECATED by PerpNegGuider)", experimental=True
+    "PerpNeg",
+    category=TESTING,
+    display="Perp-Neg (DEPRECATED by PerpNegGuider)",
+    deprecated=True,
+    experimental=True,
 )
 def perp_neg_model(
     model: Model,

@@ -52,7 +52,7 @@ def free_u_v2(
 
 @node("PerturbedAttentionGuidance", category=CATEGORY)
 def perturbed_attention_guidance(
-    model: Model, scale: Annotated[float, Range(0.0, 100.0, step=0.01)] = 3.0
+    model: Model, scale: Annotated[float, Range(0.0, 100.0, step=0.01, round=0.01)] = 3.0
 ) -> Model:
     """Better structure, by guidance away from a picture made without attention (PAG).
 
