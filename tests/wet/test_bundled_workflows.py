@@ -50,6 +50,8 @@ def pictures(worker: Worker, name: str, **inputs: Any) -> Mapping[str, np.ndarra
     report = worker.check(Prompt(quick))
     assert report.error is None, report.to_json()
     assert report.node_errors == {}
+    for path in worker.files.folders("output")[0].glob("*.png"):
+        path.unlink()  # of an earlier run in the same test
     job = Job(name, report.outputs, {"workflow": document})
     end = worker.run(job, report.prompt, lambda _: None).end
     assert isinstance(end, Succeeded), getattr(end, "message", end)
