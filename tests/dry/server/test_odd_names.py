@@ -90,7 +90,7 @@ def test_every_list_goes_on(serving):
     assert "good.safetensors" in texts
     assert "good.png" in texts
     assert "good.json" in texts
-    assert "inside" not in texts
+    assert "/inside." not in texts
     assert "dangling" not in texts
     said = [line for line in "".join(shown).splitlines() if "not UTF-8; rename it" in line]
     assert len(said) == len(set(said)) > 0  # each once
