@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from engine.errors import NodeError
 from engine.files import file_identity
 from engine.inference.encode import encode
 from engine.inference.file_handles import handle_of
@@ -50,8 +51,15 @@ def gligen_text_box_apply(
     embeddings = Embeddings(ctx.files)
     (_, extras), *_ = encode(clip, text, embeddings.find, checkpoint=ctx.checkpoint)
     embeddings.report(clip, ctx)
+    pooled = extras.get("pooled_output")
+    if pooled is None:
+        raise NodeError(
+            f"this CLIP makes no vector of a whole phrase, which {gligen_textbox_model.name} takes "
+            f"({gligen_textbox_model.config.text_channels} numbers): take CLIP from the checkpoint "
+            "of the family that it was made for"
+        )
     box = (height // CELL, width // CELL, y // CELL, x // CELL)
-    return placed(conditioning_to, gligen_textbox_model, (extras["pooled_output"], *box))
+    return placed(conditioning_to, gligen_textbox_model, (pooled, *box))
 
 
 @gligen_text_box_apply.fingerprint

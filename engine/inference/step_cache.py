@@ -41,7 +41,8 @@ class CacheRange:
 class ChangeEstimate:
     """Estimates how far an output has moved since it was last computed (the paper's eqs. 5 to 8).
 
-    Sizes are mean absolute values.
+    Sizes are mean absolute values. An x of another shape is that of another entry, as when a range
+    of time ends or begins; nothing is known of it.
     """
 
     def __init__(self, range_: CacheRange, model: Model) -> None:
@@ -56,6 +57,9 @@ class ChangeEstimate:
     def leaves_out(self, x: Tensor, sigma: float) -> bool:
         """Whether the last output serves for x; called once for each evaluation, in order."""
         before, self._x = self._x, x
+        if before is not None and before.shape != x.shape:
+            self._computed = self._rate = None
+            self._moved = 0.0
         if before is None or self._computed is None or self._rate is None:
             return False
         size = _size(self._computed[1])

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -16,6 +17,9 @@ from engine.nets.layers import Linear
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """Attention with projected queries, keys and values [B, ., inner] -> [B, N, inner]."""
+MOST_ROWS = 65_535
+"""Rows that CUDA's fused kernels take (pytorch issue 146704); attention over frames has more for
+large videos, a row for each cell."""
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
@@ -24,6 +28,9 @@ def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
     query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d]. On a CPU torch's
     fused kernel is the fastest of the forms tried, from 8 channels a head on.
     """
+    if len(query) > MOST_ROWS:
+        split = (tokens.split(MOST_ROWS) for tokens in (query, key, value))
+        return torch.cat([attend(q, k, v, heads) for q, k, v in zip(*split, strict=True)])
     query, key, value = (
         tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)
     )

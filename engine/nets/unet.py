@@ -332,6 +332,13 @@ def _added(x: Tensor, residuals: Sequence[Tensor | None], number: int) -> Tensor
     if residual is None:
         return x
     if residual.shape[1:] != x.shape[1:]:
+        if residual.shape[1] == x.shape[1]:
+            raise NodeError(
+                f"a control network adds features of {residual.shape[-1]} x {residual.shape[-2]} "
+                f"cells where the model has {x.shape[-1]} x {x.shape[-2]}: a patch changed their "
+                "size, such as Deep Shrink, or the control network was made for another model; "
+                "leave out one of the two, or choose a control network of the model's family"
+            )
         raise NodeError(
             f"a control network adds {list(residual.shape[1:])} where the model has "
             f"{list(x.shape[1:])} (channels, rows, columns): it was made for another model; choose "

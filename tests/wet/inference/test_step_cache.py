@@ -141,6 +141,23 @@ def test_with_other_patches_areas_and_masks(model: Model, node: Any, scale: floa
 
 
 @NODES
+@pytest.mark.parametrize("range_", [{"end_percent": 0.5}, {"start_percent": 0.5}])
+def test_the_first_entry_may_change_its_size_during_a_run(
+    model: Model, calls: list, node: Any, range_: dict[str, float]
+) -> None:
+    def parts(text: Any) -> list[Any]:
+        return [*text(1.0, area=(4, 8, 0, 0), **range_), *text(0.7)]
+
+    plain = run(model, positive=parts)
+    assert torch.equal(run(node(model, 0.0), positive=parts), plain)
+    calls.clear()
+    run(model, positive=parts)
+    count = len(calls)
+    assert run(node(model, 3000.0, 0.0, 1.0), positive=parts).isfinite().all()
+    assert len(calls) < 2 * count
+
+
+@NODES
 def test_verbose_logs_each_step_that_is_left_out(
     model: Model, node: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from engine.errors import NodeError
 from engine.nets.downscale import Downscale
-from engine.nets.hooks import NetHooks
+from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet
 
@@ -70,3 +72,13 @@ def test_features_are_not_made_smaller_than_a_cell() -> None:
     patch = Downscale(1, 40.0, 9.0, 3.0, resize, resize)
     options = {"sigmas": torch.tensor([5.0]), "block": ("input", 1)}
     assert patch.smaller(torch.randn(1, 32, 13, 16), options).shape == (1, 32, 1, 1)
+
+
+def test_with_a_control_network_the_sentence_names_the_patch(fill) -> None:
+    patch = Downscale(0, 2.0, 1e9, 0.0, resize, resize)
+    hooks = patch.hooked(NetHooks(), after_skip=True).with_options({"sigmas": torch.tensor([5.0])})
+    control = Residuals(input=(None, torch.zeros(1, 32, 12, 16)))
+    net = fill(lambda: UNet(CONFIG))
+    x = torch.randn(1, 4, 12, 16), torch.tensor([9]), torch.randn(1, 5, 48)
+    with pytest.raises(NodeError, match="of 16 x 12 cells where the model has 8 x 6: a patch"):
+        net(*x, control=control, hooks=hooks)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional
 
+from engine.nets.attention import attend
 from engine.nets.layouts import regular_unet
 from engine.nets.temporal import Mixer, as_rows, as_videos
 from engine.nets.unet import UNet, unet_config
 from engine.nets.unet_names import unet_names
 
 TOLERANCE = 2e-5
+HALVES = slice(0, 40_000), slice(40_000, None)
 SMALL = regular_unet(
     64,
     (1, 2, 2, 2),
@@ -103,3 +106,21 @@ def test_the_mixer_weighs_pictures_by_its_factor():
     mixer.mix_factor.data.fill_(torch.logit(torch.tensor(0.25)))
     found = mixer(torch.tensor([4.0]), torch.tensor([8.0]))
     assert found.item() == pytest.approx(7.0)
+
+
+def test_no_kernel_gets_more_rows_than_cuda_takes(monkeypatch):
+    """A row for each cell: a video of 1536 x 2048 pixels with guidance has 98,304."""
+    rows: list[int] = []
+    plain = functional.scaled_dot_product_attention
+
+    def counted(*tokens):
+        rows.append(len(tokens[0]))
+        return plain(*tokens)
+
+    tokens = torch.randn(65_537, 2, 4)
+    key, value = tokens + 1, tokens - 1
+    expected = torch.cat([attend(*(t[part] for t in (tokens, key, value)), 2) for part in HALVES])
+    monkeypatch.setattr(functional, "scaled_dot_product_attention", counted)
+    assert torch.equal(attend(tokens, key, value, 2), expected)
+    assert max(rows) <= 65_535
+    assert sum(rows) == len(tokens)

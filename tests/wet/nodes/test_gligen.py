@@ -131,6 +131,15 @@ def test_boxes_are_diffusers(context, loaded, oracle, rows):
     assert strays(found, run(model, text(), text(0.5), rows, size)) > 1e-2
 
 
+def test_a_text_encoder_without_a_pooled_output_is_a_sentence(context, ldm_of_text, settings):
+    checkpoints = settings.models_directories[0] / "checkpoints"
+    save_file(ldm_of_text, checkpoints / "ldm.safetensors")
+    _, clip, _ = load_checkpoint_file("ldm.safetensors", context)
+    opened = load_gligen_file("boxes.safetensors", context)
+    with pytest.raises(NodeError, match="no vector of a whole phrase"):
+        apply(text(), clip, opened, "a ball", (32, 32, 0, 0), context)
+
+
 def test_entries_without_boxes_are_not_changed(context, loaded):
     """An entry with an area, and a negative with an area, get none of another entry's boxes."""
     model, clip, _ = loaded
