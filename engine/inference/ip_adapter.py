@@ -257,8 +257,8 @@ class _Masks:
                 if grid is None:
                     raise NodeError(
                         f"the IP-Adapter's mask needs the tokens of the whole picture in each "
-                        f"attention, found {tokens}: leave out the mask, or the patch that merges "
-                        "tokens"
+                        f"attention, found {tokens}: leave out the mask, or the patch that changes "
+                        "their number, such as Deep Shrink"
                     )
                 parts.append(at_grid(part, grid).expand(rows, -1, -1))
             self._known[key] = torch.cat(parts).to(query.device, query.dtype)

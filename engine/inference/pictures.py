@@ -55,7 +55,7 @@ def crop(images: torch.Tensor, multiple: int) -> torch.Tensor:
 def masked_picture(
     images: torch.Tensor, mask: torch.Tensor, multiple: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """A mask fitted to pictures, and the pictures grey where it is at least a half.
+    """A mask fitted to pictures, and the pictures grey where it is over a half.
 
     Args:
         images: [B, H, W, 3 or more] in 0..1.

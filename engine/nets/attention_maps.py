@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from engine.errors import NodeError
 from engine.nets.hooks import NetHooks
 from engine.nets.unet import UNetConfig
 from engine.nets.unet_blocks import TransformerConfig
@@ -48,7 +49,17 @@ class AttentionRecorder:
     def __call__(
         self, query: Tensor, key: Tensor, value: Tensor, options: Mapping[str, Any]
     ) -> Tensor:
-        """Attend as usual, see `engine.nets.hooks.NetHooks`."""
+        """Attend as usual, see `engine.nets.hooks.NetHooks`.
+
+        Raises:
+            NodeError: another patch has cut the tokens of each row into several.
+        """
+        if len(query) != options["original_shape"][0]:
+            raise NodeError(
+                "self-attention guidance reads the attention of the whole picture in the middle "
+                "block, where another patch, such as HyperTile, has cut it into tiles: lower "
+                "HyperTile's max_depth, or bypass one of the two"
+            )
         heads = options["n_heads"]
         split = [each.unflatten(-1, (heads, -1)).transpose(1, 2) for each in (query, key, value)]
         scale = split[0].shape[-1] ** -0.5

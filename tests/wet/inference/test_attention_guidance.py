@@ -230,6 +230,15 @@ def test_with_areas_and_masks_of_entries(model: Model, name: str) -> None:
         assert not torch.equal(found, run(model, positive=parts))
 
 
+@pytest.mark.parametrize("samples", [torch.ones(2, 4, 16, 16), torch.ones(1, 4, 16, 16)])
+def test_self_attention_guidance_with_tiles_in_the_middle(model: Model, samples: Tensor) -> None:
+    deep = hyper_tile(self_attention_guidance(model), tile_size=32, max_depth=1)
+    with pytest.raises(NodeError, match=r"HyperTile.*max_depth"):
+        run(deep, samples=samples)
+    shallow = hyper_tile(self_attention_guidance(model), tile_size=32, max_depth=0)
+    assert run(shallow, samples=samples).isfinite().all()
+
+
 def test_a_row_of_a_batch_is_that_row_alone(model: Model) -> None:
     changed = stacked(model, ["pag", "sag", "downscale", "perp_neg", "cfg_norm"])
     both = run(changed)
