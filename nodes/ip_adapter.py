@@ -67,8 +67,9 @@ def apply_ip_adapter(
     """Use pictures as a further prompt: connect CLIP vision and an image, or what it encoded.
 
     `several` says what several pictures do: together, as their mean, or each in one picture of the
-    batch. `negative_output` is for the negative prompt; without it that gets an empty picture.
-    `mask` limits where they apply; weight 0 has no effect.
+    batch. `negative_output` is for the negative prompt; without it that gets an empty picture,
+    or zeros if only `clip_vision_output` is connected. `mask` limits where they apply; weight 0 has
+    no effect.
     """
     if clip_vision_output is None and (clip_vision is None or image is None):
         raise NodeError(

@@ -196,7 +196,8 @@ def with_hole(control: ControlNet, picture: Tensor, mask: Tensor) -> Tensor:
     Args:
         control: the network.
         picture: [B, H, W, C] in 0..1.
-        mask: [B or 1, h, w] or [h, w], of any size.
+        mask: [1 or more, h, w] or [h, w], of any size. Pictures and masks, whichever are fewer, are
+            repeated from the first.
 
     Raises:
         NodeError: it is not known how such a network expects the hole.
@@ -212,8 +213,9 @@ def with_hole(control: ControlNet, picture: Tensor, mask: Tensor) -> Tensor:
         raise NodeError("the mask is empty; connect a mask with at least one pixel")
     mask = mask.float().reshape(-1, 1, *mask.shape[-2:])
     mask = interpolate(mask, tuple(picture.shape[1:3]), mode="bilinear")[:, 0, :, :, None]
-    rows = torch.arange(len(picture)) % len(mask)
-    return picture.where(mask[rows] <= 0.5, torch.tensor(value))
+    rows = torch.arange(max(len(picture), len(mask)))
+    filled = mask[rows % len(mask)] > 0.5
+    return picture[rows % len(picture)].where(~filled, torch.tensor(value))
 
 
 def controlled(

@@ -77,8 +77,11 @@ def prepared(
 
 
 def _role(name: str) -> Role:
-    """The role of a conditioning, from the guider's name of it."""
-    return Role.NEGATIVE if name == "negative" else Role.POSITIVE
+    """The role of a conditioning, from the guider's name of it.
+
+    "empty" is the prompt without words that Perp-Neg guides away from.
+    """
+    return Role.NEGATIVE if name in ("negative", "empty") else Role.POSITIVE
 
 
 def _times(extras: Mapping[str, Any], model: Model) -> tuple[float, float]:

@@ -22,6 +22,7 @@ from engine.inference.values import (
     DualCfgGuider,
     Guider,
     Model,
+    PerpNegGuider,
     RandomNoise,
     Sampler,
     Start,
@@ -94,6 +95,23 @@ def test_a_hook_evaluates_other_conditionings_x_and_hooks(model: Model) -> None:
     found = run(CfgGuider(replace(model, guidance=guidance), text(2.0), text(1.0), 4.0))
     assert seen == pytest.approx([1.0, 2.0, 1000.0] * 2, rel=1e-3)
     assert (found == 5.0).all()
+
+
+def test_hooks_see_the_empty_prompt_of_perp_neg_as_a_negative(model: Model) -> None:
+    def see(q: Tensor, k: Tensor, v: Tensor, options: Mapping[str, Any]) -> Any:
+        raise AssertionError(options)
+
+    class Seeing(Linear):
+        def predict(self, *args: Any, hooks: NetHooks | None, **more: Any) -> Tensor:
+            assert hooks is not None
+            seen.append(hooks.options["cond_or_uncond"])
+            return super().predict(*args, hooks=hooks, **more)
+
+    seen: list[list[int]] = []
+    changed = replace(model, family=Seeing(), hooks=NetHooks().with_patch("attn1_patch", see))  # type: ignore[arg-type]
+    run(PerpNegGuider(changed, text(2.0), text(1.0), text(0.0), 4.0, 1.0))
+    assert {each for call in seen for each in call} == {0, 1}
+    assert [sum(call) for call in seen] == [2] * len(seen)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,9 @@ def test_a_hole_is_minus_one_where_the_mask_is_over_a_half(context):
         text(), text(), net, None, IMAGE.repeat(3, 1, 1, 1), small, ctx=context
     )[0][0][1]["control"].picture
     assert [bool((each == -1).all()) for each in given] == [False, True, False]
+    one = control_net_apply_inpainting(text(), text(), net, None, IMAGE, small, ctx=context)
+    given = one[0][0][1]["control"].picture
+    assert [bool((each == -1).all()) for each in given] == [False, True]
     with pytest.raises(NodeError, match="the mask is empty"):
         control_net_apply_inpainting(
             text(), text(), net, None, IMAGE, torch.zeros(0, 4, 4), ctx=context
