@@ -41,7 +41,8 @@ def unet_names(config: UNetConfig) -> dict[str, str]:
     """Diffusers' names to the original ones, without `.weight`, for every module with weights."""
     with torch.device("meta"):
         net = UNet(config)
-    ours = {name.rpartition(".")[0] for name, _ in net.named_parameters()}
+    # A dict, not a set: the order is that of the network in every process.
+    ours = dict.fromkeys(name.rpartition(".")[0] for name, _ in net.named_parameters())
     places = dict(_places(config))
     found = {theirs: name for name, theirs in OUTER.items() if name in ours}
     for name in ours:
