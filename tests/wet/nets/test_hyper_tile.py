@@ -43,7 +43,7 @@ def test_each_query_attends_to_its_strip(shape, tokens, tile, options, rows, col
     width = tokens // height
     with torch.no_grad():
         found = attended(attention, x, hooks_of(tile, **options), [2, 4, *shape])
-        query, key, value = attention.project(x, x, x)
+        query, key, value = attention.to_q(x), attention.to_k(x), attention.to_v(x)
         place = torch.arange(tokens)
         tile_of = (place // width) // (height // rows) * columns + place % width // (
             width // columns
