@@ -7,24 +7,21 @@ tensor shapes; they differ in what they attend to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, discrete
 from engine.errors import WeightsError
-from engine.families import autoencoders, declared
-from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
+from engine.families import declared
+from engine.families.family import Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
-from engine.nets.unet import UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
+from engine.nets.unet import UNetConfig, unet_config
 from engine.text import bert, class_labels
 from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
@@ -60,34 +57,10 @@ def _states(name: str, title: str, encoded: Mapping[str, Encoded]) -> tuple[Tens
     return found.states, {}
 
 
-class _Shared:
+class _Shared(UNetFamily):
     """The part of the interface that both families share."""
 
     advice: str
-
-    def build(self, config: LatentDiffusionConfig) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: LatentDiffusionConfig, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: LatentDiffusionConfig) -> Mapping[str, str]:
-        """Nothing: tensors are sufficient."""
-        del config
-        return {}
-
-    def dtypes(self, config: LatentDiffusionConfig) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def inputs(
         self, config: LatentDiffusionConfig, entry: Entry, *, run: Run, role: Role
@@ -96,32 +69,6 @@ class _Shared:
         del run, role
         check_tokens(entry, config.unet.context_channels, advice=self.advice)
         return {"context": Input(entry.embedding, Join.REPEAT)}
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        return net(
-            x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
-        )
-
-    def lora_names(self, config: LatentDiffusionConfig) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: LatentDiffusionConfig, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """As for Stable Diffusion 1, which has the same layers."""
-        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 class LatentDiffusionOfText(_Shared):
@@ -215,22 +162,18 @@ def _detect(
 ) -> LatentDiffusionConfig | None:
     """The configuration of a UNet of latents with so many channels, which attends to that width."""
     denoiser = unet_keys.tensors(weights)
-    if denoiser is None or any(
-        name.startswith("label_emb.") or ".time_stack." in name for name in denoiser
-    ):
+    if denoiser is None:
         return None
-    entry = denoiser.shape(unet_keys.MARK) or ()
-    attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
-    projected = next((name for name in denoiser if name.endswith(".1.proj_in.weight")), "")
+    traits = unet_traits(denoiser)
     if (
-        len(entry) != 4
-        or entry[1] != channels
-        or (denoiser.shape(attended) or ())[1:] != (context,)
-        or len(denoiser.shape(projected) or ()) != 4
+        traits.has_labels
+        or traits.is_temporal
+        or traits.projects_linearly is not False
+        or traits.channels != channels
+        or traits.context != context
     ):
         return None
-    autoencoder = autoencoders.within(weights)
     return LatentDiffusionConfig(
         unet_config(denoiser.shapes, heads=heads),
-        autoencoders.downscale(autoencoder) if autoencoder else downscale,
+        downscale_of(weights, downscale),
     )

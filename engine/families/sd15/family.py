@@ -9,23 +9,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import WeightsError
-from engine.families import autoencoders, declared, picture_channels
-from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
+from engine.families import declared, picture_channels
+from engine.families.family import Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
-from engine.nets.unet import UNet, UNetConfig, unet_config
+from engine.nets.unet import UNetConfig, unet_config
 from engine.nets.unet_blocks import TransformerConfig
-from engine.nets.unet_names import unet_names
 from engine.text import clip_keys
 from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
@@ -70,7 +67,7 @@ def combine(encoded: Mapping[str, Encoded]) -> tuple[Tensor, dict[str, Any]]:
     return found.states, {"pooled_output": found.pooled}
 
 
-class StableDiffusion1:
+class StableDiffusion1(UNetFamily):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion 1"
@@ -92,10 +89,9 @@ class StableDiffusion1:
         if denoiser is None or not _is_ours(denoiser, self.encoder(weights, "clip_l"), width):
             return None
         factors, bias = _rgb(weights)
-        autoencoder = self.autoencoder(weights)
         return StableDiffusion1Config(
             unet=unet_config(denoiser.shapes, heads=_heads(weights)),
-            downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+            downscale=downscale_of(weights, 8),
             prediction=(
                 Prediction.V
                 if any(mark in weights for mark in V_PREDICTION_MARKS)
@@ -118,23 +114,9 @@ class StableDiffusion1:
             tiny="taesd" if config.rgb_factors == RGB_FACTORS else None,
         )
 
-    def build(self, config: StableDiffusion1Config) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: StableDiffusion1Config, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP L within a checkpoint."""
         return clip_keys.within(weights, TEXT_PREFIXES) if name == "clip_l" else None
-
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
 
     def metadata(self, config: StableDiffusion1Config) -> Mapping[str, str]:
         """Heads and preview factors, if they differ from those of the released model."""
@@ -149,11 +131,6 @@ class StableDiffusion1:
     def parameterization(self, config: StableDiffusion1Config) -> Parameterization:
         """1,000 levels, eps; v if the file is marked for it."""
         return discrete(config.prediction, zero_terminal_snr=config.zero_terminal_snr)
-
-    def dtypes(self, config: StableDiffusion1Config) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def inputs(
         self,
@@ -179,54 +156,22 @@ class StableDiffusion1:
         )
         return {"context": Input(entry.embedding, Join.REPEAT), **picture}
 
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        x = picture_channels.with_picture(x, inputs)
-        return net(
-            x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
-        )
-
-    def lora_names(self, config: StableDiffusion1Config) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: StableDiffusion1Config, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """A multiple of the widest tensor at full size: measured in bf16 on a CPU, 45 to 57."""
-        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
-
 
 def _is_ours(denoiser: StateDict, text: StateDict | None, alone: int) -> bool:
     """Whether a UNet is SD1's, not one of SD2, SDXL or SVD, which have the same blocks.
 
     `alone` is the width of the text where the file holds no text encoder.
     """
-    if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
+    traits = unet_traits(denoiser)
+    if traits.has_labels or traits.is_temporal or traits.projects_linearly is not False:
         return False
-    entry = denoiser.shape(unet_keys.MARK)
-    if entry is None or len(entry) != 4 or entry[1] not in picture_channels.INPUTS:
-        return False
-    attended = (name for name in denoiser if name.endswith(".attn2.to_k.weight"))
-    first = denoiser.shape(next(attended, "")) or ()
-    projected = (name for name in denoiser if name.endswith(".1.proj_in.weight"))
-    if len(first) != 2 or len(denoiser.shape(next(projected, "")) or ()) != 4:
+    if traits.channels not in picture_channels.INPUTS or traits.context is None:
         return False
     if text is None:
-        return first[1] == alone
+        return traits.context == alone
     tensors = clip_keys.tensors(text)
     width = (tensors.shape(clip_keys.MARK) if tensors else None) or ()
-    return len(width) == 2 and width[1] == first[1]
+    return len(width) == 2 and width[1] == traits.context
 
 
 def _heads(weights: StateDict) -> int:

@@ -6,22 +6,17 @@ encoder. Sizes come from tensor shapes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
-
-import torch
-from torch import Tensor, nn
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
-from engine.families import autoencoders, open_clip_text, picture_channels
-from engine.families.family import Checkpoint, Entry, Run, check_tokens
+from engine.families import open_clip_text, picture_channels
+from engine.families.family import Entry, Run, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
-from engine.nets.unet import UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
+from engine.nets.unet import UNetConfig, unet_config
 from engine.weights.state_dict import StateDict
 
 HEAD_CHANNELS = 64
@@ -45,7 +40,7 @@ class StableDiffusion2Config:
     zero_terminal_snr: bool = False
 
 
-class StableDiffusion2:
+class StableDiffusion2(UNetFamily):
     """See `engine.families.family.ModelFamily`, which this implements.
 
     Any dtype serves: the products of its queries and keys exceed fp16's range, but torch's fused
@@ -65,10 +60,9 @@ class StableDiffusion2:
         width = open_clip_text.width(weights, self.name)
         if denoiser is None or not _is_ours(denoiser, width):
             return None
-        autoencoder = self.autoencoder(weights)
         return StableDiffusion2Config(
             unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
-            downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+            downscale=downscale_of(weights, 8),
             prediction=prediction(weights, denoiser),
             zero_terminal_snr=any(mark in weights for mark in ZERO_SNR_MARKS),
         )
@@ -83,37 +77,13 @@ class StableDiffusion2:
             tiny="taesd",
         )
 
-    def build(self, config: StableDiffusion2Config) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: StableDiffusion2Config, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP H within a checkpoint."""
         return open_clip_text.within(weights, name)
 
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: StableDiffusion2Config) -> Mapping[str, str]:
-        """Nothing: tensors and marks are sufficient."""
-        del config
-        return {}
-
     def parameterization(self, config: StableDiffusion2Config) -> Parameterization:
         """1,000 levels, eps or v."""
         return discrete(config.prediction, zero_terminal_snr=config.zero_terminal_snr)
-
-    def dtypes(self, config: StableDiffusion2Config) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def inputs(
         self, config: StableDiffusion2Config, entry: Entry, *, run: Run, role: Role
@@ -134,46 +104,16 @@ class StableDiffusion2:
         )
         return {"context": Input(entry.embedding, Join.REPEAT), **picture}
 
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        x = picture_channels.with_picture(x, inputs)
-        return net(
-            x, timestep, inputs["context"], control=control, hooks=hooks, checkpoint=checkpoint
-        )
-
-    def lora_names(self, config: StableDiffusion2Config) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: StableDiffusion2Config, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """As for Stable Diffusion 1, which has the same layers and sizes."""
-        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
-
 
 def _is_ours(denoiser: StateDict, context: int) -> bool:
     """Whether a UNet is SD2's, not one of SD1, SDXL, SVD, unCLIP or the x4 upscaler."""
-    if any(name.startswith("label_emb.") or ".time_stack." in name for name in denoiser):
-        return False
-    entry = denoiser.shape(unet_keys.MARK) or ()
-    attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
-    projected = next((name for name in denoiser if name.endswith(".1.proj_in.weight")), "")
+    traits = unet_traits(denoiser)
     return (
-        len(entry) == 4
-        and entry[1] in picture_channels.INPUTS
-        and (denoiser.shape(attended) or ())[1:] == (context,)
-        and len(denoiser.shape(projected) or ()) == 2
+        not traits.has_labels
+        and not traits.is_temporal
+        and traits.projects_linearly is True
+        and traits.channels in picture_channels.INPUTS
+        and traits.context == context
     )
 
 

@@ -10,12 +10,12 @@ import math
 from collections.abc import Mapping, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Role
 from engine.errors import NodeError
-from engine.families import autoencoders, open_clip_text, picture_channels
-from engine.families.family import Checkpoint, Entry, Run
+from engine.families import open_clip_text, picture_channels
+from engine.families.family import Entry, Run
 from engine.families.sd2.family import (
     HEAD_CHANNELS,
     ZERO_SNR_MARKS,
@@ -23,8 +23,8 @@ from engine.families.sd2.family import (
     StableDiffusion2Config,
     prediction,
 )
+from engine.families.unet_family import downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layers import timestep_embedding
 from engine.nets.unet import unet_config
 from engine.weights.state_dict import StateDict
@@ -51,22 +51,20 @@ class StableDiffusionUnclip(StableDiffusion2):
     def detect(self, weights: StateDict) -> StableDiffusion2Config | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
-        if denoiser is None or any(".time_stack." in name for name in denoiser):
+        if denoiser is None:
             return None
-        vector = (denoiser.shape("label_emb.0.0.weight") or ())[-1:]
-        entry = (denoiser.shape(unet_keys.MARK) or ())[1:2]
-        attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
-        context = (denoiser.shape(attended) or ())[1:]
-        if context != (open_clip_text.width(weights, self.name),) or entry != (
-            picture_channels.PLAIN,
+        traits = unet_traits(denoiser)
+        if (
+            traits.is_temporal
+            or traits.channels != picture_channels.PLAIN
+            or traits.context != open_clip_text.width(weights, self.name)
+            or not traits.vector
+            or traits.vector % 2
         ):
             return None
-        if not vector or vector[0] % 2:
-            return None
-        autoencoder = self.autoencoder(weights)
         return StableDiffusion2Config(
             unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
-            downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+            downscale=downscale_of(weights, 8),
             prediction=prediction(weights, denoiser),
             zero_terminal_snr=any(mark in weights for mark in ZERO_SNR_MARKS),
         )
@@ -81,28 +79,6 @@ class StableDiffusionUnclip(StableDiffusion2):
         found = super().inputs(config, entry, run=run, role=role)
         given = entry.extras.get(PICTURES) or ()
         return {**found, "vector": Input(_vector(config, given, run.seed))}
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        return net(
-            x,
-            timestep,
-            inputs["context"],
-            inputs["vector"],
-            control=control,
-            hooks=hooks,
-            checkpoint=checkpoint,
-        )
 
 
 def _vector(

@@ -7,24 +7,21 @@ Improving Latent Diffusion Models for High-Resolution Image Synthesis".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.continuous import Continuous
 from engine.diffusion.parameterization import Parameterization, Prediction
-from engine.families import autoencoders, declared, picture_channels
-from engine.families.family import Checkpoint, Entry, Run, check_tokens
+from engine.families import declared, picture_channels
+from engine.families.family import Entry, Run, check_tokens
 from engine.families.latent_format import LatentFormat
 from engine.families.sdxl import marks, text
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
-from engine.nets.unet import UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
+from engine.nets.unet import UNetConfig, unet_config
 from engine.text import clip_keys
 from engine.weights.state_dict import StateDict
 
@@ -68,8 +65,14 @@ class StableDiffusionXLConfig:
     latent_scaling: marks.Scaling | None = None
 
 
-class _Shared:
-    """The part of the interface shared by base and refiner."""
+class _Shared(UNetFamily):
+    """The part of the interface shared by base and refiner.
+
+    Their memory: without attention at full size three times what is alive at once is 14 of the
+    widest tensors, for which Stable Diffusion 1 has 23.
+    """
+
+    widest_tensors = 45
 
     def latent(self, config: StableDiffusionXLConfig) -> LatentFormat:
         """Four channels; standardised if the file has mean and deviation."""
@@ -83,33 +86,9 @@ class _Shared:
         )
         return plain.standardised(*config.latent_scaling) if config.latent_scaling else plain
 
-    def build(self, config: StableDiffusionXLConfig) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: StableDiffusionXLConfig, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
-        """Nothing: tensors and marks are sufficient."""
-        del config
-        return {}
-
     def parameterization(self, config: StableDiffusionXLConfig) -> Parameterization:
         """A thousand levels, eps; another one if the file is marked for it."""
         return config.levels
-
-    def dtypes(self, config: StableDiffusionXLConfig) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def _inputs(
         self, config: StableDiffusionXLConfig, entry: Entry, run: Run, vector: Tensor
@@ -122,43 +101,6 @@ class _Shared:
         return inputs | picture_channels.picture_channels(
             config.unet.in_channels, entry, run, self.latent(config), scaled=scaled
         )
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        x = picture_channels.with_picture(x, inputs)
-        return net(
-            x,
-            timestep,
-            inputs["context"],
-            inputs["vector"],
-            control=control,
-            hooks=hooks,
-            checkpoint=checkpoint,
-        )
-
-    def lora_names(self, config: StableDiffusionXLConfig) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: StableDiffusionXLConfig, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """A multiple of the widest tensor at full size: three times what is alive at once.
-
-        Without attention at full size that is 14; Stable Diffusion 1 has 23, for which 45 to 57
-        were measured with all that kernels allocate.
-        """
-        return 45 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 class StableDiffusionXL(_Shared):
@@ -253,23 +195,19 @@ class StableDiffusionXLRefiner(_Shared):
 def _detect(weights: StateDict, context: int, vector: int) -> StableDiffusionXLConfig | None:
     """The configuration of a UNet that takes a text and a vector of these widths."""
     denoiser = unet_keys.tensors(weights)
-    if denoiser is None or any(".time_stack." in name for name in denoiser):
+    if denoiser is None:
         return None
-    entry = denoiser.shape(unet_keys.MARK) or ()
-    attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
+    traits = unet_traits(denoiser)
     if (
-        len(entry) != 4
-        or entry[1] not in picture_channels.INPUTS
-        or denoiser.shape(attended) is None
-        or (denoiser.shape(attended) or ())[-1:] != (context,)
-        or (denoiser.shape("label_emb.0.0.weight") or ())[-1:] != (vector,)
+        traits.is_temporal
+        or traits.channels not in picture_channels.INPUTS
+        or (traits.context, traits.vector) != (context, vector)
     ):
         return None
-    autoencoder = autoencoders.within(weights)
     return StableDiffusionXLConfig(
         unet=unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS),
         levels=marks.parameterization(weights),
-        downscale=autoencoders.downscale(autoencoder) if autoencoder else 8,
+        downscale=downscale_of(weights, 8),
         latent_scaling=marks.latent_scaling(weights),
     )
 

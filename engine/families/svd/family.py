@@ -6,27 +6,25 @@ video. After Blattmann et al. 2023, "Stable Video Diffusion", and Voleti et al. 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from types import MappingProxyType
 from typing import NoReturn
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.continuous import continuous
 from engine.diffusion.parameterization import Parameterization, Prediction
 from engine.errors import WeightsError
-from engine.families import autoencoders, picture_channels, picture_prompt
-from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
+from engine.families import picture_channels, picture_prompt
+from engine.families.family import Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layers import timestep_embedding
-from engine.nets.unet import UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
+from engine.nets.unet import UNetConfig, unet_config
 from engine.text.encoder import Encoded
 from engine.weights.state_dict import StateDict
 
@@ -67,7 +65,7 @@ def combine(encoded: Mapping[str, Encoded]) -> NoReturn:
     raise picture_prompt.refusal("Stable Video Diffusion", NODES)
 
 
-class StableVideoDiffusion:
+class StableVideoDiffusion(UNetFamily):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Video Diffusion"
@@ -76,11 +74,13 @@ class StableVideoDiffusion:
         "video"
     )
     text = TextPlan({}, combine)
+    widest_tensors = 75
+    """As for Stable Diffusion 1, for every frame; layers over frames need little more."""
 
     def detect(self, weights: StateDict) -> StableVideoConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
-        if denoiser is None or not any(".time_stack." in name for name in denoiser):
+        if denoiser is None or not unet_traits(denoiser).is_temporal:
             return None
         config = unet_config(denoiser.shapes, head_channels=HEAD_CHANNELS)
         if config.vector_channels not in VECTORS or config.in_channels != picture_channels.EDITING:
@@ -89,8 +89,7 @@ class StableVideoDiffusion:
                 f"numbers beside them, expected {picture_channels.EDITING} and one of "
                 f"{sorted(VECTORS)}"
             )
-        autoencoder = self.autoencoder(weights)
-        return StableVideoConfig(config, autoencoders.downscale(autoencoder) if autoencoder else 8)
+        return StableVideoConfig(config, downscale_of(weights, 8))
 
     def latent(self, config: StableVideoConfig) -> LatentFormat:
         """Four channels; an eighth of the frame's side. Rows are frames."""
@@ -103,38 +102,14 @@ class StableVideoDiffusion:
             rows_are_frames=True,
         )
 
-    def build(self, config: StableVideoConfig) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: StableVideoConfig, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """None: it takes no text."""
         del weights, name
-
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: StableVideoConfig) -> Mapping[str, str]:
-        """Nothing: tensors are sufficient."""
-        del config
-        return {}
 
     def parameterization(self, config: StableVideoConfig) -> Parameterization:
         """EDM's time with v, up to noise in which nothing of a picture is left."""
         del config
         return continuous(Prediction.V, sigma_min=SIGMA_MIN, sigma_max=SIGMA_MAX, sigma_data=1.0)
-
-    def dtypes(self, config: StableVideoConfig) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def inputs(
         self, config: StableVideoConfig, entry: Entry, *, run: Run, role: Role
@@ -162,39 +137,6 @@ class StableVideoDiffusion:
             "frame": Input(torch.arange(frames)[None], Join.WHOLE),
             **picture,
         }
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet for the frames of one or more videos."""
-        return net(
-            picture_channels.with_picture(x, inputs),
-            timestep,
-            inputs["context"],
-            inputs["vector"],
-            control=control,
-            hooks=hooks,
-            frames=inputs["frame"].shape[1],
-            checkpoint=checkpoint,
-        )
-
-    def lora_names(self, config: StableVideoConfig) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: StableVideoConfig, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """As for Stable Diffusion 1, for every frame; layers over frames need little more."""
-        return 75 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 def _vector(config: StableVideoConfig, entry: Entry, frames: int) -> Tensor:

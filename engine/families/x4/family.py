@@ -6,24 +6,22 @@ to a level that the network is given (Ho et al. 2021, "Cascaded Diffusion Models
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.diffusion.conditioning import Input, Join, Role
 from engine.diffusion.noise import initial_noise
 from engine.diffusion.parameterization import Parameterization, Prediction, discrete
 from engine.errors import NodeError
-from engine.families import autoencoders, open_clip_text, picture_channels
-from engine.families.family import Checkpoint, Entry, Run, check_tokens
+from engine.families import open_clip_text, picture_channels
+from engine.families.family import Entry, Run, check_tokens
 from engine.families.latent_format import LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of, unet_traits
 from engine.nets import unet_keys
-from engine.nets.hooks import NetHooks, Residuals
-from engine.nets.unet import CLASSES, UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
+from engine.nets.unet import CLASSES, UNetConfig, unet_config
 from engine.weights.state_dict import StateDict
 
 HEADS = 8
@@ -47,28 +45,29 @@ class UpscalerConfig:
     downscale: int = 4
 
 
-class StableDiffusionUpscaler:
+class StableDiffusionUpscaler(UNetFamily):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Diffusion x4 Upscaler"
     examples = "the x4 upscaler (huggingface.co/stabilityai/stable-diffusion-x4-upscaler)"
     text = open_clip_text.TEXT
+    widest_tensors = 45
+    """As for SDXL, which has no attention at full size either."""
 
     def detect(self, weights: StateDict) -> UpscalerConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
         denoiser = unet_keys.tensors(weights)
         if denoiser is None or len(denoiser.shape(CLASSES) or ()) != 2:
             return None
-        entry = denoiser.shape(unet_keys.MARK) or ()
-        if len(entry) != 4 or entry[1] != LATENT_CHANNELS + PICTURE_CHANNELS:
+        traits = unet_traits(denoiser)
+        if (
+            traits.channels != LATENT_CHANNELS + PICTURE_CHANNELS
+            or traits.context != open_clip_text.width(weights, self.name)
+        ):
             return None
-        attended = next((name for name in denoiser if name.endswith(".attn2.to_k.weight")), "")
-        if (denoiser.shape(attended) or ())[1:] != (open_clip_text.width(weights, self.name),):
-            return None
-        autoencoder = self.autoencoder(weights)
         return UpscalerConfig(
             unet=unet_config(denoiser.shapes, heads=HEADS),
-            downscale=autoencoders.downscale(autoencoder) if autoencoder else 4,
+            downscale=downscale_of(weights, 4),
         )
 
     def latent(self, config: UpscalerConfig) -> LatentFormat:
@@ -79,43 +78,19 @@ class StableDiffusionUpscaler:
             scale=LATENT_SCALE,
         )
 
-    def build(self, config: UpscalerConfig) -> nn.Module:
-        """The UNet on the meta device."""
-        with torch.device("meta"):
-            return UNet(config.unet)
-
-    def denoiser(self, config: UpscalerConfig, weights: StateDict) -> StateDict:
-        """The UNet's tensors."""
-        del config
-        return unet_keys.denoiser(weights)
-
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP H within a checkpoint."""
         return open_clip_text.within(weights, name)
-
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: UpscalerConfig) -> Mapping[str, str]:
-        """Nothing: tensors are sufficient."""
-        del config
-        return {}
 
     def parameterization(self, config: UpscalerConfig) -> Parameterization:
         """1,000 levels, v."""
         del config
         return discrete(Prediction.V, first_beta=FIRST_BETA, last_beta=LAST_BETA)
 
-    def dtypes(self, config: UpscalerConfig) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
-
     def inputs(
         self, config: UpscalerConfig, entry: Entry, *, run: Run, role: Role
     ) -> Mapping[str, Input]:
-        """The text, the small picture as `concat`, and `level`: its noise. No picture: zeros.
+        """The text, the small picture as `concat`, its noise level as `vector`. No picture: zeros.
 
         Raises `NodeError` if the conditioning is for another model, or its picture is no picture.
         """
@@ -129,40 +104,8 @@ class StableDiffusionUpscaler:
         return {
             "context": Input(entry.embedding, Join.REPEAT),
             "concat": Input(picture, Join.CROP_TO_AREA),
-            "level": Input(torch.tensor([level])),
+            "vector": Input(torch.tensor([level])),
         }
-
-    def predict(
-        self,
-        net: nn.Module,
-        x: Tensor,
-        timestep: Tensor,
-        inputs: Mapping[str, Tensor],
-        *,
-        control: Residuals | None,
-        hooks: NetHooks | None,
-        checkpoint: Checkpoint,
-    ) -> Tensor:
-        """One call of the UNet. x and inputs are in the dtype the net computes in."""
-        return net(
-            picture_channels.with_picture(x, inputs),
-            timestep,
-            inputs["context"],
-            inputs["level"],
-            control=control,
-            hooks=hooks,
-            checkpoint=checkpoint,
-        )
-
-    def lora_names(self, config: UpscalerConfig) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: UpscalerConfig, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """As for SDXL, which has no attention at full size either."""
-        return 45 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes
 
 
 def _noised(config: UpscalerConfig, entry: Entry, run: Run) -> tuple[Tensor, int]:

@@ -6,9 +6,8 @@ the encoded picture with the camera. After Liu et al. 2023, "Zero-1-to-3".
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import NoReturn, cast
 
 import torch
@@ -18,14 +17,14 @@ from torch.nn import functional
 from engine.diffusion.conditioning import Input, Role
 from engine.diffusion.parameterization import Parameterization, discrete
 from engine.errors import NodeError, WeightsError
-from engine.families import autoencoders, picture_channels, picture_prompt
+from engine.families import picture_channels, picture_prompt
 from engine.families.family import Checkpoint, Entry, Run, TextPlan, check_tokens
 from engine.families.latent_format import STABLE_DIFFUSION_RGB, LatentFormat
+from engine.families.unet_family import UNetFamily, downscale_of
 from engine.nets import unet_keys
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.layers import Linear
 from engine.nets.unet import UNet, UNetConfig, unet_config
-from engine.nets.unet_names import unet_names
 from engine.text.encoder import Encoded
 from engine.weights.state_dict import StateDict
 
@@ -65,7 +64,7 @@ def combine(encoded: Mapping[str, Encoded]) -> NoReturn:
     raise picture_prompt.refusal("Stable Zero123", NODES)
 
 
-class StableZero123:
+class StableZero123(UNetFamily):
     """See `engine.families.family.ModelFamily`, which this implements."""
 
     name = "Stable Zero123"
@@ -90,9 +89,7 @@ class StableZero123:
                 f"its network takes {config.in_channels} channels, expected "
                 f"{picture_channels.EDITING}"
             )
-        autoencoder = self.autoencoder(weights)
-        downscale = autoencoders.downscale(autoencoder) if autoencoder else 8
-        return Zero123Config(config, shape[1] - shape[0], downscale)
+        return Zero123Config(config, shape[1] - shape[0], downscale_of(weights, 8))
 
     def latent(self, config: Zero123Config) -> LatentFormat:
         """Four channels; an eighth of the picture's side."""
@@ -120,24 +117,10 @@ class StableZero123:
         """None: it takes no text."""
         del weights, name
 
-    def autoencoder(self, weights: StateDict) -> StateDict | None:
-        """The autoencoder within a checkpoint."""
-        return autoencoders.within(weights)
-
-    def metadata(self, config: Zero123Config) -> Mapping[str, str]:
-        """Nothing: tensors are sufficient."""
-        del config
-        return {}
-
     def parameterization(self, config: Zero123Config) -> Parameterization:
         """1,000 levels, eps."""
         del config
         return discrete()
-
-    def dtypes(self, config: Zero123Config) -> Sequence[torch.dtype]:
-        """Any."""
-        del config
-        return ()
 
     def inputs(
         self, config: Zero123Config, entry: Entry, *, run: Run, role: Role
@@ -180,21 +163,8 @@ class StableZero123:
         checkpoint: Checkpoint,
     ) -> Tensor:
         """One call of the network. x and inputs are in the dtype it computes in."""
-        return net(
-            picture_channels.with_picture(x, inputs),
-            timestep,
-            cast("Zero123", net).context(inputs["seen"], inputs["projects"]),
-            control=control,
-            hooks=hooks,
-            checkpoint=checkpoint,
+        context = cast("Zero123", net).context(inputs["seen"], inputs["projects"])
+        inputs = {**inputs, "context": context}
+        return super().predict(
+            net, x, timestep, inputs, control=control, hooks=hooks, checkpoint=checkpoint
         )
-
-    def lora_names(self, config: Zero123Config) -> Mapping[str, str]:
-        """See `engine.nets.unet_names`."""
-        return unet_names(config.unet)
-
-    def activation_bytes(
-        self, config: Zero123Config, shape: Sequence[int], dtype_bytes: int
-    ) -> int:
-        """As for Stable Diffusion 1."""
-        return 70 * shape[0] * prod(shape[2:]) * config.unet.model_channels * dtype_bytes

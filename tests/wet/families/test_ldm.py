@@ -179,9 +179,9 @@ def test_an_autoencoder_in_diffusers_layout_is_the_same(cpu_residency, tmp_path,
             layers_per_block=1,
             num_vq_embeddings=1500,
         ).eval()
+        z = torch.randn(1, 3, 40, 33) * 1e-3  # more cells than are compared at a time
     save_file(oracle.state_dict(), tmp_path / "vq.safetensors")
     vae = load_vae(tmp_path / "vq.safetensors")
-    z = torch.randn(1, 3, 40, 33) * 1e-3  # more cells than are compared at a time
     with torch.no_grad():
         picture = oracle.decode(z).sample.clamp(-1, 1).movedim(1, -1) / 2 + 0.5
     assert distance(decode(vae, z), picture) < TOLERANCE

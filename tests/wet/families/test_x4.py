@@ -82,7 +82,7 @@ def inputs(known, run, **extras):
     family, config = known
     entry = Entry(torch.zeros(1, 77, config.unet.context_channels), extras)
     found = family.inputs(config, entry, run=run, role=Role.POSITIVE)
-    return found["concat"].value, found["level"].value
+    return found["concat"].value, found["vector"].value
 
 
 @pytest.mark.parametrize("share", [0.0, 0.05, 1.0])
