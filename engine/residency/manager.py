@@ -47,6 +47,10 @@ class Residency(Protocol):
         """
         ...
 
+    def is_used(self, weights: Weights) -> bool:
+        """Whether a `use` of these weights, or of others of the same base, has not ended."""
+        ...
+
     def dtype_of(self, weights: Weights) -> torch.dtype:
         """The dtype that a module of these weights is computed in."""
         ...
@@ -57,6 +61,11 @@ class Residency(Protocol):
 
     def release(self, wanted: int) -> int:
         """Evict unused weights until `wanted` bytes are freed; returns the number freed."""
+        ...
+
+    @property
+    def free(self) -> int:
+        """Bytes of the budget that nothing takes now; negative if it is exceeded."""
         ...
 
 
@@ -132,6 +141,10 @@ class DeviceResidency:
             if changed:
                 self._settle(changed, lambda: None)
 
+    def is_used(self, weights: Weights) -> bool:
+        """See `Residency.is_used`."""
+        return id(weights.base) in self._in_use
+
     def dtype_of(self, weights: Weights) -> torch.dtype:
         """See `Residency.dtype_of`."""
         return self._dtype_for(weights.wants)
@@ -151,6 +164,11 @@ class DeviceResidency:
             yield
         finally:
             self._reserved -= nbytes
+
+    @property
+    def free(self) -> int:
+        """Bytes of the budget that nothing takes now; negative if it is exceeded."""
+        return -self._missing
 
     @property
     def _missing(self) -> int:

@@ -78,5 +78,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means out of memory, on any device: release some and try again."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
+    if not isinstance(error, RuntimeError):
+        return False
     message = str(error).lower()
-    return isinstance(error, RuntimeError) and any(mark in message for mark in MARKS_OF_EXHAUSTION)
+    return any(mark in message for mark in MARKS_OF_EXHAUSTION)

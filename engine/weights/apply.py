@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +76,15 @@ def check(module: nn.Module, state: StateDict, *, origin: str | None = None) -> 
             f"{origin or state.origin}: the weights do not fit: {'; '.join(complaints)}. "
             "Nothing was loaded."
         )
+
+
+def without_padding(module: nn.Module, state: StateDict) -> StateDict:
+    """The tensors without rows and columns that only fill up packed blocks."""
+    entries = dict(state.entries)
+    for name, slot in _slots(module).items():
+        if name in entries:
+            entries[name] = entries[name].fitted(slot[2].shape)
+    return replace(state, entries=entries)
 
 
 Slot = tuple[nn.Module, str, Tensor]

@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import WeightsError
-from engine.weights import pickled, safetensors
+from engine.weights import gguf, pickled, safetensors
 from engine.weights.packed import with_packed
 from engine.weights.state_dict import StateDict
 
 ZIP_MAGIC = b"PK\x03\x04"
 PICKLE_MAGIC = b"\x80"
-GGUF_MAGIC = b"GGUF"
 SAFETENSORS_SUFFIXES = frozenset({".safetensors", ".sft"})
 _LOOKED_AT = 512
 _LFS = b"version https://git-lfs.github.com/spec/"
@@ -30,7 +29,7 @@ def open_weights(path: Path) -> StateDict:
     The first bytes decide between the formats; a suffix that contradicts them is refused, so that
     no file called `.safetensors` ever reaches the unpickler.
     """
-    return with_packed(_opened(path))
+    return with_packed(open_stored(path))
 
 
 def open_document(path: Path, wanted: str) -> Any:
@@ -43,13 +42,17 @@ def open_document(path: Path, wanted: str) -> Any:
     Raises:
         WeightsError: it is damaged, hostile, or no pickle.
     """
-    start = _begin(path)[:16]
-    if path.suffix.lower() in PICKLE_SUFFIXES and _is_pickled(start):
+    if is_pickled_file(path):
         return pickled.document(path)
     raise WeightsError(
-        f"{path.name}: not {wanted}: begins with {start!r}, expected a PyTorch archive in a .pt "
-        "file."
+        f"{path.name}: not {wanted}: begins with {_begin(path)[:16]!r}, expected a PyTorch "
+        "archive in a .pt file."
     )
+
+
+def is_pickled_file(path: Path) -> bool:
+    """Whether a file is a pickle and called one. Raises `WeightsError` if it cannot be read."""
+    return path.suffix.lower() in PICKLE_SUFFIXES and _is_pickled(_begin(path)[:16])
 
 
 def _begin(path: Path) -> bytes:
@@ -68,11 +71,11 @@ def _is_pickled(start: bytes) -> bool:
     return start[:4] == ZIP_MAGIC or (start[:1] == PICKLE_MAGIC and start[8:9] != b"{")
 
 
-def _opened(path: Path) -> StateDict:
-    """The tensors as they are stored."""
+def open_stored(path: Path) -> StateDict:
+    """The same with each stored tensor under its own name. Raises `WeightsError`."""
     suffix, start = path.suffix.lower(), _begin(path)[:16]
-    if start[:4] == GGUF_MAGIC:
-        raise WeightsError(f"{path.name}: a GGUF file; Calotype does not read GGUF yet.")
+    if start[:4] == gguf.MAGIC:
+        return gguf.read(path)
     pickled_inside = _is_pickled(start)
     if suffix in SAFETENSORS_SUFFIXES:
         if pickled_inside:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import WeightsError
-from engine.weights.forms import Form
+from engine.weights.forms import Form, Padded
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,19 @@ class Entry:
             return form.unpack([part.read() for part in parts], dtype)
 
         return cls(tuple(shape), dtype, read, form, parts)
+
+    def fitted(self, shape: Sequence[int]) -> Entry:
+        """The tensor without padding, if padding explains its difference from that shape."""
+        form = self.form
+        if self.shape == tuple(shape) or len(shape) != 2 or not isinstance(form, Padded):
+            return self
+        multiple = form.padding
+        if any(
+            found not in (side, -(-side // multiple) * multiple)
+            for found, side in zip(self.shape, shape, strict=True)
+        ):
+            return self
+        return Entry.packed(form.cut(*shape), self.stored, shape, self.dtype)
 
     @property
     def nbytes(self) -> int:

@@ -10,10 +10,10 @@ from engine.weights.state_dict import Entry, StateDict
 
 
 def stored_in(weights: StateDict, dtype: torch.dtype) -> StateDict:
-    """The same tensors with every plain matrix and convolution rounded to `dtype` when it is read.
+    """The same tensors with every plain floating-point one rounded to `dtype` when it is read.
 
-    Vectors are unchanged: norms and biases are small, and rounding them loses most quality. Tensors
-    that the file has packed, or in no more bytes, are also unchanged.
+    Vectors too, as a file in that dtype has them and as ComfyUI rounds, though they take little.
+    Tensors that the file has packed, or in no more bytes, are unchanged.
     """
     entries = {
         name: _rounded(entry, dtype) if _shrinks(entry, dtype) else entry
@@ -24,7 +24,7 @@ def stored_in(weights: StateDict, dtype: torch.dtype) -> StateDict:
 
 def _shrinks(entry: Entry, dtype: torch.dtype) -> bool:
     plain = entry.form is None and entry.dtype.is_floating_point
-    return plain and len(entry.shape) > 1 and entry.dtype.itemsize > dtype.itemsize
+    return plain and entry.dtype.itemsize > dtype.itemsize
 
 
 def _rounded(entry: Entry, dtype: torch.dtype) -> Entry:

@@ -1,11 +1,15 @@
 """Weights go into a module whole, or not at all."""
 
+from collections import OrderedDict
+
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from engine.errors import WeightsError
-from engine.weights.apply import check, fill
+from engine.weights.apply import check, fill, without_padding
+from engine.weights.open import open_weights
 from engine.weights.state_dict import Entry, StateDict
 
 
@@ -98,3 +102,20 @@ def test_parts_and_new_names_read_the_same_tensors():
     assert torch.equal(renamed["B"], torch.zeros(2))
     assert "b" not in renamed
     assert len(renamed) == 1
+
+
+def test_padding_of_packed_weights_is_cut_off_where_the_network_is_smaller(tmp_path):
+    path = tmp_path / "model.safetensors"
+    tensors = {
+        "weight": torch.zeros(32, 40, dtype=torch.uint8),
+        "weight_scale": torch.zeros(128, 8).to(torch.float8_e4m3fn),
+        "weight_scale_2": torch.ones(()),
+    }
+    save_file({f"a.{name}": each for name, each in tensors.items()}, path)
+    weights = open_weights(path)
+    with torch.device("meta"):
+        module = nn.Sequential(OrderedDict(a=nn.Linear(72, 20, bias=False)))
+    assert without_padding(module, weights).shapes == {"a.weight": (20, 72)}
+    check(module, without_padding(module, weights))
+    with pytest.raises(WeightsError, match="found 32x80, expected 20x72"):
+        check(module, weights)

@@ -137,24 +137,26 @@ HOSTILE = {
         new(**{"a.comfy_quant": torch.zeros(1 << 17, dtype=torch.uint8)}),
         "should be a short text",
     ),
-    "no format": (new(**{"a.comfy_quant": description(kind=3)}), "does not say how it is packed"),
+    "a description that is none": (
+        new(**{"a.comfy_quant": description()}) | {"a.weight_scale": torch.ones(7)},
+        "has the shape",
+    ),
     "another format": (
         new(**{"a.comfy_quant": description(format="nvfp4")}),
-        "packed as 'nvfp4', which Calotype does not read yet; get the model in fp16, bf16 or fp8",
+        "should be a matrix of torch.int8 or torch.uint8",
     ),
     "not what it says": (
         new(**{"a.weight": torch.ones(3, 4, dtype=torch.uint8)}),
         "should be torch.float8_e4m3fn, found torch.uint8",
     ),
     "whole numbers with a scale": (
-        {"a.weight": torch.ones(3, 4, dtype=torch.int8), "a.weight_scale": torch.ones(())},
-        "packed as torch.int8 with a scale, which Calotype does not read yet",
+        {"a.weight": torch.ones(3, 4, dtype=torch.int16), "a.weight_scale": torch.ones(())},
+        "packed as torch.int16 with a scale, which Calotype does not read",
     ),
     "bitsandbytes": (
         {"a.weight.quant_state.bitsandbytes__nf4": torch.ones(3, dtype=torch.uint8)},
-        "4-bit weights of bitsandbytes",
+        "is no JSON",
     ),
-    "nunchaku": ({"a.qweight": torch.ones(3), "a.wscales": torch.ones(3)}, "SVDQuant"),
 }
 
 

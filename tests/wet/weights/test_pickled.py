@@ -142,7 +142,7 @@ FOREIGN = {
     "empty.safetensors": (b"", "0 bytes"),
     "web page.ckpt": (b"<!DOCTYPE html><html>", "web page"),
     "pointer.ckpt": (b"version https://git-lfs.github.com/spec/v1\n", "pointer"),
-    "model.gguf": (b"GGUF\x03\0\0\0", "GGUF"),
+    "model.gguf": (b"GGUF\x03\0\0\0", "not a sound GGUF file: it is truncated"),
     "picture.png": (b"\x89PNG\r\n\x1a\n" + b"\0" * 20, "no known weights format"),
     "archive.zip": (b"PK\x03\x04" + b"\0" * 20, "no known weights format"),
 }
