@@ -9,9 +9,9 @@ from torch import nn
 
 from engine.errors import WeightsError
 from engine.text.bert_network import MARK, BertText, BertTextConfig, bert_text_config
-from engine.text.encoder import Checkpoint, Encoded, TextStyle, Tokens
+from engine.text.encoder import PLAIN, Checkpoint, Encoded, TextStyle, Tokens
 from engine.text.token_vectors import fitting, moved, vectors, weights_of
-from engine.text.tokens import Embeddings, WeightedToken, tokenize
+from engine.text.tokens import Embeddings, Picture, WeightedToken, tokenize
 from engine.text.word_pieces import CHUNKS, PAD, word_pieces
 from engine.weights.state_dict import StateDict
 
@@ -25,6 +25,7 @@ class BertEncoder:
     name = "bert"
     title = "BERT of latent diffusion"
     file_prefix = "transformer."
+    takes_pictures = False
 
     def detect(self, weights: StateDict) -> BertTextConfig | None:
         """The configuration of a separate file."""
@@ -61,14 +62,23 @@ class BertEncoder:
         """The width of the layers."""
         return config.channels
 
-    def tokenize(self, config: BertTextConfig, text: str, embeddings: Embeddings | None) -> Tokens:
+    def tokenize(
+        self,
+        config: BertTextConfig,
+        text: str,
+        embeddings: Embeddings | None,
+        *,
+        style: TextStyle = PLAIN,
+        pictures: Sequence[Picture] = (),
+    ) -> Tokens:
         """Chunks of 77 tokens; embeddings of another width are left out with a warning."""
+        del style, pictures
         found = fitting(embeddings, config.channels) if embeddings else None
         return tokenize(word_pieces(), text, embeddings=found, chunks=CHUNKS)
 
-    def empty(self, config: BertTextConfig) -> Sequence[WeightedToken]:
+    def empty(self, config: BertTextConfig, style: TextStyle = PLAIN) -> Sequence[WeightedToken]:
         """The chunk of an empty prompt."""
-        del config
+        del config, style
         return tokenize(word_pieces(), "", chunks=CHUNKS)[0]
 
     def encode(

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import NodeError, WeightsError
-from engine.text.encoder import Checkpoint, Encoded, TextStyle, Tokens
-from engine.text.tokens import Embeddings, WeightedToken
+from engine.text.encoder import PLAIN, Checkpoint, Encoded, TextStyle, Tokens
+from engine.text.tokens import Embeddings, Picture, WeightedToken
 from engine.weights.state_dict import StateDict
 
 MARK = "embedding.weight"
@@ -54,6 +54,7 @@ class ClassLabels:
     name = "classes"
     title = "class labels"
     file_prefix = ""
+    takes_pictures = False
 
     def detect(self, weights: StateDict) -> ClassLabelsConfig | None:
         """The configuration of a separate file, which holds the table alone."""
@@ -82,14 +83,20 @@ class ClassLabels:
         return config.channels
 
     def tokenize(
-        self, config: ClassLabelsConfig, text: str, embeddings: Embeddings | None
+        self,
+        config: ClassLabelsConfig,
+        text: str,
+        embeddings: Embeddings | None,
+        *,
+        style: TextStyle = PLAIN,
+        pictures: Sequence[Picture] = (),
     ) -> Tokens:
         """One token, the class.
 
         Raises:
             NodeError: the text is no number of a class.
         """
-        del embeddings
+        del embeddings, style, pictures
         written = text.strip()
         if not written:
             return [self.empty(config)]
@@ -101,8 +108,9 @@ class ClassLabels:
             )
         return [[(int(written), 1.0)]]
 
-    def empty(self, config: ClassLabelsConfig) -> Sequence[WeightedToken]:
+    def empty(self, config: ClassLabelsConfig, style: TextStyle = PLAIN) -> Sequence[WeightedToken]:
         """No class: the last one."""
+        del style
         return [(config.classes - 1, 1.0)]
 
     def encode(

@@ -13,12 +13,13 @@ from torch import nn
 
 from engine.text import clip_keys
 from engine.text.clip_network import ClipText, ClipTextConfig, clip_text_config
-from engine.text.encoder import Checkpoint, Encoded, TextStyle, Tokens
+from engine.text.encoder import PLAIN, Checkpoint, Encoded, TextStyle, Tokens
 from engine.text.token_vectors import fitting, moved, vectors, weights_of
 from engine.text.tokens import (
     END,
     ChunkFormat,
     Embeddings,
+    Picture,
     WeightedToken,
     clip_tokenizer,
     tokenize,
@@ -40,6 +41,7 @@ class ClipEncoder:
         activation: `quick_gelu` or `gelu`.
         chunks: length and padding of a chunk.
         file_prefix: see the protocol; the names are transformers'.
+        takes_pictures: see the protocol.
     """
 
     name: str
@@ -49,6 +51,7 @@ class ClipEncoder:
     activation: str
     chunks: ChunkFormat
     file_prefix: str = "text_model."
+    takes_pictures: bool = False
 
     def detect(self, weights: StateDict) -> ClipTextConfig | None:
         """The configuration of a file of this width, or of another width with as many layers."""
@@ -82,14 +85,23 @@ class ClipEncoder:
         """The width of the layers."""
         return config.channels
 
-    def tokenize(self, config: ClipTextConfig, text: str, embeddings: Embeddings | None) -> Tokens:
+    def tokenize(
+        self,
+        config: ClipTextConfig,
+        text: str,
+        embeddings: Embeddings | None,
+        *,
+        style: TextStyle = PLAIN,
+        pictures: Sequence[Picture] = (),
+    ) -> Tokens:
         """Chunks of 77 tokens; embeddings of another width are left out with a warning."""
+        del style, pictures
         found = fitting(embeddings, config.channels) if embeddings else None
         return tokenize(clip_tokenizer(), text, embeddings=found, chunks=self.chunks)
 
-    def empty(self, config: ClipTextConfig) -> Sequence[WeightedToken]:
+    def empty(self, config: ClipTextConfig, style: TextStyle = PLAIN) -> Sequence[WeightedToken]:
         """The chunk of an empty prompt."""
-        del config
+        del config, style
         return tokenize(clip_tokenizer(), "", chunks=self.chunks)[0]
 
     def encode(

@@ -11,12 +11,14 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-from engine.text.tokens import Embeddings, WeightedToken
+from engine.text.tokens import Embeddings, Picture, WeightedToken
 from engine.weights.state_dict import StateDict
 
 Checkpoint = Callable[[], None]
 Tokens = Sequence[Sequence[WeightedToken]]
 """Chunks of tokens, each of the length that the encoder requires."""
+TOKENIZER_TENSORS = frozenset({"spiece_model", "tekken_model"})
+"""Names of tensors that hold a tokenizer's file as bytes, in the place of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,41 @@ class TextStyle:
         normalised: whether the final layer norm is applied to that output too.
         projected: whether the pooled output is multiplied by the encoder's projection, if it has
             one.
+        layers: several outputs side by side instead of `layer`, each named by the number of layers
+            that it has passed: (10, 20, 30).
+        template: what a prompt is written into, in the place of `{}`; language models only. A
+            prompt that begins with `<|im_start|>` brings its own.
+        picture_template: the same for a prompt with pictures; None: the same one.
+        only_after_template: whether states of the tokens before the prompt are left out.
+        only_after_system: whether states of the template's first turn are left out.
+        shortest: the number of tokens that a prompt is padded to at least; not for CLIP.
+        multiple: a language model's prompt is padded to a multiple of so many tokens.
+        padding_place: the position of all padding of a language model; None: it counts on.
+        padding: the number of tokens of padding after every prompt, for T5.
+        masked: whether padding is left out of the attention, and the mask returned.
+        weighted: whether `(word:1.2)` is a weight; else it is ordinary text.
+        from_padding: whether weights move a state from that of padding alone (as PixArt and Chroma
+            use T5), else from that of an empty prompt.
     """
 
     layer: int = -1
     normalised: bool = True
     projected: bool = False
+    layers: tuple[int, ...] = ()
+    template: str = "{}"
+    picture_template: str | None = None
+    only_after_template: bool = False
+    only_after_system: bool = False
+    shortest: int = 0
+    multiple: int = 1
+    padding_place: int | None = None
+    padding: int = 0
+    masked: bool = False
+    weighted: bool = True
+    from_padding: bool = False
+
+
+PLAIN = TextStyle()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,11 +75,13 @@ class Encoded:
         states: [1, T, D], weighted.
         pooled: [1, D], one vector for the whole prompt; None for encoders without such an output.
         mask: [1, T], 1 where a token counts; None where all do.
+        pictures: the first state of each picture of the prompt, and the one behind its last.
     """
 
     states: Tensor
     pooled: Tensor | None = None
     mask: Tensor | None = None
+    pictures: tuple[tuple[int, int], ...] = ()
 
 
 class TextEncoder(Protocol):
@@ -76,11 +110,17 @@ class TextEncoder(Protocol):
         ...
 
     def config(self, tensors: StateDict) -> Any:
-        """The sizes, from tensors known to be this encoder's, under the module's names."""
+        """The sizes, from tensors known to be this encoder's, under the module's names.
+
+        `tensors` may hold a tokenizer beside the weights, see `TOKENIZER_TENSORS`.
+        """
         ...
 
     def tensors(self, weights: StateDict) -> StateDict:
-        """The tensors under the module's names, from any layout of `weights`."""
+        """The tensors under the module's names, from any layout of `weights`.
+
+        A tokenizer in the file stays, under its own name, see `TOKENIZER_TENSORS`.
+        """
         ...
 
     def build(self, config: Any) -> nn.Module:
@@ -91,11 +131,35 @@ class TextEncoder(Protocol):
         """The length of a token's vector, which textual inversions must match."""
         ...
 
-    def tokenize(self, config: Any, text: str, embeddings: Embeddings | None) -> Tokens:
-        """The tokens of a prompt; `embeddings` finds textual inversions by name."""
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether a prompt may contain pictures."""
         ...
 
-    def empty(self, config: Any) -> Sequence[WeightedToken]:
+    def tokenize(
+        self,
+        config: Any,
+        text: str,
+        embeddings: Embeddings | None,
+        *,
+        style: TextStyle = PLAIN,
+        pictures: Sequence[Picture] = (),
+    ) -> Tokens:
+        """The tokens of a prompt.
+
+        Args:
+            config: of the encoder.
+            text: the prompt, without template.
+            embeddings: finds textual inversions by name.
+            style: the family's.
+            pictures: of the prompt, in order; none for an encoder that takes none.
+
+        Raises:
+            WeightsError: the tokenizer is not found; the message says which file to put where.
+        """
+        ...
+
+    def empty(self, config: Any, style: TextStyle = PLAIN) -> Sequence[WeightedToken]:
         """The chunk of an empty prompt."""
         ...
 

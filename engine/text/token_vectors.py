@@ -27,7 +27,7 @@ def vectors(table: Callable[[Tensor], Tensor], chunks: Tokens, placeholder: int)
     found = table(numbers)
     for i, chunk in enumerate(chunks):
         for j, (token, _) in enumerate(chunk):
-            if not isinstance(token, int):
+            if isinstance(token, Tensor):
                 found[i, j] = token.to(found)
     return found
 

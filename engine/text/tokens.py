@@ -23,8 +23,17 @@ from engine.text.prompt_syntax import weighted_spans
 
 Embeddings = Callable[[str], Tensor | None]
 """The name of a textual inversion to its vectors [N, D]; None if there is no such embedding."""
-WeightedToken = tuple[int | Tensor, float]
-"""A token's number, or a vector [D] instead; and its weight."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """A picture in a prompt: `pixels` [1, h, w, 3], 0 to 1."""
+
+    pixels: Tensor
+
+
+WeightedToken = tuple[int | Tensor | Picture, float]
+"""A token's number, or a vector [D] or a picture instead; and its weight."""
 
 START, END = 49406, 49407
 
@@ -37,6 +46,15 @@ class TextTokenizer(Protocol):
         ...
 
 
+class ReadableTokenizer(TextTokenizer, Protocol):
+    """One that turns numbers back into text, too."""
+
+    def text(self, numbers: Sequence[int]) -> str:
+        """The text of token numbers, special tokens included."""
+        ...
+
+
+_PRINTING = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _WORDS = r"'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
 _MERGES = Path(__file__).parent / "data" / "clip_merges.txt.gz"
 _MENTION = re.compile(r"(?:^|(?<=[ \n]))embedding:(\S+)")
@@ -76,6 +94,21 @@ class ClipTokenizer:
         text = text.encode("utf-8", "replace").decode()
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
+    def vocabulary(self) -> dict[str, int]:
+        """Every token and its number."""
+        return self._tokenizer.get_vocab()
+
+    def text(self, numbers: Sequence[int]) -> str:
+        """The text of token numbers, with a space after each word."""
+        names = (self._tokenizer.id_to_token(number) for number in numbers)
+        letters = byte_letters()
+        found = bytearray()
+        for name in names:
+            word = (name or "").replace("</w>", " ")
+            for letter in word:
+                found += bytes([letters[letter]]) if letter in letters else letter.encode()
+        return found.decode("utf-8", "replace").strip()
+
 
 @cache
 def clip_tokenizer() -> ClipTokenizer:
@@ -88,8 +121,17 @@ def _byte_letters() -> list[str]:
 
     Printable bytes represent themselves; the others get the letters from U+0100 on.
     """
-    printing = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    return [*map(chr, printing), *(chr(0x100 + i) for i in range(256 - len(printing)))]
+    return [*map(chr, _PRINTING), *(chr(0x100 + i) for i in range(256 - len(_PRINTING)))]
+
+
+def _byte_order() -> list[int]:
+    """The bytes that `_byte_letters` represents, in its order."""
+    return [*_PRINTING, *(byte for byte in range(256) if byte not in _PRINTING)]
+
+
+def byte_letters() -> dict[str, int]:
+    """The letters that represent bytes in byte-pair vocabularies, and the bytes."""
+    return dict(zip(_byte_letters(), _byte_order(), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +165,35 @@ def tokenize(
     `embedding:name` represents the vectors that `embeddings` finds; without that function it is
     ordinary text. A name that is not found is removed.
     """
-    missing: dict[str, None] = {}
     groups = [
         [(token, weight) for token in group]
-        for span, weight in weighted_spans(text)
+        for group, weight in grouped(tokenizer, text, embeddings=embeddings)
+    ]
+    return in_chunks(groups, chunks)
+
+
+def grouped(
+    tokenizer: TextTokenizer,
+    text: str,
+    *,
+    embeddings: Embeddings | None = None,
+    weighted: bool = True,
+) -> list[tuple[Sequence[int | Tensor], float]]:
+    """The tokens of a prompt in groups of one weight: its words between embeddings, and each.
+
+    See `tokenize`. Without `weighted`, parentheses are ordinary text.
+    """
+    missing: dict[str, None] = {}
+    groups = [
+        (group, weight)
+        for span, weight in (weighted_spans(text) if weighted else [(text, 1.0)])
         for group in _tokens(tokenizer, span, embeddings, missing)
     ]
     for name in list(missing)[:_MOST_LOGGED]:
         logging.getLogger(__name__).warning(
             "embedding:%s is left out: there is none of that name that can be used", name[:100]
         )
-    return _in_chunks(groups, chunks)
+    return groups
 
 
 def _tokens(
@@ -162,9 +222,10 @@ def _tokens(
     yield tokenizer.numbers(span[end:])
 
 
-def _in_chunks(
+def in_chunks(
     groups: Sequence[Sequence[WeightedToken]], chunks: ChunkFormat
 ) -> list[list[WeightedToken]]:
+    """Groups of tokens as chunks of `chunks.length`; long groups are split."""
     room = chunks.length - 2
     filled: list[list[WeightedToken]] = [[]]
     for group in groups:
