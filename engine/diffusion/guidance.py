@@ -71,6 +71,8 @@ Combine = Callable[[Predictions], Tensor]
 """Combines predictions to one clean image."""
 After = Callable[[Predictions, Tensor], Tensor]
 """Changes the combined clean image."""
+Scales = Callable[[float, float], float]
+"""The weight of guidance at a step, from sigma and the weight so far."""
 Guided = tuple[Tensor, Tensor]
 """The guided clean image and that of the negative alone."""
 Around = Callable[[Tensor, Tensor, Callable[[], Guided]], Guided]
@@ -90,6 +92,7 @@ class Guidance:
         around: hooks around the whole evaluation, the last added outermost.
         conditionings: values of CONDITIONING wires that hooks evaluate in addition to the guider's,
             by names.
+        scales: change the weight of guidance by the step, one after another.
     """
 
     before: tuple[Callable[[], Before], ...] = ()
@@ -98,12 +101,13 @@ class Guidance:
     always_negative: bool = False
     around: tuple[Around, ...] = ()
     conditionings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    scales: tuple[Scales, ...] = ()
 
     def started(self) -> Hooks:
         """The hooks of one run."""
         before = tuple(make() for make in self.before)
         combine = self.combine or classifier_free
-        return Hooks(before, combine, self.after, self.always_negative, self.around)
+        return Hooks(before, combine, self.after, self.always_negative, self.around, self.scales)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +119,13 @@ class Hooks:
     after: tuple[After, ...] = ()
     always_negative: bool = False
     around: tuple[Around, ...] = ()
+    scales: tuple[Scales, ...] = ()
+
+    def scale_at(self, sigma: Tensor, scale: float) -> float:
+        """The weight of guidance at this step."""
+        for change in self.scales:
+            scale = change(float(sigma.max()), scale)
+        return scale
 
     def skips_negative(self, scale: float) -> bool:
         """Whether the negative prediction has no effect and need not be evaluated."""
@@ -141,6 +152,7 @@ def guided(
     At scale 1 the negative is not evaluated, unless a hook or the caller needs `both`; then the
     second is the positive prediction.
     """
+    scale = hooks.scale_at(sigma, scale) if hooks.scales else scale
     if hooks.skips_negative(scale) and not both:
         return unguided(evaluate, x, sigma, hooks, scale)
     positive, negative = evaluate("positive", "negative")

@@ -72,8 +72,12 @@ def gits(coefficient: float, steps: int, *, denoise: float = 1.0) -> Tensor:
         steps: beyond `GITS_STEPS` the last row is interpolated.
         denoise: the share of the schedule that is kept, from its end; empty at 0.
     """
+    levels = gits_levels(coefficient, min(steps, GITS_STEPS))
+    return last_steps(loglinear(levels, steps + 1), steps, denoise)
+
+
+def gits_levels(coefficient: float, steps: int) -> list[float]:
+    """The row of the GITS table for 2 to `GITS_STEPS` steps; its last level is above 0."""
     table = json.loads((Path(__file__).parent / "data" / "gits.json").read_text())
     nearest = round(coefficient * 20) / 20
-    row = table["chosen"][f"{nearest:.2f}"][min(steps, GITS_STEPS) - 2]
-    levels = [table["levels"][entry] for entry in row]
-    return last_steps(loglinear(levels, steps + 1), steps, denoise)
+    return [table["levels"][entry] for entry in table["chosen"][f"{nearest:.2f}"][steps - 2]]

@@ -14,9 +14,12 @@ import torch
 from torch import nn
 
 from engine.families.latent_format import LatentFormat
+from engine.families.residual_autoencoder import ResidualAutoencoderKind
 from engine.families.tiny_autoencoders import TinyAutoencoderKind
 from engine.families.vq_autoencoders import VqAutoencoder
-from engine.nets import autoencoder_kl_keys
+from engine.families.wan22_autoencoder import Wan22AutoencoderKind
+from engine.families.wan_autoencoder import WanAutoencoderKind
+from engine.nets import autoencoder_kl_keys, autoencoder_packed
 from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, autoencoder_config
 from engine.weights.state_dict import StateDict
 
@@ -99,12 +102,58 @@ class KlAutoencoder:
         self, config: AutoencoderConfig, shape: Sequence[int], dtype_bytes: int
     ) -> int:
         """A multiple of the widest tensor at full size: measured in bf16 on a CPU, 3 to 5."""
-        first = config.decoder[0]
+        # Decoders may be narrower than the encoder, as FLUX.2's small one.
+        ends = (config.decoder[0], config.encoder[0])
+        widest = max(width for end in ends for width in (end.channels_in, end.channels_out))
         pixels = shape[0] * shape[-1] * shape[-2] * config.downscale**2
-        return 6 * pixels * max(first.channels_in, first.channels_out) * dtype_bytes
+        return 6 * pixels * widest * dtype_bytes
 
 
-KINDS: tuple[AutoencoderKind, ...] = (VqAutoencoder(), KlAutoencoder(), TinyAutoencoderKind())
+class PackedKlAutoencoder(KlAutoencoder):
+    """The autoencoder of FLUX.2, see `engine.nets.autoencoder_packed`."""
+
+    name = "packed KL autoencoder"
+
+    def detect(self, weights: StateDict) -> AutoencoderConfig | None:
+        """The configuration of one with the statistics of its latents."""
+        found = autoencoder_packed.tensors(weights)
+        return autoencoder_config(found.shapes) if found else None
+
+    def tensors(self, weights: StateDict) -> StateDict:
+        """See `AutoencoderKind`."""
+        found = autoencoder_packed.tensors(weights)
+        if found is None:
+            raise ValueError("these are no packed autoencoder's tensors")
+        return found
+
+    def build(self, config: AutoencoderConfig) -> nn.Module:
+        """See `AutoencoderKind`."""
+        with torch.device("meta"):
+            return autoencoder_packed.PackedAutoencoder(config)
+
+    def latent(self, config: AutoencoderConfig) -> LatentFormat:
+        """Four channels for each of the network's, in cells of twice its size."""
+        side = config.downscale * autoencoder_packed.PACK
+        return LatentFormat(config.latent_channels * autoencoder_packed.PACK**2, (side, side))
+
+    def activation_bytes(
+        self, config: AutoencoderConfig, shape: Sequence[int], dtype_bytes: int
+    ) -> int:
+        """As the plain one."""
+        unpacked = (*shape[:-2], *(side * autoencoder_packed.PACK for side in shape[-2:]))
+        return super().activation_bytes(config, unpacked, dtype_bytes)
+
+
+KINDS: tuple[AutoencoderKind, ...] = (
+    # before the KL autoencoder, some of whose names they have in diffusers' layout
+    ResidualAutoencoderKind(),
+    Wan22AutoencoderKind(),
+    WanAutoencoderKind(),
+    VqAutoencoder(),
+    PackedKlAutoencoder(),
+    KlAutoencoder(),
+    TinyAutoencoderKind(),
+)
 
 
 @dataclass(frozen=True, slots=True)

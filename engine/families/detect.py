@@ -5,20 +5,34 @@ A file that no family supports is named in the error as far as its keys identify
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.errors import WeightsError
+from engine.families.anima.family import AnimaFamily
+from engine.families.auraflow.family import AuraFlowFamily
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
+from engine.families.bridge.ernie import ErnieImageFamily
+from engine.families.bridge.flux3 import Flux3Family
+from engine.families.bridge.wan import WanFamily
+from engine.families.chroma.family import ChromaFamily
+from engine.families.chroma.radiance_family import ChromaRadianceFamily
 from engine.families.family import ModelFamily, TextPlan
+from engine.families.flux.family import FluxFamily
+from engine.families.flux2.family import Flux2Family
+from engine.families.krea2.family import Krea2Family
 from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
+from engine.families.qwen_image.family import QwenImageFamily
+from engine.families.qwen_image21.family import QwenImage21Family
 from engine.families.sd2.family import StableDiffusion2
 from engine.families.sd2.unclip import StableDiffusionUnclip
+from engine.families.sd3.family import StableDiffusion3
 from engine.families.sd15.family import StableDiffusion1
 from engine.families.sdxl.family import StableDiffusionXL, StableDiffusionXLRefiner
 from engine.families.svd.family import StableVideoDiffusion
 from engine.families.x4.family import StableDiffusionUpscaler
 from engine.families.zero123.family import StableZero123
+from engine.families.zimage.family import Lumina2, ZImage
 from engine.text import table
 from engine.text.encoder import TextEncoder
 from engine.vision.detect import FoundImageEncoder, find_image_encoder
@@ -36,14 +50,37 @@ FAMILIES: tuple[ModelFamily, ...] = (
     LatentDiffusionOfText(),
     LatentDiffusionOfClasses(),
     StableVideoDiffusion(),
+    StableDiffusion3(),
+    AuraFlowFamily(),
+    FluxFamily(),
+    ChromaFamily(),
+    ChromaRadianceFamily(),
+    AnimaFamily(),
+    QwenImageFamily(),
+    QwenImage21Family(),
+    Krea2Family(),
+    ZImage(),
+    Lumina2(),
+    Flux2Family(),
+    # whose networks are those of diffusers
+    Flux3Family(),
+    WanFamily(),
+    ErnieImageFamily(),
 )
 SHOWN_KEYS = 5
+_ENCODER = "a text encoder"
+_T5 = "a text encoder of the T5 kind"
+_LANGUAGE_MODEL = "a language model (such as Llama, Qwen or Gemma)"
 _ADVICE: Mapping[str, str] = {
     "an autoencoder (VAE)": "load it with Load VAE",
     "a text encoder": "load it with Load CLIP or DualCLIPLoader",
+    _T5: "load it with Load CLIP or DualCLIPLoader",
+    _LANGUAGE_MODEL: "it may be the text encoder of a model, which Load CLIP reads",
     "a CLIP vision encoder": "load it with Load CLIP Vision",
     "a LoRA": "load it with Load LoRA",
     "a ControlNet": "load it with Load ControlNet Model",
+    "a control network of Z-Image": "load it with ModelPatchLoader, from model_patches/",
+    "a style model (FLUX.1 Redux)": "load it with Load Style Model, from style_models/",
     "a T2I-Adapter": "load it with Load ControlNet Model",
     "a tiny autoencoder (TAESD)": "put it into vae_approx/, under the name of its release (such as "
     "taesd_decoder), and choose that in Load VAE or for previews",
@@ -93,7 +130,7 @@ def detect_encoder(weights: StateDict) -> tuple[TextEncoder, Any]:
     except WeightsError as error:
         raise WeightsError(f"{weights.origin}: {error}") from error
     if found is None:
-        raise WeightsError(other_part(weights, wanted="a text encoder"))
+        raise WeightsError(other_part(weights, wanted=_ENCODER))
     return found
 
 
@@ -118,27 +155,40 @@ def text_plan(asked: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:
     Raises:
         WeightsError: no family of that name uses them.
     """
-    families = [family for family in FAMILIES if asked in family.text.file_types]
-    names = sorted(encoder.name for _, encoder in files)
-    for family in families:
-        if sorted(family.text.styles) == names:
-            return family.text
+    plans = [(family, plan) for family, plan in _plans() if asked in plan.file_types]
+    names = [encoder.name for _, encoder in files]
+    once = len(set(names)) == len(names)
+    for _, plan in plans:
+        if once and plan.fits(names):
+            return plan
     found = ", ".join(f"{encoder.title} in {name}" for name, encoder in files)
-    if not families:
-        known = sorted({kind for family in FAMILIES for kind in family.text.file_types})
+    if not plans:
+        known = sorted({kind for _, plan in _plans() for kind in plan.file_types})
         raise WeightsError(
             f"type {asked}: Calotype cannot run the models of that type yet (found {found}); "
             f"types that it runs: {', '.join(known)}"
         )
-    wanted = " or ".join(
-        f"{' and '.join(table.ENCODERS[name].title for name in family.text.styles)} "
-        f"for {family.name}"
-        for family in families
-    )
+    wanted = " or ".join(f"{_titles(plan)} for {family.name}" for family, plan in plans)
     raise WeightsError(
         f"type {asked} takes {wanted}; found {found}. "
         "Choose other files, or the type that these belong to."
     )
+
+
+def _plans() -> Iterator[tuple[ModelFamily, TextPlan]]:
+    """Every way in which a family uses text encoders."""
+    for family in FAMILIES:
+        for plan in (family.text, *family.text.others):
+            yield family, plan
+
+
+def _titles(plan: TextPlan) -> str:
+    """The encoders of a plan in words."""
+    must = [table.ENCODERS[name].title for name in plan.styles if name not in plan.optional]
+    may = [table.ENCODERS[name].title for name in plan.styles if name in plan.optional]
+    if not must:
+        return f"{', '.join(may)} or some of them"
+    return " and ".join(must) + (f" (and {', '.join(may)} if you have them)" if may else "")
 
 
 def other_part(weights: StateDict, *, wanted: str) -> str:
@@ -158,7 +208,8 @@ def other_part(weights: StateDict, *, wanted: str) -> str:
 
 def _not_known(weights: StateDict, *, wanted: str) -> str:
     name = recognise(weights)
-    if name and name in _ADVICE and name != wanted:
+    circular = wanted == _ENCODER and name in (_T5, _LANGUAGE_MODEL)
+    if name and name in _ADVICE and name != wanted and not circular:
         return f"{weights.origin}: this is {name}, not {wanted}; {_ADVICE[name]}."
     if name:
         return f"{weights.origin}: this is {name}; Calotype cannot use it as {wanted} yet."
@@ -250,6 +301,8 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         _averaged_alone,
     ),
     ("an IP-Adapter", _starts("ip_adapter.")),
+    ("a control network of Z-Image", _starts("control_all_x_embedder.")),
+    ("a style model (FLUX.1 Redux)", _starts("redux_down.")),
     ("a GLIGEN file", _starts("position_net.")),
     ("a textual inversion (embedding)", _starts("emb_params", "string_to_param")),
     (
@@ -265,7 +318,6 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         _starts("taesd_", "decoder.layers.", "3.conv.0.", "4.conv.0."),
     ),
     # denoisers, in the order in which they can be distinguished
-    ("an SD3 checkpoint", _below("joint_blocks.0.context_block.attn.qkv.weight")),
     ("a Stable Cascade model", _below("clf.1.weight", "clip_txt_mapper.weight")),
     ("a Stable Audio model", _below("transformer.rotary_pos_emb.inv_freq")),
     ("an AuraFlow checkpoint", _below("double_layers.0.attn.w1q.weight")),
@@ -289,7 +341,6 @@ _MARKS: tuple[tuple[str, Test], ...] = (
     ("a Mochi model", _below("t5_yproj.weight")),
     ("an LTX-Video model", _below("adaln_single.emb.timestep_embedder.linear_1.bias")),
     ("a PixArt model", _below("t_block.1.weight")),
-    ("a Lumina 2 or Z-Image model", _below("cap_embedder.1.weight")),
     ("a Wan model", _below("head.modulation")),
     ("a HiDream model", _below("caption_projection.0.linear.weight")),
     ("a Cosmos or Anima model", _below("blocks.0.mlp.layer1.weight")),
@@ -322,9 +373,9 @@ _MARKS: tuple[tuple[str, Test], ...] = (
         ),
     ),
     ("a CLIP vision encoder", _starts("vision_model.", "visual.", "model.visual.")),
-    ("a text encoder of the T5 kind", _starts("encoder.block.", "shared.weight")),
+    (_T5, _starts("encoder.block.", "shared.weight")),
     (
-        "a language model (such as Llama, Qwen or Gemma)",
+        _LANGUAGE_MODEL,
         _starts("model.embed_tokens.", "model.layers.", "language_model."),
     ),
     (

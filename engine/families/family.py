@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 
+from engine.adapters.rows import Rows
 from engine.diffusion.conditioning import Input, Role
 from engine.diffusion.parameterization import Parameterization
 from engine.errors import NodeError
@@ -76,6 +77,8 @@ class TextPlan:
         combine: from outputs by encoder name to `(tensor [1, T, D], extras)`. Outputs of absent
             encoders are absent; raises `WeightsError` if one of them is required, and `NodeError`
             if the family takes no text.
+        optional: names of encoders that may be absent, as long as one is there.
+        others: plans for other sets of encoders, which models of other sizes of the family use.
         even: whether prompts that differ in length between encoders are padded with empty chunks.
         file_types: the loaders' names of this set of encoders in separate files.
         places: the prefixes of each encoder's tensors in a whole checkpoint. A prefix that ends in
@@ -84,9 +87,17 @@ class TextPlan:
 
     styles: Mapping[str, TextStyle]
     combine: Callable[[Mapping[str, Encoded]], tuple[Tensor, dict[str, Any]]]
+    optional: frozenset[str] = frozenset()
+    others: tuple[TextPlan, ...] = ()
     even: bool = False
     file_types: frozenset[str] = frozenset()
     places: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def fits(self, encoders: Collection[str]) -> bool:
+        """Whether these encoders, by name, are enough and none too many."""
+        missing = set(self.styles) - set(encoders)
+        foreign = set(encoders) - set(self.styles)
+        return bool(encoders) and not foreign and missing <= self.optional
 
 
 class ModelFamily(Protocol):
@@ -174,8 +185,11 @@ class ModelFamily(Protocol):
         """
         ...
 
-    def lora_names(self, config: Any) -> Mapping[str, str]:
-        """Other programs' names of the denoiser's modules to ours, without `.weight`."""
+    def lora_names(self, config: Any) -> Mapping[str, str | Rows]:
+        """Other programs' names of the denoiser's modules to ours, without `.weight`.
+
+        `Rows` where their module is a part of ours, such as one of three projections.
+        """
         ...
 
     def activation_bytes(self, config: Any, shape: Sequence[int], dtype_bytes: int) -> int:

@@ -9,6 +9,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from engine.families import preview_factors
+
 Factors = float | tuple[float, ...]
 """One number, or one for each channel."""
 PLAYGROUND_MEAN = (-1.6574, 1.886, -1.383, 2.5155)
@@ -41,6 +43,8 @@ class LatentFormat:
         tiny: the name of the tiny autoencoder that decodes its autoencoder's latents, for previews.
         rows_are_frames: whether the rows of a batch are the frames of one video, which an
             autoencoder decodes together.
+        keeps_clean: whether the denoiser is given the cells that a noise mask keeps without noise,
+            as it was trained; others are given them with the noise of the step.
     """
 
     channels: int
@@ -52,6 +56,7 @@ class LatentFormat:
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tiny: str | None = None
     rows_are_frames: bool = False
+    keeps_clean: bool = False
 
     @property
     def dims(self) -> int:
@@ -100,3 +105,24 @@ class LatentFormat:
             return float(factors)
         values = torch.tensor(factors, dtype=like.dtype, device=like.device)
         return values.reshape(1, -1, *(1 for _ in like.shape[2:]))
+
+
+FLUX_LATENT = LatentFormat(
+    16,
+    (8, 8),
+    scale=0.3611,
+    shift=0.1159,
+    rgb_factors=preview_factors.FLUX,
+    rgb_bias=preview_factors.FLUX_BIAS,
+    tiny="taef1",
+)
+"""The latents of FLUX.1's autoencoder, which Chroma, Z-Image and others use too."""
+FLUX2_LATENT = LatentFormat(
+    128,
+    (16, 16),
+    rgb_factors=preview_factors.FLUX2,
+    rgb_bias=preview_factors.FLUX2_BIAS,
+    tiny="taef2",
+)
+"""The latents of FLUX.2's autoencoder, which FLUX.3 and ERNIE-Image use too; it standardises them
+itself."""

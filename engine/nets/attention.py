@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,19 +23,67 @@ MOST_ROWS = 65_535
 large videos, a row for each cell."""
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, heads: int) -> Tensor:
+class _Instead:
+    """What plugins put in the place of parts of all networks of this process."""
+
+    attend: Callable[..., Tensor] | None = None
+    block: Callable[..., Tensor | None] | None = None
+
+
+def attend_by(function: Callable[..., Tensor] | None) -> None:
+    """Attend by this function from now on, with the arguments of `attend`; None: by our own."""
+    _Instead.attend = function
+
+
+def blocks_by(function: Callable[..., Tensor | None] | None) -> None:
+    """Ask this function, with the arguments of `TransformerBlock.forward`, before computing one."""
+    _Instead.block = function
+
+
+def attend(
+    query: Tensor, key: Tensor, value: Tensor, heads: int, *, mask: Tensor | None = None
+) -> Tensor:
+    """See `attend_fused`; a plugin may have replaced it."""
+    instead = _Instead.attend
+    return (attend_fused if instead is None else instead)(query, key, value, heads, mask=mask)
+
+
+def attend_fused(
+    query: Tensor, key: Tensor, value: Tensor, heads: int, *, mask: Tensor | None = None
+) -> Tensor:
     """softmax(q k^T / sqrt(d)) v (Vaswani et al. 2017, equation 1), every head on its own slice.
 
-    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d]. On a CPU torch's
-    fused kernel is the fastest of the forms tried, from 8 channels a head on.
+    query [B, N, heads * d], key and value [B, M, heads * d] -> [B, N, heads * d]; mask [B or 1,
+    heads or 1, N or 1, M], true where a key counts, or numbers that are added to q k^T. On a CPU
+    torch's fused kernel is the fastest of the forms tried, from 8 channels a head on.
     """
-    if len(query) > MOST_ROWS:
+    if len(query) > MOST_ROWS and mask is None:
         split = (tokens.split(MOST_ROWS) for tokens in (query, key, value))
-        return torch.cat([attend(q, k, v, heads) for q, k, v in zip(*split, strict=True)])
+        return torch.cat([attend_fused(q, k, v, heads) for q, k, v in zip(*split, strict=True)])
     query, key, value = (
         tokens.unflatten(-1, (heads, -1)).transpose(1, 2) for tokens in (query, key, value)
     )
-    return functional.scaled_dot_product_attention(query, key, value).transpose(1, 2).flatten(2)
+    found = functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    return found.transpose(1, 2).flatten(2)
+
+
+class OwnForward(partial[Tensor]):
+    """A function of ours in the place of a block's `forward`, which is no plugin's."""
+
+
+def call_block(
+    block: nn.Module,
+    tokens: Tensor,
+    context: Tensor | None,
+    hooks: BlockHooks | None,
+    number: int,
+) -> Tensor:
+    """Call a transformer block, whose method a plugin may have replaced on this one object."""
+    if _Instead.block is not None and "forward" in block.__dict__:
+        found = _Instead.block(block, tokens, context, hooks, number)
+        if found is not None:
+            return found
+    return block(tokens, context, hooks, number)
 
 
 class CrossAttention(nn.Module):
@@ -139,6 +188,16 @@ class TransformerBlock(nn.Module):
         number: int = 0,
     ) -> Tensor:
         """`tokens` [B, N, C], context [B, T, D] -> [B, N, C]; `number`: its index in the block."""
+        if _Instead.block is not None:
+            instead = _Instead.block(self, tokens, context, hooks, number)
+            if instead is not None:
+                return instead
+        return self.computed(tokens, context, hooks, number)
+
+    def computed(
+        self, tokens: Tensor, context: Tensor | None, hooks: BlockHooks | None, number: int
+    ) -> Tensor:
+        """The same, whatever plugins replaced."""
         if hooks:
             return self._hooked(tokens, context, hooks, number)
         # Adding in place into the layer's new result avoids a copy.

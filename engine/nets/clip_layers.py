@@ -31,8 +31,9 @@ class LayerConfig:
     Attributes:
         channels, feed_forward: widths of the states and between the two projections.
         heads: of the attention.
-        activation: `quick_gelu` (CLIP L) or `gelu` (OpenCLIP).
+        activation: `quick_gelu` (CLIP L), `gelu` (OpenCLIP) or `gelu_tanh` (SigLIP).
         causal: whether a token attends only to itself and those before it.
+        epsilon: of the norms.
     """
 
     channels: int
@@ -40,6 +41,7 @@ class LayerConfig:
     heads: int
     activation: str
     causal: bool
+    epsilon: float = 1e-5
 
 
 class Layers(nn.Module):
@@ -63,9 +65,9 @@ class _Layer(nn.Module):
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
         self.self_attn = _Attention(config)
-        self.layer_norm1 = nn.LayerNorm(config.channels)
+        self.layer_norm1 = nn.LayerNorm(config.channels, eps=config.epsilon)
         self.mlp = _FeedForward(config)
-        self.layer_norm2 = nn.LayerNorm(config.channels)
+        self.layer_norm2 = nn.LayerNorm(config.channels, eps=config.epsilon)
 
     def forward(self, states: Tensor) -> Tensor:
         """[B, T, D] -> [B, T, D]."""
@@ -96,15 +98,17 @@ class _Attention(nn.Module):
 class _FeedForward(nn.Module):
     def __init__(self, config: LayerConfig) -> None:
         super().__init__()
-        self.quick = config.activation == "quick_gelu"
+        self.activation = config.activation
         self.fc1 = Linear(config.channels, config.feed_forward)
         self.fc2 = Linear(config.feed_forward, config.channels)
 
     def forward(self, states: Tensor) -> Tensor:
-        """Two projections with CLIP's activation, x sigmoid(1.702 x), or OpenCLIP's exact GELU."""
+        """Two projections with CLIP's activation, x sigmoid(1.702 x), or a GELU."""
         inner = self.fc1(states)
-        inner = inner * torch.sigmoid(1.702 * inner) if self.quick else functional.gelu(inner)
-        return self.fc2(inner)
+        if self.activation == "quick_gelu":
+            return self.fc2(inner * torch.sigmoid(1.702 * inner))
+        approximate = "tanh" if self.activation == "gelu_tanh" else "none"
+        return self.fc2(functional.gelu(inner, approximate=approximate))
 
 
 def of_open_clip(name: str, entry: Entry) -> dict[str, Entry]:

@@ -26,9 +26,11 @@ class Residuals:
     """The outputs of control networks, in the order of the blocks after which they are added.
 
     Attributes:
-        input: added to the skip connections, `input[i]` [B, C, h, w] after input block i.
+        input: added to the skip connections, `input[i]` [B, C, h, w] after input block i. In
+            transformers to the picture's tokens, [B, n, C] after block i of two streams.
         middle: added after the middle block.
-        output: added to the skips where the decoder reads them: the last input block's first.
+        output: added to the skips where the decoder reads them: the last input block's first. In
+            transformers after blocks of one stream.
     """
 
     input: Sequence[Tensor | None] = ()
@@ -36,10 +38,14 @@ class Residuals:
     output: Sequence[Tensor | None] = ()
 
     def each(self, change: Callable[[Tensor], Tensor]) -> Residuals:
-        """The residuals with `change` applied to each."""
+        """The residuals with `change` applied to each, once to one that is in several slots."""
+        made: dict[int, Tensor] = {}
 
         def changed(slots: Sequence[Tensor | None]) -> tuple[Tensor | None, ...]:
-            return tuple(None if slot is None else change(slot) for slot in slots)
+            for slot in slots:
+                if slot is not None and id(slot) not in made:
+                    made[id(slot)] = change(slot)
+            return tuple(None if slot is None else made[id(slot)] for slot in slots)
 
         return Residuals(changed(self.input), changed(self.middle), changed(self.output))
 
@@ -55,7 +61,14 @@ class Residuals:
 def _sums(
     ours: Sequence[Tensor | None], theirs: Sequence[Tensor | None]
 ) -> tuple[Tensor | None, ...]:
-    return tuple(_sum(one, other) for one, other in zip_longest(ours, theirs))
+    # A residual that serves several blocks is in several slots.
+    made: dict[tuple[int, int], Tensor | None] = {}
+    pairs = list(zip_longest(ours, theirs))
+    for one, other in pairs:
+        key = id(one), id(other)
+        if key not in made:
+            made[key] = _sum(one, other)
+    return tuple(made[id(one), id(other)] for one, other in pairs)
 
 
 def _sum(one: Tensor | None, other: Tensor | None) -> Tensor | None:
@@ -79,15 +92,21 @@ class NetHooks:
     `attn2_output_patch` `(out, options) -> out`; `middle_patch` `(tokens, options) -> tokens`
     between the two attentions of a transformer; `input_block_patch`,
     `input_block_patch_after_skip`, `middle_block_patch` `(h, options) -> h`; `output_block_patch`
-    `(h, skip, options) -> (h, skip)`. A replacement of attention at a place is called `(q, k, v,
-    options) -> out` with projected tokens, instead of the attention itself. `attn1_addition`,
-    `attn2_addition` `(q, options) -> tokens` are added to its result before the output projection;
+    `(h, skip, options) -> (h, skip)`; `emb_patch` `(emb, channels, options) -> emb` of the time's
+    embedding [B, E]; `forward_timestep_embed_patch`, pairs of a class and a function `(layer, x,
+    emb, context, options, shape, None, frames, None) -> x`, which calls layers of that class that
+    plugins add to blocks. A replacement of attention at a place is called `(q, k, v, options) ->
+    out` with projected tokens, instead of the attention itself. `attn1_addition`, `attn2_addition`
+    `(q, options) -> tokens` are added to its result before the output projection;
     None adds nothing.
+
+    Transformers (FLUX and later) have replacements of whole blocks, of the kind `dit`, see
+    `through_block`.
 
     Attributes:
         patches: by kind, in the order in which they were added.
         replacements: by kind (`attn1`, `attn2`) and place `(block, number, transformer)`; a place
-            of `(block, number)` means all its transformers.
+            of `(block, number)` means all its transformers. By `dit` and place `(part, number)`.
         options: entries of `transformer_options` in addition to the network's own.
     """
 
@@ -149,6 +168,28 @@ class NetHooks:
         return {**self.options, "block": (part, number)}
 
 
+def through_block(
+    hooks: NetHooks | None,
+    place: Place,
+    inputs: Mapping[str, Any],
+    block: Callable[[Mapping[str, Any]], dict[str, Any]],
+) -> dict[str, Any]:
+    """Call a block of a transformer, or what replaces it.
+
+    Args:
+        hooks: of the call.
+        place: of the block, such as `("double_block", 3)`.
+        inputs: the block's, under the ecosystem's names: `img` and `txt` (tokens), `vec` (the
+            modulating vector), `pe` (the rotary embedding), `attn_mask`.
+        block: the block, from such inputs to the tokens that change, `img` and maybe `txt`.
+    """
+    replacement = hooks.replacements.get(("dit", place)) if hooks else None
+    if hooks is None or replacement is None:
+        return block(inputs)
+    given = {**inputs, "transformer_options": hooks.options_at(*place)}
+    return replacement(given, {"original_block": block})
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockHooks:
     """The hooks of one call for one block.
@@ -157,16 +198,23 @@ class BlockHooks:
         hooks: all of them.
         place: of the block.
         index: of the block's first transformer among all of the network.
+        shape: of the feature map that the transformers see as tokens.
     """
 
     hooks: NetHooks
     place: Place
     index: int = 0
+    shape: tuple[int, ...] = ()
+
+    def shaped(self, shape: Sequence[int]) -> BlockHooks:
+        """The same for a feature map of that shape."""
+        return BlockHooks(self.hooks, self.place, self.index, tuple(shape))
 
     def options(self, transformer: int, attention: HookedAttention) -> dict[str, Any]:
         """`transformer_options` inside one transformer of the block."""
         return {
             **self.hooks.options_at(*self.place),
+            "activations_shape": list(self.shape),
             "block_index": transformer,
             "transformer_index": self.index,
             "n_heads": attention.heads,

@@ -22,6 +22,9 @@ from engine.nets.hooks import NetHooks
 
 STRIDE = 2
 """Cells along a side of the squares that have one destination each."""
+MOST_COMPARED = 1 << 24
+"""Pairs of tokens that are compared at a time, 4 bytes each: with large pictures all pairs would
+take more memory than the attention itself."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,8 +81,7 @@ def matching(
     is_source[destinations] = False
     sources = is_source.nonzero()[:, 0]
     direction = normalize(tokens.float(), dim=-1)
-    similarity = direction[:, sources] @ direction[:, destinations].transpose(1, 2)
-    best, targets = similarity.max(dim=-1)
+    best, targets = _most_similar(direction[:, sources], direction[:, destinations])
     order = best.argsort(dim=-1, descending=True)
     count = min(count, len(sources))
     merged = order[:, :count]
@@ -90,6 +92,14 @@ def matching(
         targets.gather(1, merged),
         height * width,
     )
+
+
+def _most_similar(sources: Tensor, destinations: Tensor) -> tuple[Tensor, Tensor]:
+    """[B, S] the cosine of each source's most similar destination, and the index of that one."""
+    others = destinations.transpose(1, 2)
+    step = max(MOST_COMPARED // max(len(others) * others.shape[2], 1), 1)
+    found = [(part @ others).max(dim=-1) for part in sources.split(step, dim=1)]
+    return torch.cat([each.values for each in found], 1), torch.cat([e.indices for e in found], 1)
 
 
 def with_token_merging(hooks: NetHooks, ratio: float, generator: torch.Generator) -> NetHooks:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -224,13 +225,24 @@ def _check_flow(config: UNetConfig, last: int) -> None:
         raise WeightsError(f"not a UNet that works: out takes {last} channels, {channels} come in")
 
 
+class _Instead:
+    """What plugins put in the place of `UNet.forward`, in all UNets of this process."""
+
+    forward: Callable[..., Tensor | None] | None = None
+
+
+def forward_by(function: Callable[..., Tensor | None] | None) -> None:
+    """Ask this function, with the arguments of `UNet.forward`; where it answers None, compute."""
+    _Instead.forward = function
+
+
 class UNet(nn.Module):
     """The UNet: a noisy latent, its timestep and a text to a prediction."""
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
         self.config = config
-        self._transformers = _transformer_indices(config)
+        self.first_transformers = _transformer_indices(config)
         self.time_embed = two_layers(config.model_channels, config.time_channels)
         if config.vector_channels is not None:
             self.label_emb = nn.Sequential(two_layers(config.vector_channels, config.time_channels))
@@ -266,11 +278,14 @@ class UNet(nn.Module):
         """
         if control:
             _check_places(control, len(self.input_blocks))
-        time = timestep_embedding(timesteps, self.config.model_channels).to(x.dtype)
-        time = self.time_embed(time)
-        if self.config.vector_channels is not None or self.config.classes is not None:
-            time = time + self.label_emb(y)
-        time = functional.silu(time)
+        if _Instead.forward is not None:
+            given: dict[str, Any] = {"control": control, "hooks": hooks, "frames": frames}
+            instead = _Instead.forward(
+                self, x, timesteps, context, y, checkpoint=checkpoint, **given
+            )
+            if instead is not None:
+                return instead
+        time = functional.silu(self.embedded(timesteps, y, hooks, x.dtype))
 
         skips: list[Tensor] = []
         for number, block in enumerate(self.input_blocks):
@@ -297,10 +312,23 @@ class UNet(nn.Module):
             x = block(x, time, context, size, self._at(hooks, "output", number), frames)
         return self.out(x)
 
+    def embedded(
+        self, timesteps: Tensor, y: Tensor | None, hooks: NetHooks | None, dtype: torch.dtype
+    ) -> Tensor:
+        """The embedding [B, E] of the timestep and of `y`."""
+        time = timestep_embedding(timesteps, self.config.model_channels).to(dtype)
+        time = self.time_embed(time)
+        if hooks is not None:
+            for patch in hooks.of("emb_patch"):
+                time = patch(time, self.config.model_channels, hooks.options)
+        if self.config.vector_channels is not None or self.config.classes is not None:
+            time = time + self.label_emb(y)
+        return time
+
     def _at(self, hooks: NetHooks | None, part: str, number: int) -> BlockHooks | None:
         if hooks is None:
             return None
-        return BlockHooks(hooks, (part, number), self._transformers[part, number])
+        return BlockHooks(hooks, (part, number), self.first_transformers[part, number])
 
 
 def _transformer_indices(config: UNetConfig) -> dict[Place, int]:

@@ -7,12 +7,13 @@ a network.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from engine.nets.attention import TransformerBlock
-from engine.nets.hooks import BlockHooks
+from engine.nets.attention import TransformerBlock, call_block
+from engine.nets.hooks import BlockHooks, Hook
 from engine.nets.layers import Convolution, Linear
 from engine.nets.temporal import (
     FramePositions,
@@ -193,6 +194,8 @@ class SpatialTransformer(nn.Module):
     ) -> Tensor:
         """`x` [B, C, h, w], context [B, T, D] -> [B, C, h, w]."""
         height = x.shape[-2]
+        if hooks is not None:
+            hooks = hooks.shaped(x.shape)
         hidden = self.norm(x)
         if not self.linear:
             hidden = self.proj_in(hidden)
@@ -201,7 +204,7 @@ class SpatialTransformer(nn.Module):
             tokens = self.proj_in(tokens)
         positions = self.time_pos_embed(tokens, frames) if self.temporal else None
         for number, block in enumerate(self.transformer_blocks):
-            tokens = block(tokens, context, hooks, number)
+            tokens = call_block(block, tokens, context, hooks, number)
             if positions is not None:
                 over_time = self.time_stack[number](tokens + positions, context, frames)
                 tokens = self.time_mixer(tokens, over_time)
@@ -255,6 +258,19 @@ class Stage(nn.ModuleList):
                 x = layer(x, context, hooks, frames)
             elif isinstance(layer, Upsample):
                 x = layer(x, size)
+            elif hooks is not None and (patch := _of_class(hooks, layer)) is not None:
+                options = hooks.hooks.options_at(*hooks.place)
+                shape = (*x.shape[:-2], *size)
+                x = patch(layer, x, activated_time, context, options, shape, None, frames, None)
             else:
                 x = layer(x)
         return x
+
+
+def _of_class(hooks: BlockHooks, layer: nn.Module) -> Hook | None:
+    """The function that calls a layer which a plugin added."""
+    pairs: tuple[Any, ...] = hooks.hooks.of("forward_timestep_embed_patch")
+    for kind, patch in pairs:
+        if isinstance(layer, kind):
+            return patch
+    return None

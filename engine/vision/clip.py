@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.vision import clip_keys
 from engine.vision.clip_network import ClipVision, ClipVisionConfig, clip_vision_config
 from engine.vision.encoder import Checkpoint, Seen
+from engine.vision.pictures import squares
 from engine.weights.state_dict import StateDict
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -54,18 +54,7 @@ class ClipImageEncoder:
 
         A picture of the right size is not resized.
         """
-        side = config.side
-        pixels = pictures[..., :3].movedim(-1, 1).float()
-        if pixels.shape[2:] != (side, side):
-            height, width = pixels.shape[2:]
-            scale = side / min(height, width)
-            size = (round(scale * height), round(scale * width)) if crop else (side, side)
-            pixels = functional.interpolate(pixels, size, mode="bicubic", antialias=True)
-            top, left = (size[0] - side) // 2, (size[1] - side) // 2
-            pixels = pixels[:, :, top : top + side, left : left + side]
-        pixels = (255 * pixels).clamp(0, 255).round() / 255
-        mean, deviation = (torch.tensor(row).view(1, 3, 1, 1) for row in (MEAN, DEVIATION))
-        return (pixels - mean) / deviation
+        return squares(pictures, config.side, MEAN, DEVIATION, crop=crop)
 
     def encode(self, module: nn.Module, pixels: Tensor, checkpoint: Checkpoint) -> Seen:
         """See `ImageEncoder`."""

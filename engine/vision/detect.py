@@ -7,9 +7,10 @@ from typing import Any
 
 from engine.vision.clip import ClipImageEncoder
 from engine.vision.encoder import ImageEncoder
+from engine.vision.siglip import SiglipImageEncoder
 from engine.weights.state_dict import StateDict
 
-KINDS: tuple[ImageEncoder, ...] = (ClipImageEncoder(),)
+KINDS: tuple[ImageEncoder, ...] = (SiglipImageEncoder(), ClipImageEncoder())
 
 
 @dataclass(frozen=True, slots=True)

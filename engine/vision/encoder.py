@@ -19,9 +19,9 @@ class Seen:
     """What an image encoder finds in pictures.
 
     Attributes:
-        last: [B, T, D], output of the last layer, not normalised.
+        last: [B, T, D], output of the last layer; CLIP's is not normalised, SigLIP's is.
         penultimate: [B, T, D], output of the layer before it.
-        embeds: [B, P], one projected vector for each picture.
+        embeds: [B, P], one vector for each picture; CLIP's is projected.
     """
 
     last: Tensor

@@ -16,11 +16,21 @@ Resize = Callable[[Tensor, int, int], Tensor]
 
 
 def lcm(
-    denoise: Denoiser, x: Tensor, sigmas: Tensor, *, noise: StepNoise, on_step: OnStep
+    denoise: Denoiser,
+    x: Tensor,
+    sigmas: Tensor,
+    *,
+    noise: StepNoise,
+    on_step: OnStep,
+    s_noise: float = 1.0,
+    s_noise_end: float = 1.0,
+    noise_clip_std: float = 0.0,
 ) -> Tensor:
     """Multistep consistency sampling (Luo et al. 2023, arXiv:2310.04378, algorithm 3).
 
-    Take the predicted clean image, then add fresh noise of the next sigma.
+    Take the predicted clean image, then add fresh noise of the next sigma: times a factor that goes
+    in equal parts from `s_noise` at the first step to `s_noise_end` at the last, and, unless 0, no
+    further from 0 than `noise_clip_std` deviations.
     """
     steps = len(sigmas) - 1
     for step in range(steps):
@@ -31,6 +41,11 @@ def lcm(
         if sigma_next > 0:
             level = sigma_next.to(x.device).expand(x.shape[0])
             fresh = noise(x, sigma, sigma_next)
+            if noise_clip_std > 0.0:
+                most = float(fresh.std()) * noise_clip_std
+                fresh = fresh.clamp(-most, most)
+            factor = s_noise + (s_noise_end - s_noise) * step / max(steps - 1, 1)
+            fresh = fresh if factor == 1.0 else fresh * factor
             x = denoise.parameterization.add_noise(level, fresh, denoised)
     return x
 

@@ -105,6 +105,28 @@ def test_lcm_believes_and_noises_again(mixture, starts):
     torch.testing.assert_close(reached, expected)
 
 
+def test_lcm_s_noise_is_weighed_by_the_step_and_cut(mixture, starts):
+    sigmas = torch.tensor([0.9, 0.6, 0.4, 0.0], dtype=torch.float64)
+
+    def run(**knobs):
+        return SAMPLERS["lcm"].run(mixture, starts, sigmas, seed=6, **knobs)
+
+    random = torch.Generator().manual_seed(7)
+    is_flow = mixture.parameterization.is_flow
+    x = starts
+    # of three steps the factor goes from 2 to 1, at the second it is 1.5
+    for sigma, after, factor in ((0.9, 0.6, 2.0), (0.6, 0.4, 1.5)):
+        clean = mixture(x, torch.tensor([sigma], dtype=torch.float64))
+        fresh = torch.randn(starts.shape, generator=random, dtype=starts.dtype)
+        most = float(fresh.std())
+        fresh = fresh.clamp(-most, most)
+        x = (1 - after if is_flow else 1.0) * clean + after * fresh * factor
+    expected = mixture(x, sigmas[2:3])
+    found = run(s_noise=2.0, s_noise_end=1.0, noise_clip_std=1.0)
+    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(run(s_noise=1.0, s_noise_end=1.0), run())
+
+
 def test_lcm_upscale_grows_in_even_parts(scripted):
     sizes = []
 

@@ -56,7 +56,7 @@ def test_the_estimate_is_two_to_four_times_what_is_alive(kind):
 
 
 @pytest.mark.parametrize("again", [True, False])
-@pytest.mark.parametrize("kind", ["sd1", "sdxl"])
+@pytest.mark.parametrize("kind", ["sd1", pytest.param("sdxl", marks=pytest.mark.slow)])
 def test_a_step_of_a_training_has_room(kind, again):
     family, config = KINDS[kind]()
     net = UNet(config.unet).eval().requires_grad_(requires_grad=False)

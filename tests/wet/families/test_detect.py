@@ -13,11 +13,11 @@ from engine.weights.state_dict import StateDict
 P = "model.diffusion_model."
 ATTENTION = f"{P}input_blocks.4.1.transformer_blocks.0.attn2.to_k.weight"
 FOREIGN = {
+    "a control network of Z-Image": ["control_all_x_embedder.2-1.weight"],
     "a LoRA": ["lora_unet_down_blocks_0.lora_up.weight"],
     "an IP-Adapter": ["ip_adapter.1.to_k_ip.weight", "image_proj.norm.weight"],
     "a textual inversion": ["emb_params"],
     "a ControlNet": ["control_model.input_blocks.0.0.weight"],
-    "an SD3 checkpoint": [f"{P}joint_blocks.0.context_block.attn.qkv.weight"],
     "a FLUX.1 model": ["double_blocks.0.img_attn.norm.key_norm.scale", "img_in.weight"],
     "a FLUX.2 model": [
         "double_blocks.0.img_attn.norm.key_norm.scale",

@@ -311,7 +311,7 @@ def test_encoders_in_files_of_their_own_are_put_in_order(context):
         ),
         (
             lambda ctx: two(ctx, "l", "g", kind="flux"),
-            r"type flux: Calotype cannot run .*found CLIP L in .*, CLIP bigG in .*: sdxl, stable_d",
+            r"type flux takes CLIP L and T5 XXL for FLUX.1; found CLIP L in .*, CLIP bigG in ",
         ),
     ],
 )

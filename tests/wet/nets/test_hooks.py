@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from engine.nets.hooks import NetHooks, Residuals
+from engine.nets.hooks import NetHooks, Residuals, through_block
 from engine.nets.layouts import regular_unet
 from engine.nets.unet import UNet
 from engine.nets.unet_names import unet_names
@@ -111,3 +111,18 @@ def test_diffusers_names_are_those_of_diffusers(net, diffusers_unet):
     for name, original in names.items():
         expected = ours[f"{original}.weight"]
         assert torch.equal(theirs[f"{name}.weight"], expected), name
+
+
+def test_a_block_is_called_through_its_replacement():
+    def block(inputs):
+        return {"img": inputs["img"] + 1}
+
+    def doubled(inputs, extra):
+        assert inputs["transformer_options"]["block"] == ("double_block", 1)
+        return {"img": 2 * extra["original_block"](inputs)["img"]}
+
+    hooks = NetHooks().with_replacement("dit", ("double_block", 1), doubled)
+    given = {"img": torch.ones(1), "txt": torch.zeros(1)}
+    assert through_block(None, ("double_block", 1), given, block)["img"] == 2
+    assert through_block(hooks, ("double_block", 0), given, block)["img"] == 2
+    assert through_block(hooks, ("double_block", 1), given, block)["img"] == 4

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.nets import token_merging
 from engine.nets.hooks import NetHooks
 from engine.nets.token_merging import matching, with_token_merging
 
@@ -43,6 +45,30 @@ def test_the_most_similar_merge_into_their_mean(height: int, width: int) -> None
             joined = [each, *(source for source, into in pairs if into == each)]
             expected[joined] = tokens[row, joined].mean(dim=0)
         assert torch.allclose(back[row], expected, atol=1e-6)
+
+
+class LargestTensor(TorchDispatchMode):
+    """Notes how many values the largest new tensor has."""
+
+    values = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        found = func(*args, **(kwargs or {}))
+        for each in found if isinstance(found, tuple) else (found,):
+            if isinstance(each, torch.Tensor):
+                self.values = max(self.values, each.numel())
+        return found
+
+
+def test_large_pictures_compare_some_tokens_at_a_time(monkeypatch) -> None:
+    tokens = torch.randn(2, 24 * 24, 2, generator=torch.Generator().manual_seed(2))
+    at_once = matching(tokens, 24, 24, 99, torch.Generator().manual_seed(5))
+    monkeypatch.setattr(token_merging, "MOST_COMPARED", 3_000)
+    with LargestTensor() as largest:
+        found = matching(tokens, 24, 24, 99, torch.Generator().manual_seed(5))
+    assert torch.equal(found.merged, at_once.merged)
+    assert torch.equal(found.targets, at_once.targets)
+    assert largest.values <= 3_000
 
 
 def test_all_rows_draw_the_same_destinations_and_merging_none_changes_none() -> None:

@@ -103,6 +103,25 @@ def test_without_cropping_the_whole_picture_is_seen():
     assert (whole[0, 0, :, 0] - whole[0, 0, :, -1]).min() > 3
 
 
+@pytest.mark.parametrize("size", [(3, 16384), (16384, 3)])
+def test_of_a_very_long_picture_only_the_middle_is_scaled(size, monkeypatch):
+    sizes = []
+    scale = torch.nn.functional.interpolate
+
+    def seen(pixels, size, **how):
+        sizes.append(size)
+        return scale(pixels, size, **how)
+
+    monkeypatch.setattr(torch.nn.functional, "interpolate", seen)
+    picture = torch.zeros(1, *size, 3)
+    long = size.index(max(size)) + 1
+    picture.narrow(long, max(size) // 2 - 5, 10).fill_(1.0)  # the square in the middle, and around
+    found = KIND.prepare(TINY, picture, crop=True)
+    white = KIND.prepare(TINY, torch.ones(1, 4, 4, 3), crop=True)
+    assert sizes[0] in ((TINY.side, 16 * TINY.side), (16 * TINY.side, TINY.side))
+    assert torch.allclose(found, white, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     "prefix",
     ["visual.", "", "embedder.model.visual.", "conditioner.embedders.0.open_clip.model.visual."],

@@ -1,0 +1,71 @@
+"""What the families of diffusion transformers have in common: how a file becomes a denoiser.
+
+They differ in their networks, in what they attend to and in what they are given beside the latent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+from engine.families import autoencoders
+from engine.families.latent_format import LatentFormat
+from engine.weights.state_dict import StateDict
+
+
+class TransformerFamily:
+    """The part of `engine.families.family.ModelFamily` that these families share.
+
+    Attributes:
+        name: see the protocol.
+        tensors: the denoiser's tensors within a file, under their original names; None without.
+        configure: the configuration from those tensors.
+        network: the denoiser's class.
+        latent_format: of its denoiser's latents.
+    """
+
+    name: str
+    tensors: Callable[[StateDict], StateDict | None]
+    configure: Callable[[StateDict], Any]
+    network: Callable[[Any], nn.Module]
+    latent_format: LatentFormat
+
+    def detect(self, weights: StateDict) -> Any | None:
+        """The configuration from tensor shapes, or None if they are not this family's."""
+        found = self.tensors(weights)
+        return None if found is None else self.configure(found)
+
+    def latent(self, config: Any) -> LatentFormat:
+        """See `latent_format`."""
+        del config
+        return self.latent_format
+
+    def build(self, config: Any) -> nn.Module:
+        """The denoiser on the meta device."""
+        with torch.device("meta"):
+            return self.network(config)
+
+    def denoiser(self, config: Any, weights: StateDict) -> StateDict:
+        """The denoiser's tensors under their original names."""
+        del config
+        found = self.tensors(weights)
+        if found is None:
+            raise ValueError(f"these are no tensors of {self.name}")
+        return found
+
+    def autoencoder(self, weights: StateDict) -> StateDict | None:
+        """The autoencoder within a checkpoint."""
+        return autoencoders.within(weights)
+
+    def metadata(self, config: Any) -> Mapping[str, str]:
+        """Nothing: the tensors are sufficient."""
+        del config
+        return {}
+
+    def dtypes(self, config: Any) -> Sequence[torch.dtype]:
+        """Not fp16, whose largest number the tokens of most of them exceed."""
+        del config
+        return (torch.bfloat16, torch.float32)
