@@ -20,9 +20,10 @@ _BY_CONTEXT: Mapping[int, str] = {
 """The families by the width of the text that cross-attention reads."""
 _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"double_blocks|single_blocks|single_transformer_blocks", "FLUX"),
+    (r"(^|_)transformer_blocks_\d+_(img|txt)_(mlp|mod)", "Qwen-Image"),
     (r"joint_blocks|transformer_blocks_\d+_attn_add_k_proj", "Stable Diffusion 3 or Qwen-Image"),
     (r"blocks_\d+_(self_attn|cross_attn|ffn)_", "Wan"),
-    (r"(^|_)layers_\d+_(attention|feed_forward)", "Lumina or Z-Image"),
+    (r"(^|_)(layers|(context|noise)_refiner)_\d+_(attention|feed_forward)", "Z-Image or Lumina 2"),
     (r"double_stream|img_in|txt_in", "a diffusion transformer"),
     (r"lora_te2_|text_encoder_2", "Stable Diffusion XL"),
 )

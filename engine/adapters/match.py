@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from engine.adapters.algorithms.table import WEIGHT, changes
+from engine.adapters.algorithms.table import SCALE, WEIGHT, changes
 from engine.adapters.change import AdapterPatch, Change
 from engine.adapters.names import DENOISER, Place, Target, place
 from engine.adapters.parts import Parts
 from engine.adapters.read import Adapter
+from engine.adapters.rows import OfRows, Rows
 from engine.errors import WeightsError
 
-_SECOND = "clip_g"
+_SECOND, _THIRD = "clip_g", "t5xxl"
+_THIRD_NUMBER = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -98,7 +100,7 @@ class _Collected:
             return
         made = list(changes(parts))
         for number, (tensor, change) in enumerate(made):
-            source = (self.adapter, parts.module, number)
+            source = (self.adapter, parts.module, number, hit[1])
             self._take(parts, hit, tensor, change, source)
         if not made:
             self.misfits.append(f"{parts.module} has only {', '.join(parts.entries)}")
@@ -106,20 +108,26 @@ class _Collected:
     def _take(
         self,
         parts: Parts,
-        hit: tuple[str, str],
+        hit: tuple[str, str | Rows],
         tensor: str,
         change: Change,
         source: tuple[object, ...],
     ) -> None:
         part, module = hit
-        name = f"{module}.{tensor}"
-        shape = self.targets[part].shapes.get(name)
+        base = module.module if isinstance(module, Rows) else module
+        shapes = self.targets[part].shapes
+        if tensor == SCALE and f"{base}.{SCALE}" not in shapes:
+            tensor = WEIGHT  # a norm's values have both names
+        name = f"{base}.{tensor}"
+        shape = shapes.get(name)
         if shape is None:
             self.misfits.append(f"{parts.module} changes a {tensor}, which its target has not")
             return
+        if isinstance(module, Rows):
+            change = OfRows(change, module)
         try:
             if tensor == WEIGHT:
-                parts.check_reshaped(shape)
+                parts.check_reshaped(module.shape(shape) if isinstance(module, Rows) else shape)
             change.check(shape)
         except WeightsError as error:
             self.misfits.append(str(error))
@@ -131,8 +139,8 @@ class _Collected:
             return any(part != DENOISER for part in self.targets)
         return where.part is None or DENOISER in self.targets
 
-    def _candidates(self, where: Place) -> Iterator[tuple[str, str]]:
-        """(part, module) of every place that the name may refer to."""
+    def _candidates(self, where: Place) -> Iterator[tuple[str, str | Rows]]:
+        """(part, module or rows of one) of every place that the name may refer to."""
         encoders = [part for part in self.targets if part != DENOISER]
         if where.part is None:
             parts = list(self.targets)
@@ -152,8 +160,11 @@ class _Collected:
 def _numbered(encoders: Sequence[str], number: int) -> Sequence[str]:
     """The encoder that has that number in files.
 
-    CLIP bigG is the second even if it is the only one, as in Stable Diffusion XL's refiner.
+    CLIP bigG is the second even if it is the only one, as in Stable Diffusion XL's refiner. The
+    third of Stable Diffusion 3 is T5, which programs also call the third where it is the second.
     """
     if list(encoders) == [_SECOND]:
         return encoders if number == 1 else ()
+    if number == _THIRD_NUMBER and len(encoders) <= number:
+        return [name for name in encoders if name == _THIRD]
     return encoders[number : number + 1]

@@ -1,9 +1,10 @@
 """Resolves a module's name in an adapter file to a part of a model, in all common namings.
 
 kohya (`lora_unet_down_blocks_0_...`), diffusers old and new (`unet.down_blocks.0...processor`),
-peft (`base_model.model...`), OneTrainer, SimpleTuner (`lycoris_...`), original names
-(`diffusion_model.input_blocks.1...`). Dots and underscores are treated as equal, because half of
-the namings lost the difference. Families provide their own names.
+peft (`base_model.model...`), OneTrainer, SimpleTuner (`lycoris_...`), XLabs
+(`double_blocks.0.processor...`), original names (`diffusion_model.input_blocks.1...`). Dots and
+underscores are treated as equal, because half of the namings lost the difference. Families provide
+their own names.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from engine.adapters.parts import Shape
+from engine.adapters.rows import Rows
 
 DENOISER = "denoiser"
 _DENOISER_PREFIXES: tuple[str, ...] = (
@@ -54,15 +56,17 @@ TEXT_WRAPPERS = ("text_model_", "transformer_", "model_")
 """Prefixes that may precede a text encoder's names, the innermost first."""
 
 
-def file_names(others: Mapping[str, str]) -> Callable[[str], str]:
+def file_names(others: Mapping[str, str | Rows]) -> Callable[[str], str]:
     """A function from a denoiser's modules to their names in saved files.
 
-    The names are kohya's, which all common programs read, or the original ones for modules of other
-    families.
+    The names are kohya's for UNets, which all common programs read. Families whose modules other
+    programs split have their original names everywhere: a module must not be saved in two namings.
 
     Args:
-        others: other people's names of modules to ours.
+        others: other people's names of modules to ours, or to rows of ours.
     """
+    if any(isinstance(ours, Rows) for ours in others.values()):
+        return lambda module: f"diffusion_model.{module}"
     theirs = {ours: name for name, ours in reversed(tuple(others.items()))}
 
     def name(module: str) -> str:
@@ -108,9 +112,15 @@ def place(module: str) -> Place:
             rest = name.split(f"text_encoders_{flat(encoder)}_", 1)[-1]
             return Place(encoder, rest)
     for prefix in _DENOISER_PREFIXES:
-        if name.startswith(prefix):
+        if name.startswith(prefix) and not _is_block(module, prefix):
             return Place(DENOISER, name.removeprefix(prefix))
     return Place(None, name.removeprefix("base_model_model_"))
+
+
+def _is_block(module: str, prefix: str) -> bool:
+    """Whether `transformer_` is the beginning of `transformer_blocks`, not a part's own name."""
+    dotted = prefix in ("transformer_", "base_model_model_transformer_")
+    return dotted and module[len(prefix) - 1] != "."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,32 +129,35 @@ class Target:
 
     Attributes:
         shapes: of its tensors, by their names in the network.
-        known: our modules by flat names.
+        known: our modules, or rows of them, by flat names.
     """
 
     shapes: Mapping[str, Shape]
-    known: Mapping[str, str]
+    known: Mapping[str, str | Rows]
 
     @classmethod
     def of(
-        cls, shapes: Mapping[str, Shape], others: Mapping[str, str], wrappers: Iterable[str] = ()
+        cls,
+        shapes: Mapping[str, Shape],
+        others: Mapping[str, str | Rows],
+        wrappers: Iterable[str] = (),
     ) -> Target:
         """Create the target of a network.
 
         Args:
             shapes: of its tensors.
-            others: other programs' names of modules to ours.
+            others: other programs' names of modules to ours, or to rows of ours.
             wrappers: prefixes that others may write before names.
         """
         ours = dict.fromkeys(name.rpartition(".")[0] for name in shapes)
-        known = {flat(name): name for name in ours if name}
+        known: dict[str, str | Rows] = {flat(name): name for name in ours if name}
         known |= {flat(theirs): name for theirs, name in others.items()}
         for wrapper in wrappers:
             known |= {f"{wrapper}{name}": module for name, module in list(known.items())}
         return cls(shapes, known)
 
-    def find(self, name: str) -> str | None:
-        """Our module of that flat name, including old namings that omit a part."""
+    def find(self, name: str) -> str | Rows | None:
+        """Our module, or rows of one, of that flat name, including old namings that omit a part."""
         for spelling in (name, name.replace("_processor_", "_")):
             for ending in ("", "_0"):  # attn1.processor.to_out is to_out.0
                 found = self.known.get(spelling + ending)

@@ -17,6 +17,8 @@ from engine.weights.state_dict import Entry
 Shape = tuple[int, ...]
 RESHAPED = "reshape_weight"
 """The part with the shape to which a weight is widened before it is changed."""
+NORM_SCALE = "norm_scale"
+"""The part with the new values of a norm that calls them `scale`."""
 MOST_AXES = 8
 
 _LORA: Mapping[str, str] = {
@@ -73,6 +75,8 @@ _PATTERN = re.compile(
     r"|\.(?P<glora>" + "|".join(_GLORA) + r")\.weight"
     r")"
 )
+_XLABS = re.compile(r"(?P<module>.+\.processor\.(?:qkv|proj)_lora[12])\.(?P<part>up|down)\.weight")
+"""Two adapters of one block, of its picture and of its text tokens."""
 
 
 def split_name(name: str) -> tuple[str, str] | None:
@@ -80,6 +84,8 @@ def split_name(name: str) -> tuple[str, str] | None:
 
     `lora_unet_mid_block.lora_up.weight` is the part `up` of the module `lora_unet_mid_block`.
     """
+    if theirs := _XLABS.fullmatch(name):
+        return theirs["module"], theirs["part"]
     found = _PATTERN.fullmatch(name)
     if found is None:
         return None

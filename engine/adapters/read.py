@@ -11,13 +11,14 @@ from typing import Any, cast
 import torch
 
 from engine.adapters.algorithms.ia3 import ON_INPUT, SCALES
-from engine.adapters.parts import Parts, split_name
+from engine.adapters.parts import NORM_SCALE, Parts, split_name
 from engine.errors import WeightsError
 from engine.weights.open import open_weights
 from engine.weights.state_dict import Entry, StateDict
 
 _PEFT_METADATA = "lora_adapter_metadata"
 """The metadata key under which diffusers stores peft's settings, as JSON."""
+_NORMS = (".query_norm", ".key_norm")
 _EXAMPLES = 3
 _T2I_ADAPTER = ("adapter.body.", "body.0.in_conv.", "body.0.block1.", "body.0.body.0.")
 
@@ -86,12 +87,15 @@ def adapter_of(weights: StateDict, identity: Hashable) -> Adapter:
 
 
 def _is_scales(name: str, found: dict[str, dict[str, Entry]], weights: StateDict) -> bool:
-    """Whether a tensor has the scales of an IA3 module; if so, adds it to that module's parts.
+    """Whether a tensor has the scales of an IA3 module or of a norm; if so, adds it to the parts.
 
-    LyCORIS calls them `weight`, like a network's own weights, so only the tensors beside it
-    distinguish them.
+    LyCORIS calls them `weight`, and Black Forest Labs' control LoRAs `query_norm.scale`, like a
+    network's own weights, so only the adapters beside them distinguish them.
     """
     module, _, kind = name.rpartition(".")
+    if kind == "scale" and module.endswith(_NORMS):
+        found.setdefault(module, {})[NORM_SCALE] = weights.entries[name]
+        return True
     if kind != "weight" or ON_INPUT not in found.get(module, ()):
         return False
     found[module][SCALES] = weights.entries[name]

@@ -7,8 +7,11 @@ from typing import Any
 
 from engine.control.control_lora import ControlLora
 from engine.control.diffusers import DiffusersControlNet
+from engine.control.flux import FluxControlNet, XlabsControlNet
 from engine.control.kind import ControlKind
 from engine.control.original import OriginalControlNet
+from engine.control.qwen_image import QwenImageControlNet
+from engine.control.sd3 import SD3ControlNet, SD35ControlNet
 from engine.control.t2i_adapter import T2IAdapterKind
 from engine.control.union import UnionControlNet
 from engine.errors import WeightsError
@@ -20,19 +23,38 @@ KINDS: tuple[ControlKind, ...] = (
     DiffusersControlNet(),
     OriginalControlNet(),
     T2IAdapterKind(),
+    FluxControlNet(),
+    XlabsControlNet(),
+    QwenImageControlNet(),
+    SD3ControlNet(),
+    SD35ControlNet(),
 )
 NOT_YET: tuple[tuple[str, tuple[str, ...], str], ...] = (
     (
-        "a ControlNet for a transformer model",
+        "a ControlNet of another kind for a transformer model",
         (
             "controlnet_x_embedder.weight",
             "controlnet_blocks.0.weight",
-            "controlnet_mode_embedder.weight",
+            "controlnet_blocks.0.linear.weight",
             "pos_embed_input.proj.weight",
         ),
-        "choose one for Stable Diffusion 1, 2 or XL",
+        "docs/models.md lists those that can be used",
     ),
-    ("a style adapter", ("style_embedding",), "it changes the text; load it with Load Style Model"),
+    (
+        "a blockwise control network of Qwen-Image",
+        ("controlnet_blocks.0.y_rms.weight",),
+        "it is a model patch; load it with ModelPatchLoader, from model_patches/",
+    ),
+    (
+        "a control network of Z-Image",
+        ("control_all_x_embedder.2-1.weight",),
+        "it is a model patch; load it with ModelPatchLoader, from model_patches/",
+    ),
+    (
+        "a style adapter",
+        ("style_embedding", "redux_down.weight"),
+        "it changes the text; load it with Load Style Model",
+    ),
 )
 """The names of unsupported kinds, by tensors that only they have, and what to do."""
 

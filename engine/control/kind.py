@@ -10,8 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor, nn
 
+from engine.families.family import ModelFamily
+from engine.families.latent_format import LatentFormat
 from engine.nets.hooks import Residuals
 from engine.residency.handles import Weights
 from engine.residency.sources import Patches, Source
@@ -68,6 +71,14 @@ class ControlKind(Protocol):
         """Which published files are of this kind, and where they usually come from."""
         ...
 
+    def made_for(self, config: Any) -> str:
+        """The models it works with, in words, such as `FLUX.1`."""
+        ...
+
+    def fits(self, config: Any, family: ModelFamily, sizes: Any) -> bool:
+        """Whether it works with a model of that family, whose configuration is `sizes`."""
+        ...
+
     def detect(self, weights: StateDict) -> Any | None:
         """The configuration, or None. Raises `WeightsError` for incomplete files."""
         ...
@@ -78,6 +89,10 @@ class ControlKind(Protocol):
 
     def build(self, config: Any) -> nn.Module:
         """The module on the meta device."""
+        ...
+
+    def dtypes(self, config: Any) -> Sequence[torch.dtype]:
+        """The dtypes it can be computed in, best first; empty: any."""
         ...
 
     def is_difference(self, config: Any) -> bool:
@@ -115,12 +130,31 @@ class ControlKind(Protocol):
         """The value of pixels to be filled in, in pictures for inpainting; None: not known."""
         ...
 
+    def latent(self, config: Any) -> LatentFormat | None:
+        """The format of the encoded picture that it takes; None: it takes pixels."""
+        ...
+
+    def takes_mask(self, config: Any) -> bool:
+        """Whether a mask follows the encoded picture as a further channel: 0 in a hole, else 1."""
+        ...
+
+    def shown(self, config: Any, picture: Tensor) -> Tensor:
+        """A picture [B, 3, H, W] in 0..1 as it is encoded, or as `features` takes it."""
+        ...
+
     def picture_size(self, config: Any, size: Sequence[int]) -> tuple[int, int]:
         """Height and width of the picture it requires for x with sides of `size`."""
         ...
 
     def features(self, config: Any, net: nn.Module, picture: Tensor) -> Sequence[Tensor]:
-        """Features of a picture [B, 3, H, W] in 0..1, computed once per run, each [B, ...]."""
+        """Features of a picture, computed once per run, each [B, ...].
+
+        Args:
+            config: of the network.
+            net: the network.
+            picture: [B, 3, H, W], see `shown`; encoded, if there is a `latent`: [B, C, ...] in the
+                denoiser's space, and the mask behind it.
+        """
         ...
 
     def residuals(self, config: Any, net: nn.Module, call: Call) -> Residuals:

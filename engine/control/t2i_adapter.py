@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.control.kind import Call, OnModel
+from engine.control.of_unets import OfUNets
 from engine.errors import WeightsError
 from engine.nets.hooks import Residuals
 from engine.nets.t2i_adapter import T2IAdapter, T2IAdapterConfig, t2i_adapter_config
@@ -32,7 +33,7 @@ PIXELS = 8
 _FULL = re.compile(r"body\.(\d{1,3})\.(in_conv|block[12])\.(weight|bias)")
 
 
-class T2IAdapterKind:
+class T2IAdapterKind(OfUNets):
     """See `engine.control.kind.ControlKind`, which this implements."""
 
     name = "T2I-Adapter"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.control.kind import Call, OnModel
+from engine.control.of_unets import OfUNets
 from engine.errors import NodeError, WeightsError
 from engine.nets.controlnet import HINT, PIXELS, ControlNet, ControlNetConfig, controlnet_config
 from engine.nets.hooks import Residuals
@@ -42,7 +43,7 @@ class UNetCopyConfig:
 AnyConfig = TypeVar("AnyConfig", bound=UNetCopyConfig)
 
 
-class UNetCopy(Generic[AnyConfig]):
+class UNetCopy(OfUNets, Generic[AnyConfig]):
     """The methods of `engine.control.kind.ControlKind` that do not depend on the layout."""
 
     def build(self, config: AnyConfig) -> nn.Module:

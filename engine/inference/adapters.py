@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
+import torch
+from torch import Tensor
+
+from engine.adapters.change import AdapterPatch
 from engine.adapters.explain import complaints
 from engine.adapters.match import Match, match
 from engine.adapters.names import DENOISER, TEXT_WRAPPERS, Target
@@ -19,6 +23,9 @@ from engine.adapters.read import Adapter, file_state, open_adapter
 from engine.inference.values import Clip, Model, TextPart
 from engine.residency.handles import PatchedWeights, Weights
 from engine.residency.sources import Source, TensorSource
+
+_CLIP = "clip_"
+"""What the names of CLIP's text encoders begin with."""
 
 
 class _Remembered:
@@ -63,7 +70,7 @@ def matched_with(adapter: Adapter, model: Model | None, clip: Clip | None) -> Ma
     """Which tensors of a model and its text encoders an adapter changes."""
     targets: dict[str, Target] = {}
     if model:
-        targets[DENOISER] = _denoiser(model)
+        targets[DENOISER] = denoiser_target(model)
     if clip:
         present = {name: part for name, part in clip.parts.items() if not part.weights.is_missing}
         targets |= {name: _encoder(part) for name, part in present.items()}
@@ -79,14 +86,47 @@ def patched_model(model: Model, matched: Match, strength: float) -> Model:
 def patched_clip(clip: Clip, matched: Match, strength: float) -> Clip:
     """The text encoders with an adapter applied at a strength."""
     parts: dict[str, TextPart] = {}
+    rounds = any(not name.startswith(_CLIP) for name in clip.parts)
     for name, part in clip.parts.items():
         patches = matched.patches(name, strength)
-        weights = PatchedWeights(part.weights, patches) if patches else part.weights
+        weights = part.weights
+        if patches:
+            weights = (_rounded if rounds else PatchedWeights)(weights, patches)
         parts[name] = replace(part, weights=weights)
     return replace(clip, parts=parts)
 
 
-def _denoiser(model: Model) -> Target:
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """The last patch of a text encoder's tensor: rounds it to the dtype of its file.
+
+    ComfyUI changes text encoders in place, which have that dtype where one of them is no CLIP;
+    prompts then mean the same.
+    """
+
+    dtype: torch.dtype
+
+    def apply(self, weight: Tensor) -> Tensor:
+        """See `engine.residency.sources.Patch`."""
+        return weight.to(self.dtype).float()
+
+
+def _rounded(weights: Weights, patches: Mapping[str, tuple[AdapterPatch, ...]]) -> Weights:
+    """A text encoder's weights with further patches, each tensor rounded once, at the end."""
+    sources = sources_of(weights)
+    all_patches = dict(weights.patches)
+    for name, more in patches.items():
+        before = (each for each in weights.patches.get(name, ()) if not isinstance(each, _Rounded))
+        source = sources.get(name)
+        is_plain = source is not None and source.parts == ((source.shape, source.dtype),)
+        dtype = source.dtype if source is not None and is_plain else torch.float32
+        last = (_Rounded(dtype),) if dtype in (torch.float16, torch.bfloat16) else ()
+        all_patches[name] = (*before, *more, *last)
+    return PatchedWeights(weights.base, all_patches)
+
+
+def denoiser_target(model: Model) -> Target:
+    """The modules of a model's denoiser in all namings."""
     base = model.net.base
     found = _remembered.targets.get(base)
     if found is None:

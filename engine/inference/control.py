@@ -6,10 +6,10 @@ A conditioning entry may have a chain of them, each with a picture, a strength a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 import torch
@@ -21,7 +21,8 @@ from engine.control.kind import ControlKind, OnModel
 from engine.errors import NodeError, WeightsError
 from engine.families.detect import other_part
 from engine.inference.load import module_weights
-from engine.inference.values import Conditioning, Model
+from engine.inference.values import Conditioning, Model, Vae
+from engine.nets.hooks import Residuals
 from engine.residency.carriers import Wants, part_bytes
 from engine.residency.carriers import patched as with_patches
 from engine.residency.handles import LazyWeights, MissingWeights, PatchedWeights, Weights
@@ -123,6 +124,8 @@ class Control:
         strength: the factor of its residuals.
         start, end: shares of the run, 0..1, between which it is active.
         previous: the application whose residuals are added to these; None at the end of the chain.
+        vae: encodes the picture for a network that takes it encoded.
+        mask: [1 or more, H, W], 1 in a hole of the picture, for a network that takes one.
     """
 
     net: ControlNet
@@ -130,12 +133,56 @@ class Control:
     strength: float = 1.0
     start: float = 0.0
     end: float = 1.0
-    previous: Control | None = None
+    previous: Control | ForeignControl | None = None
+    vae: Vae | None = None
+    mask: Tensor | None = None
 
     @property
-    def chain(self) -> tuple[Control, ...]:
+    def chain(self) -> tuple[Control | ForeignControl, ...]:
         """The whole chain, the first applied first."""
         return (*(self.previous.chain if self.previous else ()), self)
+
+
+@runtime_checkable
+class ForeignControl(Protocol):
+    """An application that is evaluated elsewhere, such as a plugin's, in place of a `Control`."""
+
+    @property
+    def chain(self) -> tuple[Any, ...]:
+        """The links of the chain, the first applied first; itself is the last."""
+        ...
+
+    @property
+    def weights(self) -> tuple[Weights, ...]:
+        """Weights that stay on the device for the run."""
+        ...
+
+    def start(self, model: Model, to_sigma: Callable[[float], float]) -> None:
+        """A run begins; `to_sigma` maps shares of the run, 0..1."""
+        ...
+
+    def residuals(
+        self,
+        x: Tensor,
+        sigma: Tensor,
+        inputs: Mapping[str, Tensor],
+        options: Mapping[str, Any],
+        entries: int,
+    ) -> Residuals | None:
+        """The residuals for one call of the denoiser, or None.
+
+        Args:
+            x: [N, C, ...], noisy, not scaled.
+            sigma: [N].
+            inputs: of the denoiser.
+            options: `transformer_options` of the call.
+            entries: the number of entries that share the call, N / entries rows each.
+        """
+        ...
+
+    def end(self) -> None:
+        """The run ended, whatever the reason."""
+        ...
 
 
 def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
@@ -145,12 +192,17 @@ def load_control(path: Path, *, dtype: torch.dtype | None = None) -> ControlNet:
         WeightsError: damaged, hostile, foreign or incomplete, or of a kind that is not supported
             yet.
     """
-    weights = open_weights(path)
+    return control_of(open_weights(path), dtype=dtype)
+
+
+def control_of(weights: StateDict, *, dtype: torch.dtype | None = None) -> ControlNet:
+    """The control network of an open file; see `load_control`."""
     found = find_control(weights)
     if found is None:
         raise WeightsError(other_part(weights, wanted="a control network"))
     kind, config = found.kind, found.config
-    title, wants = f"{weights.origin}, {kind.name}", Wants(dtype=dtype, packed=True)
+    title = f"{weights.origin}, {kind.name}"
+    wants = Wants(dtype=dtype, dtypes=tuple(kind.dtypes(config)), packed=True)
     if kind.needs_model(config):
         missing = MissingWeights(title, "it is complete only on the weights of a model.")
         return ControlNet(kind, config, missing, Changes(kind, config, found.tensors, wants))
@@ -218,13 +270,53 @@ def with_hole(control: ControlNet, picture: Tensor, mask: Tensor) -> Tensor:
     return picture[rows % len(picture)].where(~filled, torch.tensor(value))
 
 
+def check_encoder(control: Control) -> None:
+    """Refuse an application whose network takes an encoded picture, but not from this autoencoder.
+
+    Raises:
+        NodeError: there is no VAE, or one of another model.
+    """
+    kind, config = control.net.kind, control.net.config
+    latent = kind.latent(config)
+    if latent is None:
+        return
+    name, made_for = control.net.weights.name, kind.made_for(config)
+    if control.vae is None:
+        raise NodeError(
+            f"{name} takes an encoded picture, but there is no VAE; connect the one of {made_for} "
+            "to the vae input of Apply ControlNet (ControlNetApplyAdvanced)"
+        )
+    found = control.vae.latent
+    if (found.channels, found.downscale) != (latent.channels, latent.downscale):
+        raise NodeError(
+            f"{name} takes pictures encoded with the VAE of {made_for} ({latent.channels} "
+            f"channels, {latent.dims} axes), the connected VAE makes latents of {found.channels} "
+            f"channels and {found.dims} axes; connect the VAE of {made_for}"
+        )
+
+
+def check_model(net: ControlNet, model: Model) -> None:
+    """Refuse a control network that was made for another model. Raises `NodeError`."""
+    if net.kind.fits(net.config, model.family, model.config):
+        return
+    raise NodeError(
+        f"{net.weights.name} was made for {net.kind.made_for(net.config)}, but the model is "
+        f"{model.net.name}, of the family {model.family.name}; choose a control network that was "
+        "made for it"
+    )
+
+
 def controlled(
     conditionings: Sequence[Conditioning], control: Control, *, also_negative: bool
 ) -> list[list[list[Any]]]:
     """The conditionings with one more control network at each entry.
 
     Entries with the same chain before share the longer one, and may share calls.
+
+    Raises:
+        NodeError: it needs a VAE, see `check_encoder`.
     """
+    check_encoder(control)
     longer: dict[int, Control] = {}
 
     def behind(previous: Control | None) -> Control:
@@ -241,7 +333,7 @@ def controlled(
     ]
 
 
-def chain_of(extras: Mapping[str, Any]) -> tuple[Control, ...]:
+def chain_of(extras: Mapping[str, Any]) -> tuple[Control | ForeignControl, ...]:
     """The control networks of an entry, the first applied first."""
-    control: Control | None = extras.get(ENTRY)
+    control: Control | ForeignControl | None = extras.get(ENTRY)
     return control.chain if control else ()

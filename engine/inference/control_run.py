@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,9 +12,16 @@ from torch import Tensor
 from engine.control.kind import Call
 from engine.diffusion.regions import Region
 from engine.families.family import Checkpoint
-from engine.inference.control import Control, ControlNet, chain_of
-from engine.inference.pictures import for_network
-from engine.inference.values import Conditioning
+from engine.inference.control import (
+    Control,
+    ControlNet,
+    ForeignControl,
+    chain_of,
+    check_encoder,
+    check_model,
+)
+from engine.inference.control_pictures import encoded, shown
+from engine.inference.values import Conditioning, Model
 from engine.nets.hooks import Residuals
 from engine.residency.handles import Weights
 from engine.residency.manager import Residency
@@ -32,6 +40,8 @@ class ControlRun:
         to_sigma: Callable[[float], float],
         residency: Residency,
         checkpoint: Checkpoint,
+        *,
+        sampled: Model | None = None,
     ) -> None:
         """Collect the chains.
 
@@ -41,12 +51,23 @@ class ControlRun:
             to_sigma: from shares of the run, 0..1.
             residency: the residency of the compute device.
             checkpoint: called at every block; may raise `Stopped`.
+            sampled: the model, which foreign controls get.
 
         Raises:
             NodeError: one of them was made for another model.
         """
         entries = (extras for many in conditionings.values() for _, extras in many)
-        self._links = {id(link): link for extras in entries for link in chain_of(extras)}
+        links = {id(link): link for extras in entries for link in chain_of(extras)}
+        self._links = {key: link for key, link in links.items() if isinstance(link, Control)}
+        self._foreign: Mapping[int, ForeignControl] = {
+            key: link for key, link in links.items() if not isinstance(link, Control)
+        }
+        self._started: list[ForeignControl] = []
+        self._sampled, self._to_sigma = sampled, to_sigma
+        for link in self._links.values():
+            check_encoder(link)
+            if sampled is not None:
+                check_model(link.net, sampled)
         self._nets = {key: link.net.on(model) for key, link in self._links.items()}
         self._times = {
             key: (math.inf if link.start <= 0 else to_sigma(link.start), to_sigma(link.end))
@@ -55,11 +76,32 @@ class ControlRun:
         self._residency = residency
         self._checkpoint = checkpoint
         self._features: dict[tuple[int, tuple[int, ...]], tuple[Tensor, ...]] = {}
+        self._encoded: dict[tuple[int, tuple[int, ...]], Tensor] = {}
 
     @property
     def weights(self) -> tuple[Weights, ...]:
         """The weights of all of them, each once."""
-        return tuple({net.weights.base: net.weights for net in self._nets.values()}.values())
+        own = {net.weights.base: net.weights for net in self._nets.values()}
+        foreign = {each.base: each for link in self._foreign.values() for each in link.weights}
+        return tuple({**own, **foreign}.values())
+
+    @property
+    def has_foreign(self) -> bool:
+        """Whether there are foreign controls, which read the call's options."""
+        return bool(self._foreign)
+
+    def encode(self, regions: Iterable[Region], size: Sequence[int]) -> None:
+        """Encode the pictures that networks take encoded, before the denoiser is on the device.
+
+        Args:
+            regions: of the run.
+            size: of x behind its channels.
+        """
+        for region in regions:
+            part = region.area[: len(size)] if region.area else size
+            for link in region.networks:
+                if isinstance(link, Control) and id(link) in self._links:
+                    self._picture(link, tuple(part))
 
     def room_for(self, shape: Sequence[int], denoiser: int) -> int:
         """Bytes that a call on x of `shape` needs beside weights and features.
@@ -90,6 +132,9 @@ class ControlRun:
         timestep: Tensor,
         sigma: Tensor,
         inputs: Mapping[str, Tensor],
+        *,
+        noisy: Tensor | None = None,
+        options: Mapping[str, Any] | None = None,
     ) -> Residuals | None:
         """The residuals for one call of the denoiser; None if there are none.
 
@@ -99,6 +144,8 @@ class ControlRun:
             timestep: [N], float32.
             sigma: [N].
             inputs: of the denoiser, each [N, ...].
+            noisy: x before it was scaled, for foreign controls.
+            options: `transformer_options`, for foreign controls.
         """
         total: Residuals | None = None
         keys = [id(each) for each in entries[0].networks if id(each) in self._links]
@@ -120,7 +167,28 @@ class ControlRun:
             if link.strength != 1.0:
                 found = found.each(lambda each, link=link: each * link.strength)
             total = found if total is None else total.plus(found)
+        for each in entries[0].networks if self._foreign else ():
+            foreign = self._foreign.get(id(each))
+            if foreign is None:
+                continue
+            self._start(foreign)
+            given = x if noisy is None else noisy
+            made = foreign.residuals(given, sigma, inputs, options or {}, len(entries))
+            if made is not None:
+                made = made.each(lambda each: each.to(x.device, x.dtype))
+                total = made if total is None else total.plus(made)
         return total
+
+    def _start(self, link: ForeignControl) -> None:
+        """Start a foreign control before its first call."""
+        if link not in self._started and self._sampled is not None:
+            self._started.append(link)
+            link.start(self._sampled, self._to_sigma)
+
+    def end(self) -> None:
+        """Tell foreign controls that the run ended."""
+        while self._started:
+            self._started.pop().end()
 
     def _working(self, keys: Sequence[int], sigma: Tensor) -> list[Control]:
         """The control networks active at sigma; reads it from the device only if needed."""
@@ -139,11 +207,20 @@ class ControlRun:
         key = (id(link), size)
         if key not in self._features:
             net = self._nets[id(link)]
-            kind, config = net.kind, net.config
-            picture = for_network(link.picture, *kind.picture_size(config, size))
-            picture = picture.to(self._residency.device, dtype)
-            self._features[key] = tuple(kind.features(config, net.weights.module, picture))
+            picture = self._picture(link, size).to(self._residency.device, dtype)
+            found = net.kind.features(net.config, net.weights.module, picture)
+            self._features[key] = tuple(found)
         return tuple(_rows(each, len(x) // entries, entries) for each in self._features[key])
+
+    def _picture(self, link: Control, size: tuple[int, ...]) -> Tensor:
+        """The picture of an application as its network takes it, for x of that size."""
+        net = self._nets[id(link)]
+        if net.kind.latent(net.config) is None:
+            return shown(net, link.picture, size)
+        key = (id(link), size)
+        if key not in self._encoded:
+            self._encoded[key] = encoded(net, link, size, self._checkpoint)
+        return self._encoded[key]
 
     def _width(self, net: ControlNet) -> int:
         return self._residency.dtype_of(net.weights).itemsize

@@ -2,36 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.errors import WeightsError
+from engine.errors import NodeError, WeightsError
 from engine.families.family import Checkpoint
 from engine.inference.hook_groups import clip_times, clip_with
 from engine.inference.values import Clip, TextPart
 from engine.residency.manager import current
-from engine.text.encoder import Encoded, Tokens
+from engine.text.encoder import Encoded, TextStyle, Tokens
+from engine.text.tokens import Picture
 from engine.weights.open import open_weights
 
 Embeddings = Callable[[str, str], "Tensor | None"]
 """The names of a textual inversion and of an encoder to the inversion's vectors [N, D]."""
 
 
-def tokenize(clip: Clip, text: str, embeddings: Embeddings) -> dict[str, Tokens]:
+def tokenize(
+    clip: Clip,
+    text: str,
+    embeddings: Embeddings,
+    *,
+    pictures: Sequence[Picture] = (),
+    template: str | None = None,
+) -> dict[str, Tokens]:
     """The tokens of a prompt for each encoder.
 
-    `embeddings` finds the vectors of a textual inversion, by name and encoder.
+    Args:
+        clip: the text encoders.
+        text: the prompt.
+        embeddings: finds the vectors of a textual inversion, by name and encoder.
+        pictures: of the prompt, in order.
+        template: in the place of the family's, see `TextStyle`.
+
+    Raises:
+        NodeError: there are pictures, and none of the encoders takes any.
     """
-    return {
-        name: part.encoder.tokenize(
-            part.config, text, lambda asked, name=name: embeddings(asked, name)
+    present = _present(clip)
+    if pictures and not any(part.encoder.takes_pictures for part in present.values()):
+        titles = ", ".join(part.encoder.title for part in present.values())
+        raise NodeError(
+            f"the text encoder {titles} takes no pictures; load a vision-language encoder, such as "
+            "Qwen2.5-VL for Qwen-Image-Edit"
         )
-        for name, part in _present(clip).items()
-    }
+    found: dict[str, Tokens] = {}
+    for name, part in present.items():
+        style = clip.plan.styles[name]
+        if template is not None:
+            style = replace(style, template=template, picture_template=template)
+        found[name] = part.encoder.tokenize(
+            part.config,
+            text,
+            lambda asked, name=name: embeddings(asked, name),
+            style=style,
+            pictures=pictures if part.encoder.takes_pictures else (),
+        )
+    return found
 
 
 def encode_tokens(
@@ -55,24 +86,36 @@ def encode_tokens(
 
 def _entry(clip: Clip, tokens: Mapping[str, Tokens], checkpoint: Checkpoint) -> list[Any]:
     """One entry, encoded with the text encoders' present patches."""
-    residency = current()
     parts = _present(clip)
     chunks = _even(clip, tokens) if clip.plan.even else dict(tokens)
-    encoded: dict[str, Encoded] = {}
-    for name, part in parts.items():
-        dtype = residency.dtype_of(part.weights)
-        room = part.encoder.activation_bytes(part.config, chunks[name], dtype.itemsize)
-        on_device = residency.use(part.weights, room_for=room, checkpoint=checkpoint)
-        with on_device, torch.no_grad(), residency.device:
-            encoded[name] = part.encoder.encode(
-                part.weights.module,
-                chunks[name],
-                style=clip.plan.styles[name],
-                layer=clip.layer,
-                checkpoint=checkpoint,
-            )
+    encoded = {
+        name: encode_part(
+            part, clip.plan.styles[name], chunks[name], layer=clip.layer, checkpoint=checkpoint
+        )
+        for name, part in parts.items()
+        if name in chunks
+    }
     tensor, extras = clip.plan.combine(encoded)
     return [tensor, extras]
+
+
+def encode_part(
+    part: TextPart,
+    style: TextStyle,
+    chunks: Tokens,
+    *,
+    layer: int | None = None,
+    checkpoint: Checkpoint = lambda: None,
+) -> Encoded:
+    """Tokens encoded by one text encoder with its patches; `layer` is a user's clip skip."""
+    residency = current()
+    dtype = residency.dtype_of(part.weights)
+    room = part.encoder.activation_bytes(part.config, chunks, dtype.itemsize)
+    on_device = residency.use(part.weights, room_for=room, checkpoint=checkpoint)
+    with on_device, torch.no_grad(), residency.device:
+        return part.encoder.encode(
+            part.weights.module, chunks, style=style, layer=layer, checkpoint=checkpoint
+        )
 
 
 def encode(
@@ -102,7 +145,7 @@ def _even(clip: Clip, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
     evened: dict[str, Tokens] = {}
     for name, chunks in tokens.items():
         part = clip.parts[name]
-        empty = part.encoder.empty(part.config)
+        empty = part.encoder.empty(part.config, clip.plan.styles[name])
         evened[name] = [*chunks, *[empty] * (most - len(chunks))]
     return evened
 

@@ -24,7 +24,7 @@ def prepared_by_name(
 
     Every area of one of them has a counterpart in the others.
     """
-    hooks = EntryHooks()
+    hooks = EntryHooks(model)
     named = {
         name: prepared(entries, model, run, _role(name), hooks)
         for name, entries in conditionings.items()
@@ -48,7 +48,7 @@ def prepared(
 
     `hooks` makes those that entries bring; conditionings of one run share it.
     """
-    size, hooks = run.shape[2:], hooks or EntryHooks()
+    size, hooks = run.shape[2:], hooks or EntryHooks(model)
     found: list[Region] = []
     for embedding, extras in entries:
         area: Area | None = regions.in_cells(extras.get("area"), size)

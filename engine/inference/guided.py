@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from torch import Tensor
@@ -33,22 +33,27 @@ class Inpainting:
         mask: [1 or B, 1, ...]: 1 where the sampler paints, 0 where `clean` is preserved.
         clean, noise: the latent and the noise the run started from.
         mask_at: the mask of a step, from `mask` and sigma; None: the same at every step.
+        keeps_clean: see `LatentFormat`.
     """
 
     mask: Tensor
     clean: Tensor
     noise: Tensor
     mask_at: MaskAt | None = None
+    keeps_clean: bool = False
 
     def at(self, sigma: Tensor) -> Inpainting:
         """This with the mask of a step."""
         if self.mask_at is None:
             return self
-        return Inpainting(self.mask_at(self.mask, sigma), self.clean, self.noise)
+        return replace(self, mask=self.mask_at(self.mask, sigma), mask_at=None)
 
     def noised(self, x: Tensor, sigma: Tensor, parameterization: Parameterization) -> Tensor:
-        """The x inside the mask; outside, the latent with the noise of sigma."""
-        outside = parameterization.add_noise(sigma[:1], self.noise, self.clean)
+        """The x inside the mask; outside, the latent with the noise of sigma, or without any."""
+        if self.keeps_clean:
+            outside = self.clean
+        else:
+            outside = parameterization.add_noise(sigma[:1], self.noise, self.clean)
         return x * self.mask + outside * (1.0 - self.mask)
 
     def kept(self, denoised: Tensor) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 from typing import Self
+from uuid import UUID
 
 import torch
 from torch import Tensor, nn
@@ -129,20 +130,23 @@ class HookRun:
             default=0,
         )
 
-    def for_call(self, x: Tensor, step: Step, entries: Sequence[Region]) -> NetHooks | None:
+    def for_call(
+        self, x: Tensor, step: Step, entries: Sequence[Region], *, always: bool = False
+    ) -> NetHooks | None:
         """The hooks of one call with its `transformer_options`; None if there are none.
 
         Args:
             x: [N, C, ...], noisy.
             step: of the call.
             entries: the entries that share the call, and so their own hooks.
+            always: give the options even if there are no hooks.
         """
         hooks = self._model.hooks
         for own in _own(entries[0]) if entries else ():
             hooks = hooks.plus(own)
         if self._change is not None:
             hooks = self._change(hooks)
-        if hooks.is_empty:
+        if hooks.is_empty and not always:
             return None
         if self._weighted:
             hooks = hooks.each(self._start)
@@ -153,6 +157,7 @@ class HookRun:
                 "sample_sigmas": step.sigmas,
                 "step": step,
                 "cond_or_uncond": unwanted,
+                "uuids": [UUID(int=id(region)) for region in entries],
                 "original_shape": list(x.shape),
                 "areas": [region.area for region in entries],
             }

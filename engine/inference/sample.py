@@ -6,8 +6,8 @@ Outside the network everything is fp32.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -24,17 +24,21 @@ from engine.diffusion.regions import Evaluator, Region
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.errors import NodeError
 from engine.families.family import Checkpoint, Run
+from engine.inference import sampling_path
 from engine.inference.control_run import ControlRun
 from engine.inference.entries import prepared_by_name
 from engine.inference.guided import Evaluators, GuidedNetwork, Inpainting, started_model
 from engine.inference.hook_groups import WeightSwitch
 from engine.inference.hook_run import HookRun
+from engine.inference.network_hooks import NetworkCall, surrounded
 from engine.inference.shared_entries import shared_with_others
-from engine.inference.values import Guider, Model, Noise, Sampler
+from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
 from engine.residency.manager import current
 
 Latent = Mapping[str, Any]
 """`samples` [B, C, ...] and optionally `noise_mask`, `batch_index`: the value of a LATENT wire."""
+PIXELS_OF_CELL = "downscale_ratio_spacial"
+"""The key of an empty latent: the pixels along the side of the cells that it was made for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,8 +75,14 @@ def sample(
         checkpoint: called at every block of the network; may raise `Stopped`.
         on_step: called at every step, with denoiser-space tensors on the device.
     """
+    path = sampling_path.taken()
+    if path is not None and path.wants(guider, sampler):
+        samples, denoised = path.sample(
+            guider, noise, sampler, sigmas, latent, checkpoint=checkpoint, on_step=on_step
+        )
+        return Sampled(samples, denoised)
     latent = fitted(latent, guider.model)
-    samples: Tensor = latent["samples"]
+    samples = latent["samples"]
     if len(sigmas) == 0:
         return Sampled(samples, samples)
     start = noise.generate_noise(latent)
@@ -88,14 +98,17 @@ def sample(
         mask = regions.fitted_mask(mask, clean.shape[2:], len(clean))[:, None]
     run = Run(clean.shape, noise.seed, clean, mask)
     model = started_model(model, run, sigmas, latent.get("batch_index"))
-    with torch.no_grad(), _network(guider, model, run, sigmas, checkpoint) as network:
-        levels = network.parameterization
+    conditionings = guider.conditionings()
+    with torch.no_grad(), network_run(conditionings, model, run, sigmas, checkpoint) as ready:
+        levels, started = ready.parameterization, model.guidance.started()
+        network = GuidedNetwork(guider, started, levels, ready.evaluators, ready.named)
         clean, start = (each.to(current().device) for each in (clean, start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
         x = levels.add_noise(first, start, clean, full=_is_full(model, sigmas))
         if mask is not None:
-            painting = Inpainting(mask.to(clean.device), clean, start, model.mask_at)
-            network = replace(network, inpainting=painting)  # noqa: PLW2901 - the same, masked
+            moved, stays = mask.to(clean.device), model.latent.keeps_clean
+            painting = Inpainting(moved, clean, start, model.mask_at, keeps_clean=stays)
+            network = replace(network, inpainting=painting)
         steps = sampler.spec.run
         x = steps(network, x, sigmas.float(), seed=noise.seed, on_step=watch, **sampler.knobs)
         result = out_of_latent(levels.remove_noise_scale(end, x), model).cpu()
@@ -103,18 +116,41 @@ def sample(
     return Sampled(result, denoised)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NetworkRun:
+    """A model's network, on the device and ready for x of one run.
+
+    Attributes:
+        model: as its patches changed it for the run.
+        parameterization: the model's, on the device.
+        named: the conditionings by name, on the device.
+        evaluators: evaluate the network with the model's hooks.
+        evaluators_of: the same with the hooks and calls of another model of the same weights.
+    """
+
+    model: Model
+    parameterization: Parameterization
+    named: Mapping[str, Sequence[Region]]
+    evaluators: Evaluators
+    evaluators_of: Callable[[Model], Evaluators]
+
+
 @contextmanager
-def _network(
-    guider: Guider, model: Model, run: Run, sigmas: Tensor, checkpoint: Checkpoint
-) -> Iterator[GuidedNetwork]:
-    """The guider's network, on the device and ready for x of that run.
+def network_run(
+    conditionings: Mapping[str, Conditioning],
+    model: Model,
+    run: Run,
+    sigmas: Tensor,
+    checkpoint: Checkpoint,
+) -> Iterator[NetworkRun]:
+    """The network of a model, on the device and ready for x of that run.
 
     `model` is the guider's as its patches changed it for this run. Control networks and those of
     hooks stay on the device with it for the whole run.
     """
     residency, shape = current(), run.shape
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
-    conditionings = shared_with_others({**model.guidance.conditionings, **guider.conditionings()})
+    conditionings = shared_with_others({**model.guidance.conditionings, **conditionings})
     named = {
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
         for name, many in prepared_by_name(conditionings, model, run).items()
@@ -123,7 +159,8 @@ def _network(
     rows_shape = (rows, *shape[1:])
     parameterization = model.parameterization.to(device)
     to_sigma = model.parameterization.percent_to_sigma
-    controls = ControlRun(conditionings, model.net, to_sigma, residency, checkpoint)
+    controls = ControlRun(conditionings, model.net, to_sigma, residency, checkpoint, sampled=model)
+    controls.encode((region for many in named.values() for region in many), size)
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     hooks = HookRun(model, named, residency, shape)
     room = controls.room_for(rows_shape, room) + hooks.room_for(rows_shape)
@@ -133,18 +170,27 @@ def _network(
         residency.reserve(controls.features_bytes(shape)),
         residency.use(model.net, *brought, room_for=room, checkpoint=checkpoint),
         switch,
+        ExitStack() as stack,
     ):
+        stack.callback(controls.end)
+        for context in model.network.contexts:
+            stack.enter_context(context())
         switches = any(region.hooks for many in named.values() for region in many)
 
-        def evaluator(change: ChangeOfHooks | None) -> Evaluator:
-            changed = hooks if change is None else hooks.changed(change)
-            call = network_call(
-                model, parameterization, dtype, checkpoint, sigmas, controls, changed
-            )
-            return Evaluator(switch.switching(call) if switches else call, sigmas)
+        def evaluators(used: Model, plain: HookRun) -> Evaluators:
+            def evaluator(change: ChangeOfHooks | None) -> Evaluator:
+                changed = plain if change is None else plain.changed(change)
+                call = network_call(
+                    used, parameterization, dtype, checkpoint, sigmas, controls, changed
+                )
+                return Evaluator(switch.switching(call) if switches else call, sigmas)
 
-        started, evaluators = model.guidance.started(), Evaluators(evaluator)
-        yield GuidedNetwork(guider, started, parameterization, evaluators, named)
+            return Evaluators(evaluator)
+
+        def evaluators_of(other: Model) -> Evaluators:
+            return evaluators(other, HookRun(other, named, residency, shape))
+
+        yield NetworkRun(model, parameterization, named, evaluators(model, hooks), evaluators_of)
 
 
 def network_call(
@@ -161,33 +207,54 @@ def network_call(
     May be called only inside `residency.use` of the model's net and the weights of `controls` and
     `hooks`. `sigmas` are the run's.
     """
-    net, predict = model.net.module, model.family.predict
+    outer = model.network
+    predict, net = model.family.predict, model.net.module
+    predict = predict if outer.through is None else outer.through(predict)
     arounds = [make() for make in model.around_calls]
 
-    def call(
-        x: Tensor, sigma: Tensor, inputs: Mapping[str, Tensor], entries: Sequence[Region]
-    ) -> Tensor:
+    def network_input(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         scaled = parameterization.scale_input(x, sigma).to(dtype)
-        timestep = parameterization.timestep(sigma).float()
+        return scaled, parameterization.timestep(sigma).float()
+
+    def call(made: NetworkCall, *, is_complete: bool = True) -> Tensor:
+        x, sigma, inputs, entries = made.x, made.sigma, made.inputs, made.entries
+        scaled, time = network_input(x, sigma)
 
         def evaluate() -> Tensor:
-            called = hooks.for_call(x, Step(sigma, sigmas), entries)
-            control = controls.residuals(entries, scaled, timestep, sigma, inputs)
+            inside, control = made.hooks, made.control
+            if not is_complete:
+                always = controls.has_foreign
+                inside = hooks.for_call(x, Step(sigma, sigmas), entries, always=always)
+                options = inside.options if inside else {}
+                control = controls.residuals(
+                    entries, scaled, time, sigma, inputs, noisy=x, options=options
+                )
             return predict(
-                net, scaled, timestep, inputs, control=control, hooks=called, checkpoint=checkpoint
+                net, scaled, time, inputs, control=control, hooks=inside, checkpoint=checkpoint
             )
 
         for around in arounds:
             evaluate = partial(around, scaled, sigma, entries, evaluate)
         return parameterization.denoised(evaluate().float(), x, sigma)
 
-    return call
+    def completed(made: NetworkCall) -> NetworkCall:
+        x, sigma, entries = made.x, made.sigma, made.entries
+        inside = hooks.for_call(x, Step(sigma, sigmas), entries, always=True)
+        options = inside.options if inside else {}
+        scaled, time = network_input(x, sigma)
+        control = controls.residuals(
+            entries, scaled, time, sigma, made.inputs, noisy=x, options=options
+        )
+        return replace(made, hooks=inside, control=control)
+
+    return surrounded(outer, call, completed)
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:
-    """The latent, with the channels and axes of the model if it is empty.
+    """The latent, with the channels, axes and cells of the model if it is empty.
 
-    A picture's latent becomes one frame of a video's.
+    A picture's latent becomes one frame of a video's. Larger cells than the latent was made for
+    (`PIXELS_OF_CELL`) are fewer.
 
     Raises:
         NodeError: it is not empty and has other channels or axes.
@@ -207,7 +274,9 @@ def fitted(latent: Latent, model: Model) -> dict[str, Any]:
                 f"the latent has {samples.shape[1]} channels, the model works on {channels}; "
                 "encode the picture with the VAE that belongs to the model"
             )
-        samples = samples.new_zeros(samples.shape[0], channels, *samples.shape[2:])
+        times = max(1, model.latent.pixels // latent.get(PIXELS_OF_CELL, model.latent.pixels))
+        sides = (max(1, side // times) for side in samples.shape[-2:])
+        samples = samples.new_zeros(*samples.shape[:1], channels, *samples.shape[2:-2], *sides)
     return {**latent, "samples": samples}
 
 

@@ -44,14 +44,27 @@ def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict
                 f"where a checkpoint keeps the text encoder {part.encoder.title} is not known; "
                 "save it with CLIPSave"
             )
-        found |= {prefix + key: each for key, each in _encoder(part, prefix).items()}
-        if prefix.endswith(TRANSFORMERS):
-            beside = f"{prefix}{_PROJECTION}"
-            if beside in found:
-                found[prefix.removesuffix(TRANSFORMERS) + _PROJECTION] = found.pop(beside)
+        found |= encoder_in_checkpoint(prefix, tensors_of(part.weights))
     if vae:
         tensors = tensors_of(vae.autoencoder)
         found |= {AUTOENCODER_PREFIX + name: each for name, each in tensors.items()}
+    return found
+
+
+def encoder_in_checkpoint(prefix: str, tensors: Mapping[str, ToWrite]) -> dict[str, ToWrite]:
+    """A text encoder's tensors under their names in a checkpoint.
+
+    Args:
+        prefix: its place, see `TextPlan.places`.
+        tensors: by the names in our module.
+    """
+    if prefix.endswith(OPEN_CLIP):
+        layout = open_clip_layout(tensors)
+        return {f"{prefix}{name}": _joined(kept, tensors) for name, kept in layout.items()}
+    found = {f"{prefix}{name}": each for name, each in tensors.items()}
+    beside = f"{prefix}{_PROJECTION}"
+    if prefix.endswith(TRANSFORMERS) and beside in found:
+        found[prefix.removesuffix(TRANSFORMERS) + _PROJECTION] = found.pop(beside)
     return found
 
 
@@ -91,14 +104,6 @@ def _values(tensor: OtherTensor, dtype: torch.dtype) -> Callable[[], Tensor]:
         return changed.to(dtype)
 
     return values
-
-
-def _encoder(part: TextPart, prefix: str) -> dict[str, ToWrite]:
-    tensors = tensors_of(part.weights)
-    if not prefix.endswith(OPEN_CLIP):
-        return tensors
-    layout = open_clip_layout(tensors)
-    return {name: _joined(kept, tensors) for name, kept in layout.items()}
 
 
 def _joined(kept: Kept, tensors: Mapping[str, ToWrite]) -> ToWrite:

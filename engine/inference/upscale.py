@@ -48,7 +48,12 @@ def load_upscale_model(path: Path) -> UpscaleModel:
     Raises:
         WeightsError: damaged, hostile, or of an unknown architecture.
     """
-    weights = unwrapped(open_weights(path))
+    return upscale_model_of(open_weights(path))
+
+
+def upscale_model_of(opened: StateDict) -> UpscaleModel:
+    """The upscale model of an open file; see `load_upscale_model`."""
+    weights = unwrapped(opened)
     config = config_of(weights.shapes)
     if config is not None:
         return _compact(config, weights)

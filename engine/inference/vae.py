@@ -24,6 +24,7 @@ OnTile = Callable[[int, int], None]
 """Called after each tile with the number done and the total."""
 SMALLEST_TILE = 32
 """Latent cells along one side; smaller tiles are mostly seams."""
+RGB = 3
 FRAMES_TOO = 3
 """Axes of a video's latent: time, rows, columns."""
 SEAM = 6
@@ -61,7 +62,7 @@ def decode(
     """Latents [B, C, h, w] to pictures [B, H, W, 3], float32, 0..1, on the CPU.
 
     Latents of videos, [B, C, t, h, w], are decoded to all frames, one video after the other. Tiles
-    cut frames, not time.
+    cut frames, not time. An autoencoder of videos takes a picture's latent as a video of one frame.
 
     Without `tile` the whole picture is decoded at once if memory allows, else in as few tiles as
     possible.
@@ -70,6 +71,8 @@ def decode(
         NodeError: the latents are for another family.
         OutOfMemoryError: not even small tiles fit.
     """
+    if latents.ndim == 4 and vae.latent.dims == FRAMES_TOO:
+        latents = latents[:, :, None]
     _check_shape(vae, latents)
     scale = vae.latent.pixels
 
@@ -104,7 +107,9 @@ def encode(
     """
     scale = vae.latent.pixels
     _check_axes(vae)
-    pixels = crop(images[..., :3], scale).movedim(-1, 1)
+    # The autoencoder of layered pictures takes transparency, too.
+    channels = getattr(vae.config, "pixel_channels", RGB)
+    pixels = crop(images[..., :channels], scale).movedim(-1, 1)
     if vae.latent.dims == FRAMES_TOO:
         frames = vae.latent.frames(vae.latent.cells(len(pixels)))
         if not frames:

@@ -32,6 +32,7 @@ from engine.diffusion.samplers.table import SamplerSpec
 from engine.families.autoencoders import AutoencoderKind
 from engine.families.family import ModelFamily, Run, TextPlan
 from engine.families.latent_format import LatentFormat
+from engine.inference.network_hooks import NetworkHooks
 from engine.nets.hooks import NetHooks
 from engine.residency.handles import Weights
 from engine.residency.sources import Patches
@@ -57,6 +58,7 @@ class Model:
         mask_at: the noise mask of a step; None: the same at every step.
         around_calls: factories of hooks around each call of the network, the last added outermost.
             They are called for the plain evaluation, and for each with changed hooks.
+        network: plugins' hooks around the network as a whole.
     """
 
     family: ModelFamily
@@ -70,6 +72,7 @@ class Model:
     per_run: tuple[PerRun, ...] = ()
     mask_at: MaskAt | None = None
     around_calls: tuple[Callable[[], AroundCall], ...] = ()
+    network: NetworkHooks = field(default_factory=NetworkHooks)
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,11 +171,15 @@ class ClipHooks:
 
 @dataclass(frozen=True, slots=True)
 class TextPart:
-    """One text encoder: its kind, its sizes, its weights with their patches."""
+    """One text encoder: its kind, its sizes, its weights with their patches.
+
+    `head` is the layer of a language model that scores words, where its file has one.
+    """
 
     encoder: TextEncoder
     config: Any
     weights: Weights
+    head: Weights | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ class ClipVisionOutput:
     The names of fields are the incumbent's, and can be used as keys too.
 
     Attributes:
-        last_hidden_state: [B, T, D], output of the last layer, not normalised.
-        image_embeds: [B, P], the projected vector of each picture.
+        last_hidden_state: [B, T, D], output of the last layer; SigLIP's is normalised.
+        image_embeds: [B, P], the vector of each picture, which CLIP projects.
         penultimate_hidden_states: [B, T, D], output of the layer before the last.
     """
 
@@ -68,7 +68,11 @@ def load_image_encoder(path: Path, *, dtype: torch.dtype | None = None) -> ClipV
     Raises:
         WeightsError: damaged, hostile, incomplete, or something else.
     """
-    weights = open_weights(path)
+    return image_encoder_of(open_weights(path), dtype=dtype)
+
+
+def image_encoder_of(weights: StateDict, *, dtype: torch.dtype | None = None) -> ClipVision:
+    """The image encoder of an open file; see `load_image_encoder`."""
     return _opened(weights, detect_image_encoder(weights), dtype)
 
 

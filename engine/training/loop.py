@@ -22,6 +22,7 @@ from engine.adapters.names import file_names
 from engine.errors import NodeError, OutOfMemoryError, Stopped
 from engine.families.family import Checkpoint
 from engine.inference.values import Model
+from engine.nets.attention import OwnForward
 from engine.residency.carriers import Wants, value_bytes
 from engine.residency.handles import LazyWeights, PatchedWeights, Weights
 from engine.residency.manager import current
@@ -305,7 +306,7 @@ def computed_twice(network: nn.Module) -> Iterator[None]:
     """Let the network's blocks save only their inputs for the backward pass."""
     blocks = list(_units(network))
     for block in blocks:
-        block.forward = partial(computed_again, block.forward, use_reentrant=False)
+        block.forward = OwnForward(computed_again, block.forward, use_reentrant=False)
     try:
         yield
     finally:

@@ -15,9 +15,9 @@ from engine.adapters.algorithms.lokr import LokrDelta
 from engine.adapters.algorithms.lora import LoraBiasDelta, LoraDelta
 from engine.adapters.algorithms.oft import Oft
 from engine.adapters.change import Added, Change, Delta
-from engine.adapters.parts import Parts
+from engine.adapters.parts import NORM_SCALE, Parts
 
-WEIGHT, BIAS = "weight", "bias"
+WEIGHT, BIAS, SCALE = "weight", "bias", "scale"
 """The tensors of a module that adapters change."""
 _DELTAS: Mapping[str, Callable[[Parts], Delta]] = MappingProxyType(
     {
@@ -51,6 +51,8 @@ def changes(parts: Parts) -> Iterator[tuple[str, Change]]:
             yield tensor, Added(FullDelta(parts, part))
     if "set_weight" in parts:
         yield WEIGHT, Replaced(parts, "set_weight")
+    if NORM_SCALE in parts:
+        yield SCALE, Replaced(parts, NORM_SCALE)
 
 
 def _has(parts: Parts, start: str) -> bool:

@@ -77,7 +77,7 @@ def both(model, net, **more):
     return run(model, *found, **more)
 
 
-@pytest.mark.parametrize("patched", [False, True])
+@pytest.mark.parametrize("patched", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_it_equals_the_sum_written_to_a_file(model, lora, changes, patched, tmp_path):
     if patched:
         name = "input_blocks.1.1.transformer_blocks.0.attn1.to_q.weight"

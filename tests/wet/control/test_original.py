@@ -61,7 +61,11 @@ def test_sizes_are_read_off_the_file(prefix, linear):
         ),
         (
             lambda t: (t.clear(), t.update({"controlnet_blocks.0.weight": X})),
-            "this is a ControlNet for a transformer model, .* choose one for Stable Diffusion",
+            "this is a ControlNet of another kind for a transformer model, .* docs/models.md lists",
+        ),
+        (
+            lambda t: (t.clear(), t.update({"controlnet_blocks.0.y_rms.weight": X})),
+            "a blockwise control network of Qwen-Image, .* load it with ModelPatchLoader",
         ),
         (
             lambda t: (t.clear(), t.update({"style_embedding": X})),

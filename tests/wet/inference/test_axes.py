@@ -209,8 +209,10 @@ def test_frames_are_decoded_and_encoded_as_one_video(video_vae):
     assert torch.equal(encode(video_vae, frames[:9]), latent)
     assert video_vae.kind.shapes[-1] == (1, 2, 3, 5, 6)
     assert encode(video_vae, frames[:1]).shape == (1, 2, 1, 5, 6)
+    # A picture's latent is a video of one frame.
+    assert torch.equal(decode(video_vae, z[:, :, 0]), decode(video_vae, z[:, :, :1]))
     with pytest.raises(NodeError, match="2 channels and 3 axes behind them, found a latent"):
-        decode(video_vae, z[:, :, 0])
+        decode(video_vae, z[:, :1])
 
 
 def test_a_vae_of_sound_has_no_pictures(cpu_residency):

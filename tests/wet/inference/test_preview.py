@@ -9,11 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.families.latent_format import LatentFormat
+from engine.families import preview_factors, wan_autoencoder
+from engine.families.latent_format import FLUX2_LATENT, FLUX_LATENT, LatentFormat
 from engine.inference.preview import fit_rgb_factors, preview
 
 FACTORS = ((0.5, 0.0, 0.0), (0.0, 0.5, 0.0), (0.0, 0.0, 0.5), (0.1, 0.1, 0.1))
 FORM = LatentFormat(4, (8, 8), 1.0, rgb_factors=FACTORS, rgb_bias=(0.1, 0.0, -0.1))
+
+SD3 = LatentFormat(16, (8, 8), rgb_factors=preview_factors.SD3)
+NAMES = ("FLUX.1", "FLUX.2", "Wan 2.1", "Stable Diffusion 3")
 
 
 def opened(jpeg):
@@ -56,3 +60,24 @@ def test_factors_are_found_by_least_squares():
     factors, bias = fit_rgb_factors(latents, images)
     assert torch.tensor(factors).allclose(torch.tensor(FACTORS), atol=1e-5)
     assert torch.tensor(bias).allclose(torch.tensor(FORM.rgb_bias), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "form", [FLUX_LATENT, FLUX2_LATENT, wan_autoencoder.LATENT, SD3], ids=NAMES
+)
+def test_flow_models_have_a_colour_for_each_channel(form):
+    assert torch.tensor(form.rgb_factors).shape == (form.channels, 3)
+    # A picture of nothing is no extreme colour.
+    grey = np.asarray(
+        opened(preview(torch.zeros(1, form.channels, *(8,) * form.dims), form)), dtype=float
+    )
+    assert 60 < grey.mean() < 160
+
+
+def test_cells_that_are_packed_into_one_have_their_mean_colour():
+    unpacked = torch.randn(1, 32, 8, 8)
+    packed = torch.nn.functional.pixel_unshuffle(unpacked, 2)
+    found = packed.movedim(1, -1) @ torch.tensor(preview_factors.FLUX2)
+    each = unpacked.movedim(1, -1) @ torch.tensor(preview_factors.FLUX2_CELL)
+    mean = torch.nn.functional.avg_pool2d(each.movedim(-1, 1), 2).movedim(1, -1)
+    assert torch.allclose(found, mean, atol=1e-6)

@@ -51,7 +51,7 @@ def run(model: Model, scale: float = 5.0, positive: Any = None, **latent: Any) -
     return sample(guider, RandomNoise(1), euler, SIGMAS, latent).samples
 
 
-@NODES
+@pytest.mark.parametrize("node", [easy_cache, pytest.param(lazy_cache, marks=pytest.mark.slow)])
 def test_a_threshold_of_nothing_leaves_nothing_out(model: Model, calls: list, node: Any) -> None:
     plain = run(model)
     count = len(calls)
@@ -125,7 +125,7 @@ def test_an_output_of_zeros_is_always_computed(model: Model) -> None:
 
 
 @NODES
-@pytest.mark.parametrize("scale", [1.0, 5.0])
+@pytest.mark.parametrize("scale", [pytest.param(1.0, marks=pytest.mark.slow), 5.0])
 def test_with_other_patches_areas_and_masks(model: Model, node: Any, scale: float) -> None:
     changed = node(self_attention_guidance(perturbed_attention_guidance(model, 1.0)), 0.4, 0.0)
     mask = torch.linspace(0, 1, 64).reshape(1, 8, 8)

@@ -65,6 +65,7 @@ def test_the_target_is_what_the_parameterization_calls_clean(make):
         torch.testing.assert_close(target, noise, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_a_training_lowers_the_loss_on_what_it_saw(model, groups):
     options = replace(QUICK, steps=40, batch_size=3, gradient_checkpointing=False)
     losses = train(model, groups, options).losses
