@@ -35,6 +35,20 @@ def png_bytes(
     return encode(picture, "PNG", pnginfo=chunks, compress_level=compress_level)
 
 
+def png_with_texts(content: bytes, texts: Mapping[str, str]) -> bytes:
+    """A PNG that was encoded elsewhere, with a text chunk for each of `texts` after its header."""
+    if not texts:
+        return content
+    made = png_bytes(Image.new("L", (1, 1)), texts=texts)
+    header, kept = 8 + 25, b""
+    place = header
+    while made[place + 4 : place + 8] in (b"tEXt", b"zTXt", b"iTXt"):
+        end = place + 12 + int.from_bytes(made[place : place + 4], "big")
+        kept += made[place:end]
+        place = end
+    return content[:header] + kept + content[header:]
+
+
 def webp_bytes(
     picture: Image.Image,
     *,
@@ -61,6 +75,17 @@ def jpeg_bytes(
         MediaError: it cannot be encoded, or the texts exceed the 64 KiB that JPEG has for them.
     """
     return encode(picture.convert("RGB"), "JPEG", exif=exif_of(texts), quality=quality)
+
+
+def avif_bytes(
+    picture: Image.Image, *, texts: Mapping[str, str] | None = None, quality: int = 80
+) -> bytes:
+    """A picture as AVIF, its texts in EXIF, spelled as in WebP.
+
+    Raises:
+        MediaError: it cannot be encoded.
+    """
+    return encode(picture, "AVIF", exif=exif_of(texts), quality=quality)
 
 
 def encode(picture: Image.Image, form: str, **options: Any) -> bytes:

@@ -16,10 +16,13 @@ from typing import Any, BinaryIO, cast
 
 from engine.errors import MediaError
 from engine.json_text import JsonError, read_json
-from engine.media.exif import ascii_texts
+from engine.media.exif import ascii_texts, user_comment
 
 PROMPT = "prompt"
 WORKFLOW = "workflow"
+COMMENT = "parameters"
+"""The keyword of the user comment of EXIF: A1111 and its kin write there what they write under this
+keyword into PNG."""
 MOST_TEXT = 32 << 20
 """Bytes of one text, unpacked. The largest workflows in use have about two million."""
 MOST_TEXT_IN_ALL = 64 << 20
@@ -152,6 +155,10 @@ def _png_texts(stream: BinaryIO, budget: _Budget) -> Iterator[tuple[str, str]]:
         size, kind = struct.unpack(">I4s", head)
         if kind == b"IEND":
             return
+        if kind == b"eXIf" and budget.allows(size):
+            yield from _exif_texts(stream.read(size), budget)
+            stream.seek(4, 1)
+            continue
         if kind not in _PNG_TEXT or not budget.allows(size):
             stream.seek(size + 4, 1)
             continue
@@ -244,6 +251,9 @@ def _exif_texts(block: bytes, budget: _Budget) -> Iterator[tuple[str, str]]:
             keyword, separator, rest = text.partition(b":")
             if separator and keyword.replace(b"_", b"").isalnum():
                 yield keyword.decode("latin-1"), _decode(rest)
+        comment = user_comment(block.removeprefix(_EXIF_PREFIX), most_bytes=MOST_TEXT)
+        if comment:
+            yield COMMENT, comment
     except ValueError as error:
         budget.faults.append(str(error))
 

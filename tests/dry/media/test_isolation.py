@@ -53,6 +53,22 @@ def test_no_socket_can_be_opened_and_the_channel_goes_on():
     ], done.stderr
 
 
+@on_linux
+def test_sockets_of_the_file_system_can_stay_allowed():
+    script = SCRIPT.replace("leave_network()", "leave_network(local_sockets=True)")
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", script], capture_output=True, text=True, check=False
+    )
+    found = dict(line.split(" ", 1) for line in done.stdout.splitlines())
+    assert found.pop("old") != "13"  # what was open before, it has: nothing is, in a pack's process
+    assert found == {
+        "left": "None",
+        **dict.fromkeys(("tcp", "udp6", "thread", "child"), "13"),
+        **dict.fromkeys(("unix", "listen"), "None"),
+        "channel": "hello",
+    }, done.stderr
+
+
 def test_where_there_is_no_way_it_is_said(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert "darwin" in isolation.leave_network()
