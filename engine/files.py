@@ -17,6 +17,15 @@ from typing import BinaryIO
 
 from engine.atomic import make_folder, refusals, stream_atomically
 from engine.errors import FilesError
+from engine.folder_kinds import (
+    ALIASES,
+    INPUT_FOLDERS,
+    INPUT_MEDIA,
+    MODEL_FOLDERS,
+    OFFERED,
+    VAE_CHOICES,
+    WEIGHTS_SUFFIXES,
+)
 from engine.paths import (
     BadNameError,
     as_spelled,
@@ -29,40 +38,6 @@ from engine.prefixes import prefix_fault, split_prefix
 from engine.settings import Settings
 from engine.tiny_names import complete_tiny, tiny_files
 
-INPUT_FOLDERS = "input_folders"
-"""The kind whose names are folders of the input folder, as datasets are."""
-VAE_CHOICES = "vae_choices"
-"""The kind whose names are the files of `vae`, and the tiny autoencoders among `vae_approx`."""
-OFFERED: Mapping[str, tuple[str, ...]] = {VAE_CHOICES: ("vae", "vae_approx")}
-"""The kinds whose files a kind of names comes from."""
-MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
-    "checkpoints": ("checkpoints",),
-    "configs": ("configs",),
-    "loras": ("loras",),
-    "vae": ("vae",),
-    "text_encoders": ("text_encoders", "clip"),
-    "diffusion_models": ("diffusion_models", "unet"),
-    "clip_vision": ("clip_vision",),
-    "style_models": ("style_models",),
-    "embeddings": ("embeddings",),
-    "diffusers": ("diffusers",),
-    "vae_approx": ("vae_approx",),
-    "controlnet": ("controlnet", "t2i_adapter"),
-    "gligen": ("gligen",),
-    "ipadapter": ("ipadapter",),
-    "upscale_models": ("upscale_models",),
-    "latent_upscale_models": ("latent_upscale_models",),
-    "hypernetworks": ("hypernetworks",),
-    "photomaker": ("photomaker",),
-    "classifiers": ("classifiers",),
-    "model_patches": ("model_patches",),
-    "audio_encoders": ("audio_encoders",),
-}
-"""Kinds of weights and the folders below `models/` that hold them."""
-ALIASES: Mapping[str, str] = {"clip": "text_encoders", "unet": "diffusion_models"}
-WEIGHTS_SUFFIXES = frozenset(
-    {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
-)
 _HASHED_BYTES = 1 << 20
 _LOGGER = logging.getLogger(__name__)
 
@@ -87,29 +62,46 @@ class NewFile:
 
 
 class Files:
-    """The folders of one set of settings. Cheap to make; reads the disk only on a call."""
+    """The folders of one set of settings. Cheap to make; reads the disk only on a call.
+
+    `embed_metadata` says whether saved files are to carry how they were made.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self.embed_metadata = settings.embed_metadata
         self._places = {
             "input": settings.input_directory,
             "output": settings.output_directory,
             "temp": settings.temp_directory,
         }
+        self._changed: Mapping[str, tuple[tuple[Path, ...], frozenset[str]]] = {}
         self._left_out: set[Path] = set()
         self._last: dict[tuple[Path, str], int] = {}
         """The number that was claimed last for a stem: a folder of many pictures is read once."""
 
-    @property
-    def embed_metadata(self) -> bool:
-        """Whether pictures are to carry the workflow that made them."""
-        return self._settings.embed_metadata
+    def change_folders(self, changed: Mapping[str, tuple[Sequence[str], Sequence[str]]]) -> None:
+        """Use other folders for some kinds, as plugins declare them; replaces former changes.
+
+        Args:
+            changed: by kind, the folders in the order they are searched, and the suffixes of the
+                files to list (`.safetensors`; in any case); none for all files.
+        """
+        self._changed = {
+            ALIASES.get(kind, kind): (
+                tuple(map(Path, folders)),
+                frozenset(suffix.lower() for suffix in suffixes),
+            )
+            for kind, (folders, suffixes) in changed.items()
+        }
 
     def folders(self, kind: str) -> tuple[Path, ...]:
         """The folders of files of that kind, in the order they are searched."""
+        if (changed := self._changed.get(ALIASES.get(kind, kind))) is not None:
+            return tuple(dict.fromkeys(changed[0]))
         if kind in self._places:
             return (self._places[kind],)
-        if kind == INPUT_FOLDERS:
+        if kind == INPUT_FOLDERS or kind in INPUT_MEDIA:
             return (self._places["input"],)
         if kind in OFFERED:
             return tuple(folder for each in OFFERED[kind] for folder in self.folders(each))
@@ -134,13 +126,22 @@ class Files:
             return sorted({*folders, *outer} - {""})
         if kind == VAE_CHOICES:
             return [*self.list("vae"), *complete_tiny(self.list("vae_approx"))]
-        weights_only = kind in MODEL_FOLDERS or kind in ALIASES
+        suffixes = self.suffixes(kind)
         names: set[str] = set()
         for folder in self.folders(kind):
             for name in self._walk(folder):
-                if not weights_only or Path(name).suffix.lower() in WEIGHTS_SUFFIXES:
+                if not suffixes or Path(name).suffix.lower() in suffixes:
                     names.add(name)
         return sorted(names, key=lambda name: (name.count("/") > 0, name.lower(), name))
+
+    def suffixes(self, kind: str) -> frozenset[str]:
+        """The suffixes of the files that are listed of that kind; none for all files."""
+        kind = ALIASES.get(kind, kind)
+        if (changed := self._changed.get(kind)) is not None:
+            return changed[1]
+        if kind in INPUT_MEDIA:
+            return INPUT_MEDIA[kind]
+        return WEIGHTS_SUFFIXES if kind in MODEL_FOLDERS else frozenset()
 
     def find(self, kind: str, name: str) -> Path:
         """The file of that kind and name.

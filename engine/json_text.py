@@ -8,6 +8,7 @@ The caller validates the content.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -61,8 +62,8 @@ def replace_lone_surrogates(value: Any) -> Any:
         if is_valid_unicode(value):
             return value
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, list):
-        return [replace_lone_surrogates(each) for each in cast("list[Any]", value)]
+    if isinstance(value, list | tuple):
+        return [replace_lone_surrogates(each) for each in cast("Sequence[Any]", value)]
     if isinstance(value, dict):
         given = cast("dict[Any, Any]", value)
         return {

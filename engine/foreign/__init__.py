@@ -1,0 +1,1 @@
+"""The metadata of other programs' pictures, read and made into a prompt that does the same."""
