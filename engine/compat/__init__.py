@@ -1,0 +1,1 @@
+"""What plugins import and are given: our implementations under the names that they use."""

@@ -1,0 +1,1 @@
+"""Building blocks of networks under the names that plugins build their own networks from."""

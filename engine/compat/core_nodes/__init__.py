@@ -1,0 +1,1 @@
+"""Built-in nodes as the classes that plugins import, call and derive from."""

@@ -1,0 +1,1 @@
+"""The host's application, of which plugins use the log."""

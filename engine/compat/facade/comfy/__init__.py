@@ -1,0 +1,1 @@
+"""The host's package of models and sampling; its modules are imported one by one."""

@@ -1,0 +1,3 @@
+"""GLIGEN."""
+
+from engine.compat.parts.gligen import Gligen

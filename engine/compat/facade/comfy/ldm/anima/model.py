@@ -1,0 +1,3 @@
+"""The denoiser of Anima."""
+
+from engine.compat.blocks.network_classes import Anima

@@ -1,0 +1,3 @@
+"""The denoiser of Chroma."""
+
+from engine.compat.blocks.network_classes import Chroma

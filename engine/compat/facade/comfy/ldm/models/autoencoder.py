@@ -1,0 +1,3 @@
+"""The autoencoder of Stable Diffusion."""
+
+from engine.compat.parts.tiny import AutoencoderKL

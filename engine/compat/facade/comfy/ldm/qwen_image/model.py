@@ -1,0 +1,3 @@
+"""The denoiser of Qwen-Image."""
+
+from engine.compat.blocks.network_classes import QwenImageTransformer2DModel

@@ -1,0 +1,3 @@
+"""Small functions."""
+
+from engine.compat.blocks.attention import default, exists

@@ -1,0 +1,3 @@
+"""Memory of weights that is managed outside of Python, which Calotype has no use for."""
+
+aimdo_enabled = False

@@ -1,0 +1,3 @@
+"""Tiny autoencoders."""
+
+from engine.compat.parts.tiny import TAESD, Block, Clamp, conv

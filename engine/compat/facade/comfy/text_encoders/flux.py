@@ -1,0 +1,3 @@
+"""The text encoders of FLUX."""
+
+from engine.compat.parts.flow_text_models import FluxClipModel

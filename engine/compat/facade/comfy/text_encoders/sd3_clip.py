@@ -1,0 +1,3 @@
+"""The text encoders of Stable Diffusion 3."""
+
+from engine.compat.parts.flow_text_models import SD3ClipModel

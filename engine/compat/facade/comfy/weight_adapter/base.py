@@ -1,0 +1,3 @@
+"""The base of adapters of single tensors."""
+
+from engine.compat.parts.weight_adapters import WeightAdapterBase

@@ -1,0 +1,3 @@
+"""LoRA."""
+
+from engine.compat.parts.weight_adapters import LoRAAdapter, WeightAdapterBase

@@ -1,0 +1,3 @@
+"""Videos from files and from frames."""
+
+from engine.audiovisual.video import VideoFromComponents, VideoFromFile

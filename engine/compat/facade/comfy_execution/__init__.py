@@ -1,0 +1,1 @@
+"""What plugins use of the executor."""

@@ -1,0 +1,3 @@
+"""Upscale models."""
+
+from engine.compat.parts.upscaler import ImageModelDescriptor, load_state_dict

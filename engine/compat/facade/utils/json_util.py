@@ -1,0 +1,3 @@
+"""JSON values."""
+
+from engine.compat.host.small_modules import merge_json_recursive

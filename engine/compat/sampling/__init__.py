@@ -1,0 +1,1 @@
+"""Sampling as plugins see it: guiders, samplers, schedules and conditionings in the making."""

@@ -1,0 +1,1 @@
+"""The V3 interface: `comfy_api`, implemented."""

@@ -1,0 +1,3 @@
+"""A module of a name that two packs use."""
+
+OWNER = "b"

@@ -1,0 +1,1 @@
+// a page of an isolated pack

@@ -1,0 +1,5 @@
+"""A pack that reads memory that is not there."""
+
+import ctypes
+
+ctypes.string_at(0)

@@ -1,0 +1,5 @@
+"""A pack that waits forever."""
+
+import threading
+
+threading.Event().wait()

@@ -1,0 +1,3 @@
+"""A pack that its name switches off."""
+
+raise RuntimeError("imported although it is disabled")

@@ -1,0 +1,3 @@
+"""A pack whose `prestartup_script.py` another one needs."""
+
+NODE_CLASS_MAPPINGS = {}

@@ -1,0 +1,1 @@
+import "../../../scripts/app.js"; // a script for ComfyUI's page

@@ -1,0 +1,55 @@
+"""A model whose network is diffusers', as plugins see it."""
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from engine.compat.boundary import plugin_boundary
+from engine.compat.install import host_module
+from engine.diffusion.samplers.table import SAMPLERS
+from engine.inference.load import load_denoiser
+from engine.inference.sample import sample
+from engine.inference.values import CfgGuider, RandomNoise, Sampler
+from tests.wet import bridge_files
+
+
+@pytest.fixture
+def model(tmp_path, cpu_residency):
+    net = bridge_files.network("wan_t2v")
+    path = tmp_path / "wan.safetensors"
+    save_file(bridge_files.original("wan_t2v", dict(net.state_dict())), path)
+    return load_denoiser(path)
+
+
+def run(model):
+    generator = torch.Generator().manual_seed(3)
+    text = [[torch.randn(1, 512, bridge_files.WIDTH, generator=generator), {}]]
+    guider = CfgGuider(model, text, text, 3.0)
+    latent = {"samples": torch.zeros(1, 16, 2, 4, 4)}
+    sigmas = torch.tensor([1.0, 0.6, 0.0])
+    return sample(guider, RandomNoise(1), Sampler(SAMPLERS["euler"]), sigmas, latent).samples
+
+
+def test_wan_is_of_its_classes_and_takes_wrappers_and_blocks(model):
+    boundary = plugin_boundary()
+    patcher = boundary.to_object(model)
+    assert isinstance(patcher.model, host_module("comfy.model_base").WAN21)
+    config = patcher.model.model_config
+    assert isinstance(config, host_module("comfy.supported_models").WAN21_T2V)
+    assert (config.unet_config["dim"], config.unet_config["model_type"]) == (128, "t2v")
+    assert isinstance(patcher.model.latent_format, host_module("comfy.latent_formats").Wan21)
+    seen = []
+
+    def wrapper(apply, given):
+        seen.append(given["c"]["c_crossattn"].shape)
+        return apply(given["input"], given["timestep"], **given["c"])
+
+    def replacement(inputs, extra):
+        seen.append(inputs["img"].shape)
+        return extra["original_block"](inputs)
+
+    changed = patcher.clone()
+    changed.set_model_unet_function_wrapper(wrapper)
+    changed.set_model_patch_replace(replacement, "dit", "double_block", 1)
+    assert torch.equal(run(boundary.to_value(changed)), run(model))
+    assert seen[:2] == [(2, 512, 16), (2, 8, 128)]
