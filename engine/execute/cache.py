@@ -123,6 +123,11 @@ class Cache:
         self._drop(signature)
         self._drop_record(signature)
 
+    def remove_if(self, is_wanted: Callable[[NodeResult], bool]) -> None:
+        """Delete the results that the function accepts."""
+        for signature in [name for name, each in self._entries.items() if is_wanted(each.result)]:
+            self.remove(signature)
+
     def unpin(self, signature: Signature) -> None:
         """Allow a result to be evicted although the run that holds it goes on."""
         entry = self._entries.get(signature)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Any, cast
 
-from engine.errors import NodeError, Stopped
+from engine.errors import NodeError, Stopped, error_text
 from engine.execute.inputs import ClassInfo, Inputs, blocked, calls
 from engine.nodekit.context import CURRENT, RunningContext
 from engine.nodekit.node import Blocked, Outcome
@@ -101,6 +101,9 @@ async def _later(
         return await answer
     except Stopped:
         raise
+    except SystemExit as error:
+        # A task that exits would end the event loop, and with it the process.
+        raise NodeError(error_text(error)) from error
     except Exception as error:
         if retry is None or not retry(error):
             raise

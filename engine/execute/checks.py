@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from engine.errors import error_text
 from engine.execute.coroutines import Coroutines
 from engine.execute.inputs import constants
 from engine.files import Files
@@ -36,8 +37,8 @@ def own_checks(
             said = coroutines.now(
                 found.complaint(constants(node), _linked_types(node, prompt, registry), context)
             )
-        except Exception as error:  # noqa: BLE001 - a plugin's check may raise anything
-            said = f"{type(error).__name__}: {error}"
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a plugin's check may raise anything
+            said = f"{type(error).__name__}: {error_text(error)}"
         finally:
             coroutines.close()
         if said is None:

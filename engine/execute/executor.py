@@ -51,6 +51,7 @@ class Job:
         previews: the method of samplers' previews, see `engine.wire.messages.Run`.
         signatures: of its nodes, where a run of the same prompt has found them, and no node has a
             fingerprint.
+        metadata: whether the files that are saved carry how they were made.
     """
 
     prompt_id: str
@@ -59,6 +60,7 @@ class Job:
     ordered: Sequence[str] = ()
     previews: str = "none"
     signatures: Mapping[str, Signature] = field(default_factory=dict[str, Signature])
+    metadata: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import errno
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import time
 from types import TracebackType
 from typing import Any
 
-from engine.errors import CalotypeError
+from engine.errors import CalotypeError, error_text
 from engine.execute.inputs import Inputs
 from engine.wire.messages import Failed, NodeRef
 
@@ -38,7 +38,7 @@ def failure(
     prompt_id: str,
     node: NodeRef,
     class_type: str,
-    error: Exception,
+    error: Exception | SystemExit,
     *,
     inputs: Inputs | None,
     executed: list[str],
@@ -59,15 +59,24 @@ def failure(
         prompt_id=prompt_id,
         node=node,
         class_type=class_type,
-        message=message or str(error) or type(error).__name__,
+        message=message or error_text(error),
         error_type=_type_name(error),
-        traceback=tuple(traceback.format_tb(_of_node(error.__traceback__))),
+        # What another process raised brings its own lines.
+        traceback=getattr(error, "lines", None)
+        or tuple(traceback.format_tb(_of_node(error.__traceback__))),
         inputs=_described(inputs or {}),
         executed=tuple(executed),
         at=time(),
         full_disk=full_disk(error),
     )
     return NodeFailure(event)
+
+
+def explained(
+    error: Exception | SystemExit, explain: Callable[[Exception], str | None] | None
+) -> str | None:
+    """A clearer message for a node's error, where there is one."""
+    return explain(error) if explain and isinstance(error, Exception) else None
 
 
 def full_disk(error: BaseException) -> str | None:
@@ -82,13 +91,13 @@ def full_disk(error: BaseException) -> str | None:
         seen.add(id(cause))
         if isinstance(cause, OSError) and cause.errno in _FULL:
             return str(Path(cause.filename).parent) if isinstance(cause.filename, str) else ""
-        if _FULL_IN_RUST.search(str(cause)):
+        if _FULL_IN_RUST.search(error_text(cause)):
             return ""
         cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 
-def _type_name(error: Exception) -> str:
+def _type_name(error: BaseException) -> str:
     kind = type(error)
     return kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
 

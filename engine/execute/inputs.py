@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import NodeError
-from engine.graph.dynamic import DYNAMIC_COMBO, DYNAMIC_TYPES
+from engine.graph.dynamic import DYNAMIC_TYPES, VALUED_TYPES, nested
 from engine.graph.prompt import BadLink, Link, PromptNode
 from engine.graph.schema import NodeSchema
 from engine.nodekit.node import Blocked, Node, Traits
@@ -61,7 +61,7 @@ def read_info(node: Node) -> ClassInfo:
         lazy=frozenset(each.name for each in schema.inputs if each.lazy),
         raw=raw,
         nested=frozenset(each.name for each in schema.inputs if each.type in DYNAMIC_TYPES),
-        chosen=frozenset(each.name for each in schema.inputs if each.type == DYNAMIC_COMBO),
+        chosen=frozenset(each.name for each in schema.inputs if each.type in VALUED_TYPES),
         lists=tuple(each.is_list for each in schema.outputs),
         by_id=traits.knows_id or schema.not_idempotent,
         sees_graph=bool(raw) or any(each.type == "DYNPROMPT" for each in schema.inputs),
@@ -116,7 +116,7 @@ def calls(inputs: Inputs, info: ClassInfo) -> Iterator[dict[str, Any]]:
     if info.schema.input_is_list:
         # Copies: a node that empties its lists must not empty cached results.
         copies = {name: list(values) for name, values in inputs.items()}
-        yield _nested(copies, info) if info.nested else copies
+        yield nested(copies, info.nested, info.chosen) if info.nested else copies
         return
     longest, shortest = 1, 1
     for values in inputs.values():
@@ -130,7 +130,7 @@ def calls(inputs: Inputs, info: ClassInfo) -> Iterator[dict[str, Any]]:
             name: values[index] if index < len(values) else values[-1]
             for name, values in inputs.items()
         }
-        yield _nested(chosen, info) if info.nested else chosen
+        yield nested(chosen, info.nested, info.chosen) if info.nested else chosen
 
 
 def blocked(arguments: Mapping[str, Any], info: ClassInfo) -> Blocked | None:
@@ -147,19 +147,3 @@ def blocked(arguments: Mapping[str, Any], info: ClassInfo) -> Blocked | None:
 
 def _parent(name: str) -> str:
     return name.partition(".")[0]
-
-
-def _nested(arguments: Mapping[str, Any], info: ClassInfo) -> dict[str, Any]:
-    """Arguments with `images.image0` and its like gathered into a dict `images`."""
-    gathered: dict[str, Any] = {name: {} for name in info.nested}
-    for name, value in arguments.items():
-        parent, _, child = name.partition(".")
-        if parent not in info.nested:
-            gathered[name] = value
-        elif child:
-            gathered[parent][child] = value
-        elif parent in info.chosen:
-            gathered[parent][parent] = value
-        else:
-            gathered[parent] = value
-    return gathered

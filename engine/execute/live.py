@@ -80,9 +80,9 @@ class GrowingGraph:
         )
         self._nodes.update(added)
         for name, raw in expansion.graph.items():
-            display = raw.get("override_display_id") or home.display_id
+            display = self.node_ref(str(raw.get("override_display_id") or home.display_id))
             new = names[str(name)]
-            self._refs[new] = NodeRef(new, str(display), parent, home.real_id)
+            self._refs[new] = NodeRef(new, display.display_id, parent, home.real_id)
         result = tuple(_renamed(_read_result(each), names) for each in expansion.result)
         return list(added), result
 

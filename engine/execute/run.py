@@ -12,13 +12,13 @@ from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 
-from engine.errors import NodeError, Stopped
+from engine.errors import NodeError, Stopped, error_text, is_from_user
 from engine.execute.cache import NodeResult
 from engine.execute.calls import Running, begin, merge, merge_shown
 from engine.execute.consumers import Consumers
 from engine.execute.coroutines import Coroutines
 from engine.execute.expansion import ExpandedCall, Expanding, collect
-from engine.execute.failures import NodeFailure, failure
+from engine.execute.failures import NodeFailure, explained, failure
 from engine.execute.inputs import ClassInfo, Inputs, blocked, calls, gather
 from engine.execute.live import GrowingGraph
 from engine.execute.run_results import Outputs, RunResults
@@ -175,10 +175,14 @@ class GraphRun:
             step(node_id)
         except (Stopped, NodeFailure):
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failure(node_id, error) from error
+        except KeyboardInterrupt as error:
+            if is_from_user(error):
+                raise
+            raise self._failure(node_id, NodeError(error_text(error))) from error
 
-    def _failure(self, node_id: str, error: Exception) -> NodeFailure:
+    def _failure(self, node_id: str, error: Exception | SystemExit) -> NodeFailure:
         running = self._parked.get(node_id)
         inputs: Inputs = running.inputs if running else {}
         info = self._signer.infos.get(self._nodes[node_id].class_type)
@@ -195,7 +199,7 @@ class GraphRun:
             error,
             inputs=inputs,
             executed=self.executed,
-            message=self._given.explain(error) if self._given.explain else None,
+            message=explained(error, self._given.explain),
         )
 
     def _record(self, node_id: str) -> NodeResult | None:

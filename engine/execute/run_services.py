@@ -60,4 +60,5 @@ class RunServices:
             stopped=self.stopped,
             on_progress=report_progress,
             preview_method=self.previews,
+            prompt_id=self.prompt_id,
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.errors import NodeError, Stopped
 from engine.execute.coroutines import Coroutines
-from engine.execute.failures import NodeFailure, failure
+from engine.execute.failures import NodeFailure, explained, failure
 from engine.execute.inputs import ClassInfo, constants, is_current, read_info
 from engine.execute.live import GrowingGraph
 from engine.execute.run_services import RunServices
@@ -55,7 +55,7 @@ class Signer:
             raise self._failure(node_id, NodeError(missing))
         try:
             info = self.infos[class_type] = self._read_info(class_type, node)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._failure(node_id, error) from error
         return info
 
@@ -91,10 +91,10 @@ class Signer:
             return self._coroutines.now(said)
         except Stopped:
             raise
-        except Exception:  # noqa: BLE001 - the node is run, and reports the error itself
+        except (Exception, SystemExit):  # noqa: BLE001 - the node is run, and reports the error itself
             return float("nan")
 
-    def _failure(self, node_id: str, error: Exception) -> NodeFailure:
+    def _failure(self, node_id: str, error: Exception | SystemExit) -> NodeFailure:
         given = self._given
         return failure(
             given.prompt_id,
@@ -103,5 +103,5 @@ class Signer:
             error,
             inputs={},
             executed=self._executed,
-            message=given.explain(error) if given.explain else None,
+            message=explained(error, given.explain),
         )

@@ -38,6 +38,8 @@ def object_info(schema: NodeSchema, list_folder: ListFolder | None = None) -> di
     }
     if any(each.tooltip for each in schema.outputs):
         info["output_tooltips"] = [each.tooltip for each in schema.outputs]
+    if any(each.match for each in schema.outputs):
+        info["output_matchtypes"] = [each.match for each in schema.outputs]
     if schema.deprecated:
         info["deprecated"] = True
     if schema.experimental:
@@ -52,7 +54,8 @@ def input_entry(schema: InputSchema, list_folder: ListFolder | None = None) -> l
     only the newer form `["COMBO", {"options": [choices]}]` has.
     """
     options = dict(schema.options)
-    if schema.type != COMBO:
+    is_combo = schema.type == COMBO  # not `!=`, which a wildcard's type overrides
+    if not is_combo:
         return [_plain(schema.type), options] if options else [_plain(schema.type)]
     choices = [*list_folder(schema.folder)] if schema.folder and list_folder else []
     choices += [each for each in schema.choices or () if each not in choices]

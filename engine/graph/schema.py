@@ -53,12 +53,16 @@ class InputSchema:
 
 @dataclass(frozen=True, slots=True)
 class OutputSchema:
-    """One output of a node; `is_list` outputs hand each element on separately."""
+    """One output of a node; `is_list` outputs hand each element on separately.
+
+    `match` names the template whose type it has, which inputs of that template decide.
+    """
 
     type: str
     name: str
     is_list: bool = False
     tooltip: str | None = None
+    match: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,8 @@ class NodeSchema:
         input_is_list: the function takes every input as a list and is called once.
         flexible: undeclared inputs are accepted (the incumbent's dict-subclass trick).
         checks_input_types: its own check replaces the link type check.
+        any_slot: links from slots that are not declared are accepted, too (the incumbent's
+            tuple-subclass trick); `outputs` then accepts any index.
         checks: names of inputs whose range and list checks its own check replaces
             (`"*"` for all).
         not_idempotent: never shares a cached result with another node.
@@ -87,6 +93,7 @@ class NodeSchema:
     experimental: bool = False
     not_idempotent: bool = False
     flexible: bool = False
+    any_slot: bool = False
     checks_input_types: bool = False
     checks: frozenset[str] = frozenset()
 

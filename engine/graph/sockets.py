@@ -12,6 +12,21 @@ from engine.graph.schema import ANY, COMBO
 
 MATCH = "COMFY_MATCHTYPE_V3"
 """A type that becomes whatever is joined to it; see `allowed_types` of its template."""
+_NO_TYPE = "\0 a type that no plugin declares"
+
+
+class Wildcard(str):  # noqa: SLOT000 - read from a plugin's catalog, a few thousand at most
+    """A type that equals every other, as old plugins write it; its text need not be `*`."""
+
+    __hash__ = str.__hash__
+
+    def __ne__(self, _: object) -> bool:
+        return False
+
+
+def is_wildcard(kind: object) -> bool:
+    """Whether a type claims to equal every other."""
+    return isinstance(kind, str) and type(kind) is not str and not (kind != _NO_TYPE)  # noqa: SIM202
 
 
 def joins(output: Any, wanted: Any) -> bool:

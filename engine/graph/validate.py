@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from engine.graph.absent_classes import absences, advice
 from engine.graph.dynamic import concrete_inputs
 from engine.graph.findings import Findings, described
 from engine.graph.literals import HasFile, Literals, echoed, out_of_bounds, shown
@@ -16,9 +17,9 @@ from engine.graph.object_info import ListFolder, input_entry
 from engine.graph.order import circle, order
 from engine.graph.problems import NodeProblems, Problem, Report
 from engine.graph.prompt import BadLink, Link, Prompt, PromptNode
-from engine.graph.schema import Catalog, InputSchema, NodeSchema
+from engine.graph.schema import ANY, Catalog, InputSchema, NodeSchema
 from engine.graph.sizes import SIZES, constant_of, pixels_of, too_much
-from engine.graph.sockets import joins
+from engine.graph.sockets import MATCH, joins
 
 Complain = Callable[[str, PromptNode], Iterable[str]]
 """A node's own check of its constants, where it has one: sentences; none if there is no problem."""
@@ -60,8 +61,8 @@ def validate(
     """
     missing = [key for key, node in prompt.nodes.items() if node.class_type not in catalog]
     if missing:
-        error = _missing_classes(prompt, missing)
-        return Report(prompt, (), error, dict(_missing_nodes(prompt, missing)))
+        error = _missing_classes(prompt, missing, catalog)
+        return Report(prompt, (), error, dict(_missing_nodes(prompt, missing, catalog)))
     outputs = [
         key
         for key, node in prompt.nodes.items()
@@ -117,6 +118,8 @@ class _Validation:
         self._is_complete = True
         """Whether all links were followed."""
         self._coerced: dict[str, PromptNode] = {}
+        self._matched: dict[tuple[str, str], str] = {}
+        """The type that the first link gave to a node's template."""
 
     def report(self, outputs: list[str], known: Sequence[str] = ()) -> Report:
         """Check what these outputs need, and sum up; `known` is that in its order."""
@@ -167,7 +170,8 @@ class _Validation:
                 continue
             value = inputs[name]
             if isinstance(value, Link):
-                problem = self._check_link(given, value, typed=not schema.checks_input_types)
+                typed = not schema.checks_input_types
+                problem = self._check_link(node_id, given, value, typed=typed)
                 problem = problem or self._check_size(given, value)
             elif isinstance(value, BadLink):
                 problem = _bad_link(given, value)
@@ -190,20 +194,43 @@ class _Validation:
         if any(link.node in findings.failed for _, link in node.links()):
             findings.failed.add(node_id)
 
-    def _check_link(self, given: InputSchema, link: Link, *, typed: bool) -> Problem | None:
+    def _check_link(
+        self, node_id: str, given: InputSchema, link: Link, *, typed: bool
+    ) -> Problem | None:
         source = self._prompt.nodes.get(link.node)
         if source is None:
             return _no_source(given.name, link, "the prompt holds no such node")
         outputs = self._catalog[source.class_type].outputs
         try:
             # Indexed without a length check: plugins make tuples that accept any index.
-            received = outputs[link.slot].type
+            output = outputs[link.slot]
         except IndexError:
             return _no_source(
                 given.name, link, f"{source.class_type} has {len(outputs)} output(s), from 0 on"
             )
+        received = output.type
+        if output.match is not None:
+            received = self._matched.get((link.node, output.match), received)
+        if typed and given.type == MATCH:
+            return self._check_match(node_id, given, link, received)
         if typed and not joins(received, given.type):
-            return _type_mismatch(given, link, received)
+            return _type_mismatch(given, link, received, given.type)
+        return None
+
+    def _check_match(
+        self, node_id: str, given: InputSchema, link: Link, received: Any
+    ) -> Problem | None:
+        """All inputs of a template have one type, which the first of them decides."""
+        template: Mapping[str, Any] = given.options.get("template") or {}
+        allowed = template.get("allowed_types", ANY)
+        if not joins(received, allowed):
+            return _type_mismatch(given, link, received, allowed)
+        place = node_id, str(template.get("template_id", given.name))
+        matched = self._matched.setdefault(place, received)
+        if not joins(received, matched):
+            return _type_mismatch(given, link, received, matched)
+        if matched in (ANY, MATCH):
+            self._matched[place] = received
         return None
 
     def _check_size(self, given: InputSchema, link: Link) -> Problem | None:
@@ -235,28 +262,31 @@ def _refused(prompt: Prompt, error: Problem) -> Report:
     return Report(prompt, (), error, {})
 
 
-def _missing_classes(prompt: Prompt, missing: list[str]) -> Problem:
+def _missing_classes(prompt: Prompt, missing: list[str], catalog: Catalog) -> Problem:
     names = sorted({shown(prompt.nodes[key].class_type) for key in missing})
+    what_to_do = advice(names, absences(names[:_NAMED], catalog))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     first = missing[0]
     return Problem(
         "invalid_prompt",
-        f"No such node class: {', '.join(names[:_NAMED])}{more}. "
-        "Install the plugin that brings it, or take these nodes out",
+        f"No such node class: {', '.join(names[:_NAMED])}{more}. {what_to_do}",
         f"Node ID '#{first}'",
         {"node_id": first, "class_type": shown(prompt.nodes[first].class_type)},
     )
 
 
-def _missing_nodes(prompt: Prompt, missing: list[str]) -> Iterator[tuple[str, NodeProblems]]:
+def _missing_nodes(
+    prompt: Prompt, missing: list[str], catalog: Catalog
+) -> Iterator[tuple[str, NodeProblems]]:
     """The same node by node, in the form that newer clients read; not more than they can show."""
+    known = absences({prompt.nodes[key].class_type for key in missing}, catalog)
     for key in missing[:_MOST_MISSING]:
         node = prompt.nodes[key]
         name = shown(node.class_type)
         extra = {"node_id": key, "class_type": name, "node_title": node.title}
         problem = Problem(
             "missing_node_type",
-            "There is no node of this class; install the plugin that brings it",
+            known.get(name, "There is no node of this class; install the plugin that brings it"),
             f"Node ID '#{key}', {name}",
             extra,
         )
@@ -307,11 +337,11 @@ def _no_source(name: str, link: Link, reason: str) -> Problem:
     )
 
 
-def _type_mismatch(given: InputSchema, link: Link, received: Any) -> Problem:
+def _type_mismatch(given: InputSchema, link: Link, received: Any, wanted: Any) -> Problem:
     return Problem(
         "return_type_mismatch",
         "The types of an output and the input it is linked to differ",
-        f"{given.name}, received_type({received}) mismatch input_type({given.type})",
+        f"{given.name}, received_type({received}) mismatch input_type({wanted})",
         {
             "input_name": given.name,
             "input_config": input_entry(given),

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from engine.errors import WorkflowError
+from engine.graph.absent_classes import absences, advice
 from engine.graph.dynamic_text import NodeNames, expand_text, fill_names
 from engine.graph.prompt import Link, Prompt, PromptNode, is_list, is_mapping, parse
 from engine.graph.read_saved import read_workflow
@@ -35,12 +36,14 @@ class Conversion:
         missing: classes the catalog does not hold, with the ids of their nodes. Those nodes are
             in the prompt with the values whose names the document itself says.
         notes: what was damaged in the document and how it was read, a sentence each.
+        absences: why classes are missing, where that is known: a sentence each.
     """
 
     prompt: Prompt
     workflow: Mapping[str, Any] | None
     missing: Mapping[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    absences: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def require_classes(self) -> Prompt:
         """The prompt, if the catalog holds all its classes.
@@ -56,7 +59,7 @@ class Conversion:
         )
         raise WorkflowError(
             f"{len(self.missing)} node class(es) are not installed: {named}. "
-            "Install the plugins that bring them, or take these nodes out"
+            f"{advice(self.missing, self.absences)}"
         )
 
 
@@ -121,12 +124,10 @@ def convert(
         nodes = {key: node for key, node in found.items() if is_mapping(node)}
         prompt = parse(nodes)
         notes = tuple(f"{key[:100]!r} is no node and left out." for key in found.keys() - nodes)
-        return Conversion(
-            prompt, None, _missing(prompt, catalog), tuple(sorted(notes)[:MOST_NOTES])
-        )
+        return _conversion(prompt, None, catalog, tuple(sorted(notes)[:MOST_NOTES]))
     saved = read_workflow(found)
     prompt = _from_workflow(saved, catalog, chance)
-    return Conversion(prompt, found, _missing(prompt, catalog), saved.notes.sentences())
+    return _conversion(prompt, found, catalog, saved.notes.sentences())
 
 
 def _kind(document: Mapping[Any, Any]) -> Kind | None:
@@ -139,7 +140,15 @@ def _kind(document: Mapping[Any, Any]) -> Kind | None:
     return None
 
 
-def _missing(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+def _conversion(
+    prompt: Prompt, workflow: Mapping[str, Any] | None, catalog: Catalog, notes: tuple[str, ...]
+) -> Conversion:
+    missing = missing_classes(prompt, catalog)
+    return Conversion(prompt, workflow, missing, notes, absences(missing, catalog))
+
+
+def missing_classes(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:
+    """The classes of a prompt that the catalog does not hold, with the ids of their nodes."""
     missing: dict[str, list[str]] = {}
     for node_id, node in prompt.nodes.items():
         if node.class_type not in catalog:

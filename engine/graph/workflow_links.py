@@ -27,6 +27,7 @@ from engine.graph.saved_graph import (
 )
 from engine.graph.schema import ANY, Catalog
 from engine.graph.sockets import joins
+from engine.graph.widgets import widget_values
 
 NOTES = frozenset({"Note", "MarkdownNote"})
 PRIMITIVE = "PrimitiveNode"
@@ -93,6 +94,21 @@ class Scopes:
         if key not in self._inside:
             self._inside[key] = self._open(scope, node)
         return self._inside[key]
+
+    def field_of(self, scope: Scope, slot: int) -> Constant | None:
+        """The value of the first field inside that an input of a subgraph feeds."""
+        for link in scope.graph.links.values():
+            if link.origin != INPUT_NODE or link.origin_slot != slot:
+                continue
+            node = scope.graph.nodes.get(link.target)
+            if node is None or link.target_slot >= len(node.inputs):
+                continue
+            given = node.inputs[link.target_slot]
+            values = widget_values(node, self._catalog.get(node.type))
+            values |= scope.overrides(node.id)
+            if given.widget is not None and given.name in values:
+                return Constant(values[given.name])
+        return None
 
     def output_type(self, node: SavedNode, slot: int) -> Any:
         """The type of an output: as the catalog has it, else as the file says; `*` for neither."""
@@ -167,6 +183,8 @@ def _refuse_depth(scope: Scope, definition: Definition) -> None:
 def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant | None:
     """What feeds this input: an output of a node in the prompt, a value, or nothing.
 
+    What is no field gets the value of a field that the same input of a subgraph feeds.
+
     A bypassed node whose input takes anything passes on only what the target takes: else the
     target keeps its own value. So it does, with a note, where reroutes, bypassed nodes or subgraphs
     form a cycle.
@@ -189,6 +207,8 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
             return None
         if link.origin == INPUT_NODE and scope.definition is not None:
             outside = _outside(scope, link.origin_slot)
+            if outside is None and target.widget is None:
+                outside = scopes.field_of(scope, link.origin_slot)
             if isinstance(outside, Constant):
                 return outside
             current = outside

@@ -12,13 +12,18 @@ from inspect import Parameter
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from engine.errors import NodeError
+from engine.graph.dynamic import AUTOGROW, DYNAMIC_COMBO
+from engine.graph.object_info import input_entry
 from engine.graph.schema import ANY, COMBO, InputSchema, OutputSchema, Section
+from engine.graph.sockets import MATCH
 from engine.nodekit.markers import (
     Autogrow,
     Choice,
+    DynamicCombo,
     FileChoice,
     InOptionalSection,
     ListOutput,
+    MatchType,
     Names,
     Options,
     Range,
@@ -26,11 +31,12 @@ from engine.nodekit.markers import (
     Text,
 )
 
-AUTOGROW = "COMFY_AUTOGROW_V3"
 _WIDGETS: Mapping[Any, str] = types.MappingProxyType(
     {int: "INT", float: "FLOAT", str: "STRING", bool: "BOOLEAN", Any: ANY, object: ANY}
 )
 _LISTS = (list, Sequence, tuple)
+_TYPED = (Socket, Autogrow, MatchType, DynamicCombo)
+"""Markers that say a type themselves, whatever Python's is."""
 
 
 @dataclass(slots=True)
@@ -44,6 +50,7 @@ class _Reading:
     optional: bool = False
     is_list: bool = False
     tooltip: str | None = None
+    match: str | None = None
     names: tuple[str, ...] = ()
 
 
@@ -104,7 +111,9 @@ def read_outputs(annotation: Any, names: Sequence[str] | None) -> tuple[OutputSc
         if not reading.type:
             raise NodeError(f"the output annotated {each!r} is no wire type")
         shown = names[index] if names else name or reading.type
-        outputs.append(OutputSchema(reading.type, shown, reading.is_list, reading.tooltip))
+        outputs.append(
+            OutputSchema(reading.type, shown, reading.is_list, reading.tooltip, reading.match)
+        )
     if names and len(names) != len(outputs):
         raise NodeError(f"{len(outputs)} outputs are annotated, but {len(names)} names given")
     return tuple(outputs)
@@ -135,7 +144,7 @@ def _read(annotation: Any, reading: _Reading, *, in_list: bool) -> None:
     origin = get_origin(annotation)
     if origin is Annotated:
         inner, *markers = get_args(annotation)
-        if not any(isinstance(marker, Socket | Autogrow) for marker in markers):
+        if not any(isinstance(marker, _TYPED) for marker in markers):
             _read(inner, reading, in_list=in_list)
         for marker in markers:
             _mark(marker, reading)
@@ -180,12 +189,26 @@ def _mark(marker: object, reading: _Reading) -> None:
                 reading.options[marker.upload] = True
         case Autogrow():
             reading.type = AUTOGROW
+            kind = marker.type
+            matched = {"template": _template(kind)} if isinstance(kind, MatchType) else {}
+            entry = [MATCH if isinstance(kind, MatchType) else kind, matched]
             reading.options["template"] = {
-                "input": {"required": {marker.prefix: [marker.type, {}]}},
-                "prefix": marker.prefix,
+                "input": {"required": {marker.prefix: entry}},
                 "min": marker.minimum,
-                "max": marker.maximum,
+                **(
+                    {"names": list(marker.names)}
+                    if marker.names
+                    else {"prefix": marker.prefix, "max": marker.maximum}
+                ),
             }
+        case MatchType():
+            reading.type, reading.match = MATCH, marker.template
+            reading.options["template"] = _template(marker)
+        case DynamicCombo():
+            reading.type = DYNAMIC_COMBO
+            reading.options["options"] = [
+                {"key": key, "inputs": _described(fields)} for key, fields in marker.choices.items()
+            ]
         case Names():
             reading.names = marker.values
         case Options():
@@ -198,9 +221,32 @@ def _mark(marker: object, reading: _Reading) -> None:
             pass
 
 
+def _template(marker: MatchType) -> dict[str, Any]:
+    return {"template_id": marker.template, "allowed_types": marker.types}
+
+
+def _described(fields: Any) -> dict[str, Any]:
+    """The fields of a NamedTuple as inputs, in the form of `/object_info`."""
+    hints = get_type_hints(fields, include_extras=True)
+    found: dict[str, dict[str, Any]] = {"required": {}}
+    for name in fields._fields:
+        default = fields._field_defaults.get(name, Parameter.empty)
+        parameter = Parameter(name, Parameter.KEYWORD_ONLY, default=default)
+        for each in read_inputs(parameter, hints[name], in_list=False):
+            found.setdefault(each.section, {})[each.name] = input_entry(each)
+    return found
+
+
 def _range_options(marker: Range, *, whole: bool) -> dict[str, Any]:
-    number = int if whole else float
-    options: dict[str, Any] = {"min": number(marker.minimum), "max": number(marker.maximum)}
+    def number(value: float) -> float:
+        if whole:
+            return int(value)
+        # The incumbent's limits of 64 bits, which no float equals, stay as they are.
+        return value if float(value) != value else float(value)
+
+    options: dict[str, Any] = {"min": number(marker.minimum)}
+    if marker.maximum is not None:
+        options["max"] = number(marker.maximum)
     if marker.step is not None:
         options["step"] = number(marker.step)
     if marker.round is not None:

@@ -114,6 +114,7 @@ class RunningContext:
         stopped: called at each checkpoint; returns whether the user stopped the run.
         on_progress: called at each step.
         preview_method: how a sampler makes previews.
+        prompt_id: the run it is for.
     """
 
     __slots__ = (
@@ -126,6 +127,7 @@ class RunningContext:
         "graph",
         "node_id",
         "preview_method",
+        "prompt_id",
         "shown",
     )
 
@@ -141,6 +143,7 @@ class RunningContext:
         stopped: Callable[[], bool] | None = None,
         on_progress: OnProgress | None = None,
         preview_method: str = "none",
+        prompt_id: str = "",
     ) -> None:
         self.node_id = node_id
         self.files = files
@@ -148,6 +151,7 @@ class RunningContext:
         self.graph = graph
         self.call = call
         self.preview_method = preview_method
+        self.prompt_id = prompt_id
         self.shown: dict[str, list[Any]] = {}
         self._prompt = prompt
         self._stopped = stopped
@@ -194,6 +198,7 @@ class RunningContext:
             stopped=self._stopped,
             on_progress=self._on_progress,
             preview_method=self.preview_method,
+            prompt_id=self.prompt_id,
         )
 
 

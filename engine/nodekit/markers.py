@@ -21,10 +21,13 @@ class Socket:
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Bounds of an INT or FLOAT widget; `round` is what a FLOAT is rounded to (False: not)."""
+    """Bounds of an INT or FLOAT widget; `round` is what a FLOAT is rounded to (False: not).
+
+    A maximum of None: without one.
+    """
 
     minimum: float
-    maximum: float
+    maximum: float | None
     step: float | None = None
     round: float | bool | None = None
     control_after_generate: bool = False
@@ -68,16 +71,42 @@ class FileChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class MatchType:
+    """An input or output whose type is that of all others of its template, whatever is joined.
+
+    Attributes:
+        template: its name within the node.
+        types: those that may be joined; `*` for any.
+    """
+
+    template: str
+    types: str = "*"
+
+
+@dataclass(frozen=True, slots=True)
 class Autogrow:
     """Inputs that multiply as they are used: `prefix0, prefix1, ...`, passed as one dict.
 
-    In a prompt the keys are dotted: `images.image0`.
+    In a prompt the keys are dotted: `images.image0`. With `names` these are the keys. Those of a
+    `MatchType` have the type of all others of its template.
     """
 
     prefix: str
-    type: str
+    type: str | MatchType
     minimum: int = 1
     maximum: int = 100
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DynamicCombo:
+    """A combo each of whose choices brings inputs: the fields of a NamedTuple, with defaults.
+
+    The function receives a dict: the choice under the input's own name, and its inputs. In a prompt
+    their names are dotted: `format.quality`.
+    """
+
+    choices: Mapping[str, type]
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,6 +81,11 @@ class Node(ABC):
     def class_type(self) -> str:
         """Its name in prompts, known without reading the schema."""
 
+    def renamed(self, class_type: str) -> Node:
+        """The same node under another name in prompts; one that cannot be renamed stays itself."""
+        del class_type
+        return self
+
     @property
     @abstractmethod
     def schema(self) -> NodeSchema:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
 
+from engine.errors import error_text, is_from_user
 from engine.graph.schema import NodeSchema
+from engine.nodekit.boundary import Boundary
 from engine.nodekit.contract import FunctionNode
 from engine.nodekit.node import Node
 from engine.nodekit.v1 import Instances, V1Node
@@ -17,19 +19,24 @@ from engine.nodekit.v3 import V3Node, is_v3
 
 
 class Registry(Mapping[str, Node]):
-    """Nodes by class name. Built-in names stay ours; of two plugins the later one wins.
+    """Nodes by class name. Built-in names stay ours.
+
+    A class that several packs have is also `PACK/CLASS`; `settle` says whose has the plain name.
 
     Attributes:
+        boundary: converts the values of plugins' nodes that are added; None: they stay as they are.
         instances: the objects of V1 classes, retained between runs.
         refused: names that a plugin requested and a built-in node has.
         left_out: names whose node cannot be described, and why; filled by `catalog`.
     """
 
-    def __init__(self, builtin: Iterable[Node] = ()) -> None:
+    def __init__(self, builtin: Iterable[Node] = (), *, boundary: Boundary | None = None) -> None:
+        self.boundary = boundary
         self._nodes: dict[str, Node] = {}
         self.instances = Instances()
         self.refused: set[str] = set()
         self.left_out: dict[str, str] = {}
+        self._claims: dict[str, dict[str, Node]] = {}
         for node in builtin:
             self._nodes[node.class_type] = node
         self._builtin = frozenset(self._nodes)
@@ -62,34 +69,88 @@ class Registry(Mapping[str, Node]):
         display_names: Mapping[str, str] | None = None,
         *,
         python_module: str,
+        pack: str = "",
     ) -> None:
-        """Add a plugin's `NODE_CLASS_MAPPINGS`: V1 and V3 classes and our own nodes, mixed."""
+        """Add a plugin's `NODE_CLASS_MAPPINGS`: V1 and V3 classes and our own nodes, mixed.
+
+        Args:
+            classes: by the names the plugin gives them.
+            display_names: by the same names.
+            python_module: the origin that the catalog names.
+            pack: the plugin's name, which makes its classes known to `settle`.
+        """
         for class_type, found in classes.items():
-            if isinstance(found, Node):
-                self.add(found)
-            elif is_v3(found):
-                self.add(V3Node(found, class_type=class_type, python_module=python_module))
-            else:
+            node = found
+            if not isinstance(node, Node):
                 display = (display_names or {}).get(class_type)
-                self.add(
-                    V1Node(
-                        found,
-                        class_type,
-                        display_name=display,
-                        python_module=python_module,
-                        instances=self.instances,
-                    )
-                )
+                node = self._made(found, class_type, display, python_module)
+            self.add(node)
+            if pack:
+                self._claims.setdefault(node.class_type, {})[pack] = node
+
+    def settle(self, chosen: Mapping[str, str] | None = None) -> dict[str, tuple[str, ...]]:
+        """Decide whose class has the plain name, once all packs have added theirs.
+
+        Args:
+            chosen: by class, the pack the user has chosen; else the first by name.
+
+        Returns:
+            the classes that several packs have, and these packs; the first has the plain name.
+        """
+        settled: dict[str, tuple[str, ...]] = {}
+        for class_type, claimants in self._claims.items():
+            first = (chosen or {}).get(class_type)
+            packs = sorted(claimants, key=lambda pack: (pack != first, pack.lower(), pack))
+            is_builtin = class_type in self._builtin
+            if len(packs) > 1 and not is_builtin:
+                settled[class_type] = tuple(packs)
+            if not is_builtin:
+                self._nodes[class_type] = claimants[packs[0]]
+            if is_builtin or len(packs) > 1:
+                for pack in packs:
+                    node = self._renamed(claimants[pack], pack)
+                    self._nodes[node.class_type] = node
+        return settled
+
+    def _made(
+        self, found: Any, class_type: str, display_name: str | None, python_module: str
+    ) -> Node:
+        if is_v3(found):
+            return V3Node(
+                found,
+                class_type=class_type,
+                python_module=python_module,
+                boundary=self.boundary,
+            )
+        return V1Node(
+            found,
+            class_type,
+            display_name=display_name,
+            python_module=python_module,
+            instances=self.instances,
+            boundary=self.boundary,
+        )
+
+    def _renamed(self, node: Node, pack: str) -> Node:
+        """The same node as `PACK/CLASS`."""
+        return node.renamed(f"{pack}/{node.class_type}")
+
+    def describe(self, class_types: Iterable[str]) -> tuple[dict[str, NodeSchema], dict[str, str]]:
+        """The current schemas of these classes, and why others of them have none."""
+        found: dict[str, NodeSchema] = {}
+        left_out: dict[str, str] = {}
+        for class_type in class_types:
+            try:
+                found[class_type] = self._nodes[class_type].describe()
+            except BaseException as error:
+                if is_from_user(error):
+                    raise
+                left_out[class_type] = f"{type(error).__name__}: {error_text(error)}"
+        return found, left_out
 
     def catalog(self) -> Mapping[str, NodeSchema]:
         """The current schema of every node, without nodes whose description raises."""
-        self.left_out.clear()
-        found: dict[str, NodeSchema] = {}
-        for class_type, node in self._nodes.items():
-            try:
-                found[class_type] = node.describe()
-            except Exception as error:  # noqa: BLE001 - a plugin's class may raise anything
-                self.left_out[class_type] = f"{type(error).__name__}: {error}"
+        found, self.left_out = self.describe(self._nodes)
         return MappingProxyType(found)
 
     def forget_instances(self, keep: Callable[[str], bool]) -> None:

@@ -1,7 +1,7 @@
 """Classes with `INPUT_TYPES`, as ComfyUI's plugins write them, to Nodes.
 
 Supports the tricks of plugins with types and dictionaries. `v1_schema.py` reads what such a class
-declares, and `v1_class.py` converts in the other direction.
+declares; `engine.compat.core_nodes` converts in the other direction.
 """
 
 from __future__ import annotations
@@ -12,10 +12,18 @@ from typing import Any, cast
 
 from engine.errors import NodeError
 from engine.graph.schema import NodeSchema
+from engine.nodekit.boundary import Boundary, converted, given
 from engine.nodekit.context import Context
 from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
 from engine.nodekit.v1_schema import read_v1_schema
 
+HIDDEN_KINDS = frozenset(
+    {
+        *("PROMPT", "EXTRA_PNGINFO", "UNIQUE_ID", "DYNPROMPT"),
+        *("AUTH_TOKEN_COMFY_ORG", "API_KEY_COMFY_ORG"),
+    }
+)
+"""The hidden inputs that the engine fills; one of another type has a value only if it is given."""
 V1Class = Any
 """A class with `INPUT_TYPES`, `RETURN_TYPES` and `FUNCTION`; plugins provide no type for it."""
 
@@ -54,18 +62,32 @@ class V1Node(Node):
         display_name: str | None = None,
         python_module: str = "custom_nodes",
         instances: Instances | None = None,
+        boundary: Boundary | None = None,
     ) -> None:
         self.made_from = made_from
         self._class_type = class_type
         self._display_name = display_name
         self._python_module = python_module
         self._instances = Instances() if instances is None else instances
+        self._boundary = boundary
         self._schema: NodeSchema | None = None
 
     @property
     def class_type(self) -> str:
         """Its name in prompts."""
         return self._class_type
+
+    def renamed(self, class_type: str) -> V1Node:
+        """The same class under another name in prompts."""
+        pack = class_type.partition("/")[0]
+        return V1Node(
+            self.made_from,
+            class_type,
+            display_name=f"{self._display_name or self._class_type} ({pack})",
+            python_module=self._python_module,
+            instances=self._instances,
+            boundary=self._boundary,
+        )
 
     @property
     def schema(self) -> NodeSchema:
@@ -97,7 +119,7 @@ class V1Node(Node):
         """Call `FUNCTION` on this node's object."""
         instance = self._instances.of(self.made_from, context.node_id)
         function = getattr(instance, self.made_from.FUNCTION)
-        answer: Any = function(**{**inputs, **self._hidden(context)})
+        answer: Any = function(**{**given(self._boundary, inputs), **self._hidden(context)})
         if inspect.isawaitable(answer):
             return self._later(answer)
         return self._outcome(answer)
@@ -106,7 +128,8 @@ class V1Node(Node):
         return self._outcome(await answer)
 
     def _outcome(self, answer: Any) -> Outcome:
-        return read_answer(answer, len(self.schema.outputs), self._class_type)
+        outcome = read_answer(answer, len(self.schema.outputs), self._class_type)
+        return converted(self._boundary, outcome)
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
         """The result of `IS_CHANGED` for the constants."""
@@ -115,7 +138,8 @@ class V1Node(Node):
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
         """The result of `check_lazy_status`."""
         instance = self._instances.of(self.made_from, context.node_id)
-        answer: Any = instance.check_lazy_status(**{**inputs, **self._hidden(context)})
+        values = {**given(self._boundary, inputs), **self._hidden(context)}
+        answer: Any = instance.check_lazy_status(**values)
         if inspect.isawaitable(answer):
             return _later_names(answer)
         return _names(answer)
@@ -135,12 +159,12 @@ class V1Node(Node):
         self, function: Callable[..., Any], inputs: Mapping[str, Any], context: Context
     ) -> Any:
         """Call a class method with those of the inputs and hidden ones that it names."""
-        given = {**inputs, **self._hidden(context)}
+        values = {**given(self._boundary, inputs), **self._hidden(context)}
         parameters = inspect.signature(function).parameters
         takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
         chosen = {
             name: value
-            for name, value in given.items()
+            for name, value in values.items()
             if name in parameters or (takes_all and name != "input_types")
         }
         if self.schema.input_is_list:
@@ -153,7 +177,7 @@ class V1Node(Node):
         return {
             each.name: hidden_value(each.type, context)
             for each in self.schema.inputs
-            if each.section == "hidden"
+            if each.section == "hidden" and str.__str__(each.type) in HIDDEN_KINDS
         }
 
 
@@ -180,8 +204,8 @@ def read_answer(answer: Any, outputs: int, class_type: str) -> Outcome:
     """
     if isinstance(answer, Blocked):
         return Outcome((answer,) * outputs)
-    if answer is None:
-        return Outcome()
+    if answer is None or (outputs == 0 and not isinstance(answer, dict)):
+        return Outcome()  # a node without outputs may return anything
     if isinstance(answer, dict):
         said = cast("dict[str, Any]", answer)
         result = said.get("result", ())
@@ -190,13 +214,29 @@ def read_answer(answer: Any, outputs: int, class_type: str) -> Outcome:
         values = tuple(result or ())
         if "expand" in said:
             return Outcome(shown=said.get("ui"), expansion=Expansion(said["expand"], values))
-        return Outcome(values, said.get("ui"))
+        return Outcome(complete(values, outputs, class_type), said.get("ui"))
     if isinstance(answer, tuple | list):
-        return Outcome(tuple(cast("Sequence[Any]", answer)))
+        return Outcome(complete(tuple(cast("Sequence[Any]", answer)), outputs, class_type))
+    if isinstance(answer, str):
+        # Packs return a text where they mean a tuple, and the incumbent takes it by characters.
+        return Outcome(complete(tuple(answer[:outputs]), outputs, class_type))
     raise NodeError(
         f"{class_type} returned a {type(answer).__name__}; a node returns a tuple with one value "
         "per output, e.g. `return (image,)`"
     )
+
+
+def complete(values: tuple[Any, ...], outputs: int, class_type: str) -> tuple[Any, ...]:
+    """The values of a plugin's node, which may give fewer than it declares outputs.
+
+    What is linked to an output without a value is not run, and is told why.
+    """
+    if not values or len(values) >= outputs:
+        return values
+    missing = Blocked(
+        f"{class_type} returned {len(values)} of its {outputs} values; this needs a later one"
+    )
+    return (*values, *(missing for _ in range(outputs - len(values))))
 
 
 def _names(answer: Any) -> Sequence[str]:

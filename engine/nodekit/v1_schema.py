@@ -11,6 +11,8 @@ from typing import Any, SupportsIndex, cast
 
 from engine.errors import NodeError
 from engine.graph.schema import COMBO, InputSchema, NodeSchema, OutputSchema, Section
+from engine.graph.sockets import Wildcard, is_wildcard
+from engine.nodekit.folder_list import FolderList
 
 _SECTIONS: tuple[Section, ...] = ("required", "optional", "hidden")
 _UNDECLARED = "\0an input that no class declares"
@@ -25,13 +27,14 @@ def read_v1_schema(
         NodeError: an entry of `INPUT_TYPES` cannot be read.
     """
     declared: Mapping[str, Any] = made_from.INPUT_TYPES()
+    outputs = _outputs(made_from)
     names, takes_all = _named(getattr(made_from, "VALIDATE_INPUTS", None))
     return NodeSchema(
         class_type=class_type,
         display_name=display_name or class_type,
         category=str(getattr(made_from, "CATEGORY", "sd")),
         inputs=_inputs(declared, class_type),
-        outputs=_outputs(made_from),
+        outputs=outputs,
         description=str(getattr(made_from, "DESCRIPTION", "")),
         python_module=python_module,
         is_output=bool(getattr(made_from, "OUTPUT_NODE", False)),
@@ -40,6 +43,7 @@ def read_v1_schema(
         experimental=bool(getattr(made_from, "EXPERIMENTAL", False)),
         not_idempotent=bool(getattr(made_from, "NOT_IDEMPOTENT", False)),
         flexible=any(_UNDECLARED in declared.get(section, {}) for section in _SECTIONS),
+        any_slot=isinstance(outputs, TrickyOutputs),
         checks_input_types="input_types" in names,
         checks=frozenset({"*"}) if takes_all else names,
     )
@@ -48,7 +52,8 @@ def read_v1_schema(
 def read_v1_input(name: str, section: Section, entry: Any) -> InputSchema:
     """One entry of `INPUT_TYPES`: `(TYPE,)`, `(TYPE, options)`, or for a hidden one `TYPE`.
 
-    A type stays the very object it was, since its comparison may be overridden.
+    A type stays the very object it was, since its comparison may be overridden; one that equals
+    every other becomes a `Wildcard`, which can also be looked up in a set.
 
     Raises:
         NodeError: the entry is none of these.
@@ -59,10 +64,20 @@ def read_v1_input(name: str, section: Section, entry: Any) -> InputSchema:
     kind: Any = parts[0]
     given: Any = parts[1] if len(parts) > 1 else {}
     options = dict(cast("Mapping[str, Any]", given)) if isinstance(given, Mapping) else {}
+    if is_wildcard(kind):
+        kind = Wildcard(str.__str__(kind))
     if isinstance(kind, str):
         listed: Any = options.get("options") if kind == COMBO else None
+        if isinstance(listed, FolderList):
+            del options["options"]
+            return read_v1_input(name, section, (listed, options))
         choices = tuple(cast("Sequence[Any]", listed)) if isinstance(listed, list | tuple) else None
         return InputSchema(name, kind, section, options, choices)
+    if isinstance(kind, FolderList) and kind.is_as_listed:
+        around = (*kind.before, *kind.after)
+        if kind.before:  # the first choice is what a new node has
+            options.setdefault("default", kind.before[0])
+        return InputSchema(name, COMBO, section, options, around or None, kind.folder)
     try:
         return InputSchema(name, COMBO, section, options, tuple(kind))
     except TypeError as error:
@@ -103,7 +118,9 @@ def _outputs(made_from: Any) -> tuple[OutputSchema, ...]:
     outputs: list[OutputSchema] = []
     for slot in range(len(types)):
         kind: Any = types[slot]
-        if not isinstance(kind, str):
+        if is_wildcard(kind):
+            kind = Wildcard(str.__str__(kind))
+        elif not isinstance(kind, str):
             kind = COMBO
         outputs.append(
             OutputSchema(

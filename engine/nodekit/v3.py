@@ -7,13 +7,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
+from engine.graph.dynamic import DYNAMIC_TYPES, VALUED_TYPES, nested
 from engine.graph.schema import COMBO, InputSchema, NodeSchema, OutputSchema
+from engine.nodekit.boundary import Boundary, converted, given
 from engine.nodekit.context import Context
+from engine.nodekit.folder_list import FolderList
 from engine.nodekit.node import Blocked, Expansion, Node, Outcome, Soon, Traits
-from engine.nodekit.v1 import hidden_value, read_answer
+from engine.nodekit.v1 import complete, hidden_value, read_answer
+from engine.nodekit.v1_schema import read_v1_input
 
 V3Class = Any
 """A class with the class methods `define_schema` and `execute`; plugins provide no type for it."""
@@ -41,16 +46,29 @@ class V3Node(Node):
         *,
         class_type: str | None = None,
         python_module: str = "custom_nodes",
+        boundary: Boundary | None = None,
     ) -> None:
         self.made_from = made_from
+        self._boundary = boundary
         self._python_module = python_module
         self._schema: NodeSchema | None = None
-        self._class_type = class_type or self.schema.class_type
+        self._class_type = class_type or ""
+        if not class_type:
+            self._class_type = self.schema.class_type
 
     @property
     def class_type(self) -> str:
         """Its name in prompts."""
         return self._class_type
+
+    def renamed(self, class_type: str) -> V3Node:
+        """The same class under another name in prompts."""
+        return V3Node(
+            self.made_from,
+            class_type=class_type,
+            python_module=self._python_module,
+            boundary=self._boundary,
+        )
 
     @property
     def schema(self) -> NodeSchema:
@@ -64,12 +82,15 @@ class V3Node(Node):
             found.GET_SCHEMA() if hasattr(found, "GET_SCHEMA") else found.define_schema()
         )
         checks, takes_all = self._validated()
-        self._schema = read_v3_schema(
+        schema = read_v3_schema(
             declared,
             python_module=self._python_module,
             checks=frozenset({"*"}) if takes_all else checks,
         )
-        return self._schema
+        if self._class_type:
+            schema = replace(schema, class_type=self._class_type)
+        self._schema = schema
+        return schema
 
     @property
     def traits(self) -> Traits:
@@ -83,7 +104,7 @@ class V3Node(Node):
 
     def run(self, inputs: Mapping[str, Any], context: Context) -> Soon[Outcome]:
         """Call `execute` on a separate class for this call."""
-        answer: Any = self._for_call(context).execute(**inputs)
+        answer: Any = self._for_call(context).execute(**given(self._boundary, inputs))
         if inspect.isawaitable(answer):
             return self._later(answer)
         return self._outcome(answer)
@@ -92,15 +113,17 @@ class V3Node(Node):
         return self._outcome(await answer)
 
     def _outcome(self, answer: Any) -> Outcome:
-        return read_output(answer, len(self.schema.outputs), self._class_type)
+        outcome = read_output(answer, len(self.schema.outputs), self._class_type)
+        return converted(self._boundary, outcome)
 
     def fingerprint_of(self, inputs: Mapping[str, Any], context: Context) -> Soon[Any]:
         """The result of `fingerprint_inputs`."""
-        return self._for_call(context).fingerprint_inputs(**inputs)
+        values = self._as_arguments(given(self._boundary, inputs))
+        return self._for_call(context).fingerprint_inputs(**values)
 
     def needed(self, inputs: Mapping[str, Any], context: Context) -> Soon[Sequence[str]]:
         """The result of `check_lazy_status`."""
-        answer: Any = self._for_call(context).check_lazy_status(**inputs)
+        answer: Any = self._for_call(context).check_lazy_status(**given(self._boundary, inputs))
         return answer if inspect.isawaitable(answer) else answer or ()
 
     def complaint(
@@ -108,10 +131,11 @@ class V3Node(Node):
     ) -> Soon[str | None]:
         """The result of `validate_inputs`, which receives only the inputs it names."""
         names, takes_all = self._validated()
-        given = {**inputs, "input_types": linked_types}
+        values = self._as_arguments(given(self._boundary, inputs))
+        values["input_types"] = linked_types
         chosen = {
             name: value
-            for name, value in given.items()
+            for name, value in values.items()
             if name in names or (takes_all and name != "input_types")
         }
         answer: Any = self._for_call(context).validate_inputs(**chosen)
@@ -119,11 +143,23 @@ class V3Node(Node):
             return _later_complaint(answer)
         return _complaint(answer)
 
+    def _as_arguments(self, constants: Mapping[str, Any]) -> dict[str, Any]:
+        """Constants in the form that `execute` gets them: parts of dynamic inputs in a dict."""
+        found = self.schema.inputs
+        parents = {each.name for each in found if each.type in DYNAMIC_TYPES}
+        valued = {each.name for each in found if each.type in VALUED_TYPES}
+        arguments = nested(constants, parents, valued) if parents else dict(constants)
+        if self.schema.input_is_list:
+            return {name: [value] for name, value in arguments.items()}
+        return arguments
+
     def _for_call(self, context: Context) -> V3Class:
         hidden = {kind.lower(): hidden_value(kind, context) for kind in _HIDDEN}
-        return type(
-            self.made_from.__name__, (self.made_from,), {"hidden": SimpleNamespace(**hidden)}
-        )
+        # A plugin may read a hidden value that is newer than this list: its holder says None.
+        own: Any = getattr(self.made_from, "hidden", None)
+        make: Any = getattr(own, "from_dict", None)
+        holder: Any = make(hidden) if make else SimpleNamespace(**hidden)
+        return type(self.made_from.__name__, (self.made_from,), {"hidden": holder})
 
     def _defines(self, method: str) -> bool:
         """Whether the class defines the method, rather than inheriting the contract's own.
@@ -166,6 +202,7 @@ def read_v3_schema(declared: Any, *, python_module: str, checks: frozenset[str])
         deprecated=bool(getattr(declared, "is_deprecated", False)),
         experimental=bool(getattr(declared, "is_experimental", False)),
         not_idempotent=bool(getattr(declared, "not_idempotent", False)),
+        flexible=bool(getattr(declared, "accept_all_inputs", False)),
         checks_input_types="input_types" in checks,
         checks=checks,
     )
@@ -183,13 +220,18 @@ def read_output(answer: Any, outputs: int, class_type: str) -> Outcome:
     values: tuple[Any, ...] = tuple(answer.args or ())
     if (graph := getattr(answer, "expand", None)) is not None:
         return Outcome(shown=shown, expansion=Expansion(graph, values))
-    return Outcome(values, shown)
+    return Outcome(complete(values, outputs, class_type), shown)
 
 
 def _read_input(declared: Any) -> InputSchema:
     options: dict[str, Any] = dict(declared.as_dict())
     listed: Any = options.get("options")
     kind = _kind(declared)
+    files = _folder_list(getattr(declared, "options", None)) or _folder_list(listed)
+    if kind == COMBO and files is not None:
+        options.pop("options", None)
+        section = "optional" if getattr(declared, "optional", False) else "required"
+        return read_v1_input(declared.id, section, (files, options))
     return InputSchema(
         name=declared.id,
         type=kind,
@@ -201,14 +243,20 @@ def _read_input(declared: Any) -> InputSchema:
     )
 
 
+def _folder_list(choices: object) -> FolderList | None:
+    return choices if isinstance(choices, FolderList) and choices.is_as_listed else None
+
+
 def _read_output(declared: Any) -> OutputSchema:
     kind = _kind(declared)
     name = getattr(declared, "display_name", None) or getattr(declared, "id", None) or kind
+    template: Any = getattr(declared, "template", None)
     return OutputSchema(
         type=kind,
         name=name,
         is_list=bool(getattr(declared, "is_output_list", False)),
         tooltip=getattr(declared, "tooltip", None),
+        match=getattr(template, "template_id", None),
     )
 
 

@@ -24,6 +24,7 @@ CATALOG = {
         ("Load", [("name", STRING)], [MODEL]),
         ("Sample", [("model", MODEL), ("seed", INT), ("steps", INT)], [LATENT]),
         ("Save", [("samples", LATENT), ("filename_prefix", STRING)], []),
+        ("Show", [("source", "*")], [STRING]),
     ]
 }
 
@@ -161,6 +162,35 @@ PROMOTED = {"seed": 70, "steps": 90, "model": ["1", 0]}
 )
 def test_promoted_widgets(document, expected):
     assert inputs_of(document)["57:1"] == {"model": ["1", 0]} | expected
+
+
+@pytest.mark.parametrize(("proxied", "expected"), [(None, 9), (30, 30)])
+def test_a_socket_that_shares_an_input_with_a_field_gets_its_value(proxied, expected):
+    """PreviewAny behind a width that is promoted: the instance has no link and no value for it."""
+    extra = [("steps", "INT", 22, "steps")]
+    inner = [
+        sample(11, 20, extra=extra),
+        node(12, "Show", [("source", "*", 23)], ["STRING"]),
+    ]
+    links = [(20, -10, 0, 11, 0), (21, 11, 0, -20, 0), (22, -10, 1, 11, 1), (23, -10, 1, 12, 0)]
+    definition = subgraph(
+        "abc",
+        *inner,
+        links=links,
+        inputs=[("model", "MODEL"), ("steps", "INT")],
+        outputs=[("LATENT", "LATENT")],
+    )
+    proxy = {"proxyWidgets": [["11", "steps"]]}
+    document = saved(
+        LOAD,
+        node(5, "abc", [("model", "MODEL", 1)], ["LATENT"], values=[proxied], properties=proxy),
+        node(9, "Save", [("samples", "LATENT", 2)], values=["x"]),
+        links=[(1, 1, 0, 5, 0), (2, 5, 0, 9, 0)],
+        subgraphs=[definition],
+    )
+    found = inputs_of(document)
+    assert found["5:12"]["source"] == expected
+    assert found["5:11"]["steps"] == expected
 
 
 def test_a_linked_instance_input_wins_over_its_value():

@@ -13,9 +13,11 @@ from engine.nodekit.contract import node
 from engine.nodekit.markers import (
     Autogrow,
     Choice,
+    DynamicCombo,
     FileChoice,
     InOptionalSection,
     ListOutput,
+    MatchType,
     Options,
     Range,
     Socket,
@@ -172,6 +174,64 @@ def test_inputs_that_multiply():
         "min": 2,
         "max": 50,
     }
+
+
+def test_inputs_that_multiply_by_name():
+    def function(x: Annotated[dict[str, Any], Autogrow("v", "INT", names=("a", "b"))]) -> int:
+        """Take some."""
+
+    assert only_input(function).options["template"] == {
+        "input": {"required": {"v": ["INT", {}]}},
+        "min": 1,
+        "names": ["a", "b"],
+    }
+
+
+class ByFactor(NamedTuple):
+    factor: Annotated[float, Range(0.5, 2.0)] = 1.0
+
+
+class BySize(NamedTuple):
+    like: Image
+    crop: Literal["no", "yes"] = "yes"
+
+
+def test_a_choice_that_brings_inputs():
+    def function(how: Annotated[dict[str, Any], DynamicCombo({"f": ByFactor, "s": BySize})]) -> int:
+        """Choose."""
+
+    found = only_input(function)
+    assert found.type == "COMFY_DYNAMICCOMBO_V3"
+    assert found.options["options"] == [
+        {
+            "key": "f",
+            "inputs": {"required": {"factor": ["FLOAT", {"default": 1.0, "min": 0.5, "max": 2.0}]}},
+        },
+        {
+            "key": "s",
+            "inputs": {
+                "required": {"like": ["IMAGE"], "crop": [["no", "yes"], {"default": "yes"}]}
+            },
+        },
+    ]
+
+
+def test_inputs_and_outputs_of_one_type():
+    @node("Same", category="test")
+    def same(
+        a: Annotated[Any, MatchType("t"), Options(lazy=True)],
+        b: Annotated[Any, MatchType("t", "IMAGE,MASK")],
+    ) -> Annotated[Any, MatchType("t")]:
+        """Take two of a type."""
+        return a or b
+
+    first, second = same.schema.inputs
+    assert first.type == second.type == "COMFY_MATCHTYPE_V3"
+    assert first.lazy
+    assert first.options["template"] == {"template_id": "t", "allowed_types": "*"}
+    assert second.options["template"]["allowed_types"] == "IMAGE,MASK"
+    [output] = same.schema.outputs
+    assert (output.type, output.match) == ("COMFY_MATCHTYPE_V3", "t")
 
 
 def test_hidden_inputs_are_listed_and_come_through_the_context(files):

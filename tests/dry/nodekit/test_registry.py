@@ -75,3 +75,23 @@ def test_importing_the_built_in_nodes_face_loads_none_of_them():
 
     code = "import sys, nodes; sys.exit('torch' in sys.modules or 'nodes.sockets' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_class_of_several_packs_is_available_under_the_name_of_each():
+    registry = Registry([ours])
+    for pack in ("b", "a"):
+        registry.add_classes(
+            {"Twice": Theirs, f"Only{pack}": Theirs, "Ours": Theirs},
+            python_module=f"custom_nodes.{pack}",
+            pack=pack,
+        )
+    assert registry.settle() == {"Twice": ("a", "b")}
+    assert registry["Twice"].schema.python_module == "custom_nodes.a"
+    assert registry["Ours"] is ours
+    again = registry.settle({"Twice": "b", "Ours": "b", "Onlya": "nobody"})
+    assert again["Twice"] == ("b", "a")
+    assert registry["Twice"].schema.python_module == "custom_nodes.b"
+    assert registry["a/Twice"].schema.class_type == "a/Twice"
+    assert registry["a/Twice"].schema.display_name == "Twice (a)"
+    assert registry["b/Ours"].schema.python_module == "custom_nodes.b"
+    assert "a/Onlya" not in registry

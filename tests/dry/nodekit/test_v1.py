@@ -157,6 +157,38 @@ def test_an_answer_that_is_no_tuple_is_explained(context):
         one(Answers).run({}, context)
 
 
+def test_a_text_instead_of_a_tuple_is_taken_by_characters(context):
+    class Answers(Resize):
+        RETURN_TYPES = ("STRING",)
+
+        def go(self, **_):
+            return "text"
+
+    assert one(Answers).run({}, context).values == ("t",)
+
+
+def test_without_outputs_any_answer_will_do(context):
+    class Saves(Resize):
+        RETURN_TYPES = ()
+
+        def go(self, **_):
+            return "a path"
+
+    assert one(Saves).run({}, context) == Outcome()
+
+
+def test_outputs_without_a_value_are_blocked_and_say_why(context):
+    class Short(Resize):
+        RETURN_TYPES = ("INT", "INT", "INT")
+
+        def go(self, **_):
+            return (7,)
+
+    first, *others = one(Short).run({}, context).values
+    assert first == 7
+    assert others == [Blocked("Short returned 1 of its 3 values; this needs a later one")] * 2
+
+
 def test_each_node_has_its_own_object_which_is_kept(files):
     class Counts(Resize):
         def __init__(self):

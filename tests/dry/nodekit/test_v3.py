@@ -220,3 +220,18 @@ def test_a_coroutine(context):
         return await answer
 
     assert asyncio.run(wait(V3Node(Later).run({}, context))) == Outcome((1, [2]))
+
+
+def test_a_combo_of_a_folder_s_files_is_listed_on_request():
+    from types import SimpleNamespace
+
+    from engine.nodekit.folder_list import FolderList
+    from engine.nodekit.v3 import read_v3_schema
+
+    files = FolderList("loras", ["a.pt"])
+    combo = SimpleNamespace(
+        id="lora", io_type="COMBO", options=files, optional=True, as_dict=lambda: {"options": files}
+    )
+    schema = SimpleNamespace(node_id="X", inputs=[combo], outputs=[])
+    [found] = read_v3_schema(schema, python_module="x", checks=frozenset()).inputs
+    assert (found.folder, found.choices, found.section) == ("loras", None, "optional")

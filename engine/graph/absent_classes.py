@@ -1,0 +1,257 @@
+"""Node classes of the incumbent that this version does not have, and what each belongs to.
+
+A group also lists those of its classes that exist, which show that a part of it does.
+
+For them the advice to install a plugin would be wrong. Plugins may bring a class of such a name:
+one that the catalog holds is never asked for here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+_FAMILIES: Mapping[str, str] = {
+    "the model families TRELLIS.2 and Pixal3D": """
+        ApplyTextureToMesh BakeAmbientOcclusion BakeNormalMapFromMesh BakeTextureFromVoxel
+        DecimateMesh EmptyTrellis2LatentStructure GetMeshInfo MeshSmoothNormals MeshToFile3D
+        PaintMesh Pixal3DConditioning Pixal3DMultiViewConditioning RemeshMesh RenderUVAtlas
+        Trellis2Conditioning Trellis2ShapeStage Trellis2TextureStage Trellis2UpsampleStage
+        UnwrapMesh VaeDecodeShapeTrellis VaeDecodeStructureTrellis2 VaeDecodeTextureTrellis
+    """,
+    "the model family ACE-Step": """
+        EmptyAceStep1.5LatentAudio EmptyAceStepLatentAudio TextEncodeAceStepAudio
+        TextEncodeAceStepAudio1.5
+    """,
+    "the model family Boogu": "TextEncodeBooguEdit",
+    "the model family Cosmos": """
+        CosmosImageToVideoLatent CosmosPredict2ImageToVideoLatent ModelMergeCosmos14B
+        ModelMergeCosmos7B ModelMergeCosmosPredict2_14B ModelMergeCosmosPredict2_2B
+    """,
+    "the model family Depth Anything 3": "DA3Inference DA3Render LoadDA3Model",
+    "the model family Fibo 2": "TextEncodeFibo2",
+    "the model family HiDream": "CLIPTextEncodeHiDream",
+    "the model family HiDream-O1": """
+        EmptyHiDreamO1LatentImage HiDreamO1PatchSeamSmoothing HiDreamO1ReferenceImages
+    """,
+    "the model family Hunyuan3D": """
+        EmptyLatentHunyuan3Dv2 Hunyuan3Dv2Conditioning Hunyuan3Dv2ConditioningMultiView
+        VAEDecodeHunyuan3D
+    """,
+    "the model family HunyuanDiT": "CLIPTextEncodeHunyuanDiT",
+    "the model family HunyuanImage": "EmptyHunyuanImageLatent",
+    "the model family HunyuanVideo": """
+        EmptyHunyuanVideo15Latent HunyuanImageToVideo HunyuanRefinerLatent
+        HunyuanVideo15ImageToVideo HunyuanVideo15LatentUpscaleWithModel
+        HunyuanVideo15SuperResolution TextEncodeHunyuanVideo_ImageToVideo
+    """,
+    "the model family Ideogram 4": "BuildJsonPromptIdeogram Ideogram4Scheduler",
+    "the model family JoyAI-Image": "TextEncodeJoyImageEdit",
+    "the model family Kandinsky 5": "CLIPTextEncodeKandinsky5 Kandinsky5ImageToVideo",
+    "the model family Lotus": "LotusConditioning",
+    "the model family LTX-Video": """
+        GetICLoRAParameters LTXAVTextEncoderLoader LTXVAddGuide LTXVAudioVAEDecode
+        LTXVAudioVAEEncode LTXVAudioVAELoader LTXVConcatAVLatent LTXVConditioning
+        LTXVCropGuides LTXVDualCFGGuider LTXVEmptyLatentAudio LTXVImgToVideo
+        LTXVImgToVideoInplace LTXVLatentUpsampler LTXVReferenceAudio LTXVScheduler
+        LTXVSeparateAVLatent ModelMergeLTXV ModelSamplingLTXV TextGenerateLTX2Prompt
+    """,
+    "the model family Mage-Flow": "TextEncodeMageFlowEdit",
+    "the model family Ming-Image": "TextEncodeMingImageEdit",
+    "the model family MiniMax H3": """
+        BlockSparseAttention MiniMaxH3AddGuide MiniMaxH3FunControlNetApply
+        MiniMaxH3ImageToVideo MiniMaxH3ReferenceToVideo MiniMaxH3SigmaShift
+    """,
+    "the model family MiniMax Music 3": "EmptyMiniMaxMusic3LatentAudio MiniMaxMusic3TextEncode",
+    "the model family Mochi": "ModelMergeMochiPreview",
+    "the model family MoGe": """
+        LoadMoGeModel MoGeGeometryToFOV MoGeInference MoGePanoramaInference
+        MoGePointMapToMesh MoGeRender
+    """,
+    "the model family MOSS-Image": """
+        MOSSImageControl MOSSImageLayoutPrompt TextEncodeMOSSImageEdit
+    """,
+    "the model family PhotoMaker": "PhotoMakerEncode PhotoMakerLoader",
+    "the model family PiD": "PiDConditioning",
+    "the model family SAM 3": "SAM3_Detect SAM3_VideoTrack",
+    "the model family SAM 3D Body": """
+        BuildPoseFile SAM3DBody_FaceExpression SAM3DBody_Loader SAM3DBody_Predict
+        SAM3DBody_Render SAM3DBody_Smooth
+    """,
+    "the model family SDPose": "RTDETR_detect SDPoseDrawKeypoints SDPoseKeypointExtractor",
+    "the model family SeedVR2": """
+        SeedVR2Conditioning SeedVR2PostProcessing SeedVR2Preprocess SeedVR2TemporalChunk
+        SeedVR2TemporalMerge
+    """,
+    "the model family Stable Audio": "ConditioningStableAudio",
+    "the model family Stable Cascade": """
+        ModelSamplingStableCascade StableCascade_StageB_Conditioning StableCascade_StageC_VAEEncode
+        StableCascade_SuperResolutionControlnet
+    """,
+    "the model family TripoSplat": """
+        CreateCameraInfo RenderSplat SplatToFile3D SplatToMesh TripoSplatConditioning
+        TripoSplatPreprocessImage TripoSplatSamplingPreview VAEDecodeTripoSplat
+    """,
+    "the model family VOID": """
+        VOIDInpaintConditioning VOIDSampler VOIDWarpedNoise VOIDWarpedNoiseSource
+    """,
+    "the model family Wan": """
+        ARVideoI2V BerniniConditioning GenerateTracks ModelMergeWAN2_1 OpticalFlowLoader
+        SCAIL2ColoredMask SamplerARVideo Wan22FunControlToVideo Wan22ImageToVideoLatent
+        WanAnimate2Cache WanAnimate2ToVideo WanAnimateToVideo WanCameraEmbedding
+        WanCameraImageToVideo WanContextWindowsManual WanDancerEncodeAudio
+        WanDancerPadKeyframesList WanDancerVideo WanFirstLastFrameToVideo
+        WanFunControlToVideo WanFunInpaintToVideo WanHuMoImageToVideo WanImageToVideo
+        WanMoveConcatTrack WanMoveTrackToVideo WanMoveTracksFromCoords
+        WanMoveVisualizeTracks WanPhantomSubjectToVideo WanSCAILToVideo WanSoundImageToVideo
+        WanSoundImageToVideoExtend WanTrackToVideo WanVaceToVideo wanBlockSwap
+    """,
+    "the model family YuE 2": """
+        EmptyYuE2LatentAudio SheetSage2AudioToABC YuE2GenerateABC YuE2GenerateMusic
+    """,
+    "audio autoencoders (Stable Audio, ACE-Step)": """
+        VAEDecodeAudio VAEDecodeAudioTiled VAEEncodeAudio
+    """,
+    "audio encoders (wav2vec 2, Whisper)": "AudioEncoderEncode AudioEncoderLoader",
+    "latent upscalers of LTX-Video and HunyuanVideo 1.5": "LatentUpscaleModelLoader",
+    "LLLite control of Anima": "AnimaLLLiteApply",
+    "models of background removal (BiRefNet)": "LoadBackgroundRemovalModel RemoveBackground",
+    "models of frame interpolation (RIFE, FILM)": """
+        FrameInterpolate FrameInterpolationModelLoader
+    """,
+    "layouts in prompts of FLUX.3": "Flux3LayoutPrompt",
+    "references of USO for FLUX.1": "USOStyleReference",
+}
+"""What is missing, as it stands in a sentence, and its classes."""
+_HOSTED = """
+    BeebleSwitchXImageEdit BeebleSwitchXVideoEdit BriaEraser BriaExpandImage BriaGenFill
+    BriaGuidedRemoveBackground BriaImageEditNode BriaImageGenerate BriaIncreaseResolution
+    BriaProductHolding BriaRemoveImageBackground BriaRemoveVideoBackground
+    BriaTransparentVideoBackground BriaVideoGreenScreen BriaVideoReplaceBackground
+    BriaVirtualTryOn ByteDance2DraftToFinalVideoNode ByteDance2FirstLastFrameNode
+    ByteDance2ReferenceNode ByteDance2ReferenceNodeV2 ByteDance2TextToVideoNode
+    ByteDanceCreateImageAsset ByteDanceCreateVideoAsset ByteDanceFirstLastFrameNode
+    ByteDanceImageToVideoNode ByteDanceSeedAudio ByteDanceSeedNode
+    ByteDanceSeedreamLayerSeparationNodeV2 ByteDanceSeedreamNode ByteDanceSeedreamNodeV2
+    ByteDanceSeedreamNodeV3 ByteDanceTextToVideoNode ByteDanceVideoEnhanceNode
+    ClarityCrystalUpscaleNode ClarityCrystalVideoUpscaleNode ClaudeNode ElevenLabsAudioIsolation
+    ElevenLabsInstantVoiceClone ElevenLabsSpeechToSpeech ElevenLabsSpeechToText
+    ElevenLabsTextToDialogue ElevenLabsTextToSoundEffects ElevenLabsTextToSpeech
+    ElevenLabsVoiceSelector FishAudioInstantVoiceClone FishAudioSpeechToText
+    FishAudioTextToSpeech FishAudioVoiceSelector Flux2ImageNode Flux3ImageNode
+    Flux3ImageToVideoNode Flux3MaxImageToVideoNode Flux3MaxTextToVideoNode Flux3TextToVideoNode
+    FluxEraseNode FluxKontextMaxImageNode FluxKontextProImageNode FluxProExpandNode
+    FluxProUltraImageNode FluxVTONode FluxVideoEditNode FluxVideoUpscaleNode GeminiImage2Node
+    GeminiImageNode GeminiInputFiles GeminiNanoBanana2 GeminiNanoBanana2V2 GeminiNode
+    GeminiNodeV2 GeminiNodeV3 GeminiVideoOmniV2 GrokImageEditNode GrokImageEditNodeV2
+    GrokImageNode GrokVideoEditNode GrokVideoExtendNode GrokVideoNode GrokVideoReferenceNode
+    HappyHorseImageToVideoApi HappyHorseReferenceVideoApi HappyHorseTextToVideoApi
+    HappyHorseVideoEditApi HeyGenAvatarVideoNode HeyGenCreateAvatarNode HeyGenImageToVideoNode
+    HeyGenReferenceToVideoNode HeyGenTalkingPhotoNode HeyGenTextToSpeechNode
+    HeyGenVideoTranslateNode HeyGenVoiceCloneNode HeyGenVoiceTextToSpeechNode
+    HiggsfieldMotionTransferNode HitPawGeneralImageEnhance HitPawVideoEnhance
+    HunyuanImageEditApi HunyuanImageTextToImageApi IdeogramEditApi IdeogramPImage
+    IdeogramPreciseEditApi IdeogramTextToImageApi IdeogramV4 IdeogramVectorGenerateApi
+    IdeogramVectorImageToSVGApi Kling4EditVideoNode Kling4ImageToVideoNode
+    Kling4ReferenceToVideoNode Kling4TextToVideoNode KlingFirstLastFrameNode
+    KlingImageGenerationNode KlingImageToVideoWithAudio KlingMotionControl
+    KlingOmniProEditVideoNode KlingOmniProFirstLastFrameNode KlingOmniProImageNode
+    KlingOmniProImageToVideoNode KlingOmniProTextToVideoNode KlingOmniProVideoToVideoNode
+    KlingTextToVideoWithAudio KlingTryOnNode KlingVideoNode Krea2ImageNode
+    Krea2StyleReferenceNode Krea3ImageNode LtxApi25ImageToVideo LtxApi25TextToVideo
+    LumaImageEditNode2 LumaImageModifyNode LumaImageNode LumaImageNode2 LumaRay32ExtendVideoNode
+    LumaRay32ImageToVideoNode LumaRay32TextToVideoNode LumaRay32VideoEditNode LumaReferenceNode
+    MagnificImageRelightNode MagnificImageSkinEnhancerNode MagnificImageStyleTransferNode
+    MagnificImageUpscalerCreativeNode MagnificImageUpscalerPreciseV2Node MeshyAnimateModelNode
+    MeshyImageToModelNode MeshyImageToModelSmartTopologyNode MeshyMultiImageToModelNode
+    MeshyRefineNode MeshyRigModelNode MeshyTextToModelNode MeshyTextToModelSmartTopologyNode
+    MeshyTextureNode MetaMuseImageEditApi MetaMuseImageTextToImageApi
+    MinimaxHailuo03ContextIRNode MinimaxHailuo03FirstLastFrameNode MinimaxHailuo03ReferenceNode
+    MinimaxHailuo03RegenerateNode MinimaxHailuo03TextToVideoNode MinimaxHailuoVideoNode
+    MireloTextToSFX MireloVideoToSFX OpenAIChatConfig OpenAIChatNode OpenAIGPTImage1
+    OpenAIGPTImageNodeV2 OpenRouterImageNode OpenRouterLLMNode PixverseImageToVideoNode
+    PixverseTemplateNode PixverseTextToVideoNode PixverseV6FusionVideoNode
+    PixverseV6ImageToVideoNode PixverseV6TextToVideoNode PrunaImageToVideoNode
+    PrunaTextToVideoNode QuiverImageToSVGNodeV2 QuiverTextToSVGNodeV2 QwenImageEditApi
+    QwenImageTextToImageApi RecraftColorRGB RecraftControls RecraftCreateStyleNode
+    RecraftCreativeUpscaleNode RecraftCrispUpscaleNode RecraftRemoveBackgroundNode
+    RecraftStyleV3DigitalIllustration RecraftStyleV3InfiniteStyleLibrary
+    RecraftStyleV3LogoRaster RecraftStyleV3RealisticImage RecraftTextToImageNode
+    RecraftTextToVectorNode RecraftV4CreateStyleNode RecraftV4TextToImageNode
+    RecraftV4TextToVectorNode RecraftVectorizeImageNode Rodin3D_Detail Rodin3D_Gen2
+    Rodin3D_Gen25_Image Rodin3D_Gen25_Text Rodin3D_Regular Rodin3D_Sketch Rodin3D_Smooth
+    RunwayAleph2KeyframeNode RunwayAleph2PromptImageNode RunwayAleph2VideoToVideoNode
+    RunwayImageToVideoNodeGen4 RunwayTextToImageNode SoniloTextToMusic SoniloVideoToMusic
+    SyncLipSyncNode SyncTalkingImageNode Tencent3DPartNode TencentImageToModelNode
+    TencentModelTo3DUVNode TencentSmartTopologyNode TencentTextToModelNode TopazImageEnhanceV2
+    TopazVideoEnhanceV2 TripoConversionNode TripoImageToModelNode TripoImageToModelNodeV2
+    TripoMultiviewToModelNode TripoP1ImageToModelNode TripoP1MultiviewToModelNode
+    TripoP1TextToModelNode TripoPSeriesImageToModelNode TripoPSeriesMultiviewToModelNode
+    TripoPSeriesTextToModelNode TripoRetargetNode TripoRigNode TripoTextToModelNode
+    TripoTextToModelNodeV2 TripoTextureNode TripoTextureNodeV2 VeedCleanAudioNode
+    VeedCleanVideoAudioNode VeedFabricNode VeedLipsyncNode VeedRemoveVideoBackgroundNode
+    Vidu2ImageToVideoNode Vidu2ReferenceVideoNode Vidu2StartEndToVideoNode Vidu2TextToVideoNode
+    Vidu3ImageToVideoNode Vidu3TextToVideoNode Vidu4ImageToVideoNode Vidu4ReferenceVideoNode
+    ViduExtendVideoNode ViduImageToVideoNode ViduReferenceVideoNode ViduStartEndToVideoNode
+    ViduTextToVideoNode Wan2ImageToVideoApi Wan2ReferenceVideoApi Wan2TextToVideoApi
+    Wan2VideoEditApi Wan3ImageToVideoApi Wan3ReferenceToVideoApi WanImageToVideoApi
+    WanReferenceVideoApi WanTextToImageApi WanTextToVideoApi WavespeedFlashVSRNode
+    WavespeedImageUpscaleNode
+"""
+"""Classes that send their inputs to a company's service and return its answer."""
+
+
+_SENT_AWAY = frozenset(_HOSTED.split())
+_GROUPS: Mapping[str, str] = MappingProxyType(
+    {name: group for group, names in _FAMILIES.items() for name in names.split()}
+)
+"""The group of each class."""
+
+
+def absences(missing: Iterable[str], catalog: Collection[str]) -> dict[str, str]:
+    """Why classes are missing, where that is known: sentences without their periods.
+
+    Args:
+        missing: classes that do not exist.
+        catalog: the classes that exist, which tell whether a part of a family does.
+    """
+    found = ((name, _absence(name, catalog)) for name in missing)
+    return {name: reason for name, reason in found if reason is not None}
+
+
+def _absence(class_type: str, catalog: Collection[str]) -> str | None:
+    if class_type in _SENT_AWAY:
+        return f"{class_type} calls a company's hosted service, which this version does not do"
+    group = _GROUPS.get(class_type)
+    if group is None:
+        return None
+    some = any(each in catalog for each in _FAMILIES[group].split())
+    lacks = "of which this version has only a part" if some else "which this version does not have"
+    return f"{class_type} belongs to {group}, {lacks}"
+
+
+def advice(missing: Collection[str], known: Mapping[str, str]) -> str:
+    """What to do about missing classes: the reasons known, and what helps for the others.
+
+    Args:
+        missing: the classes.
+        known: what `absences` found about them.
+
+    Returns:
+        sentences without the last period.
+    """
+    reasons: dict[str, list[str]] = {}
+    for name in sorted(known):
+        reasons.setdefault(known[name].removeprefix(name), []).append(name)
+    said = [_several(names) + reason for reason, names in reasons.items()]
+    if len(known) == len(missing):
+        said.append("No plugin is needed; take these nodes out to run the rest")
+    elif known:
+        said.append("For the others, install the plugins that bring them, or take them out")
+    else:
+        said.append("Install the plugins that bring them, or take these nodes out")
+    return ". ".join(said)
+
+
+def _several(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"Each of {', '.join(names)}"
