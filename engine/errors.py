@@ -3,6 +3,8 @@
 A message says what was asked, what was found and what to do.
 """
 
+import signal
+
 
 class CalotypeError(Exception):
     """The root: its text can be shown to a user unchanged."""
@@ -92,3 +94,21 @@ class Stopped(CalotypeError):  # noqa: N818 - not a failure: the user pressed st
 
     def __init__(self) -> None:
         super().__init__("stopped by the user")
+
+
+def is_from_user(error: BaseException) -> bool:
+    """Whether an interrupt is Ctrl-C. Where that is ignored, as in a worker, a plugin raised it."""
+    return isinstance(error, KeyboardInterrupt) and (
+        signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
+    )
+
+
+def error_text(error: BaseException) -> str:
+    """An error's own text, its class where it has none, and for an exit what that means."""
+    if isinstance(error, SystemExit):
+        return f"its code ended the program (exit code {error.code!r})"
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a plugin's own class may fail to give one
+        text = ""
+    return text or type(error).__name__

@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from engine.errors import SettingsError
 
+COMPATIBLE_WITH = "0.8.0"
+"""The ComfyUI version whose API this is; clients use it for feature detection."""
 DEFAULT_PORT = 8188
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - chosen by `--listen`, and then a token is needed
@@ -30,6 +32,8 @@ class Serving:
     Attributes:
         addresses: to listen on; only the loopback address lets this machine alone in.
         port: 0 for any that is free.
+        classic_port: of the classic view; 0 for any, None for the one after `port`.
+        classic: whether the classic view is served, if its package is installed.
         browser: whether to open one.
         require_token: require the token on the loopback address, too.
         allowed_hosts: further names this server is reached by, in lower case; one without a port
@@ -47,6 +51,8 @@ class Serving:
 
     addresses: tuple[str, ...] = (LOOPBACK,)
     port: int = DEFAULT_PORT
+    classic_port: int | None = None
+    classic: bool = True
     browser: bool = True
     require_token: bool = False
     allowed_hosts: tuple[str, ...] = ()

@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 _EXTRA = "extra_model_paths_config"
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 _AMOUNTS = ("cache", "vram", "reserve_vram")
+PACK_SECONDS = 60.0
 DTYPES = ("auto", "fp32", "bf16", "fp16")
 FOLDER_FLAGS: Mapping[str, str] = {
     "user_directory": "everything the app writes (default: user/ in the checkout)",
@@ -47,6 +48,7 @@ class Settings:
         model_folders: further folders of one kind of weights (`checkpoints`, `loras` ...), in the
             order they are searched.
         plugins: the only plugins to load, by the names of their folders; None for all.
+        pack_seconds: how long the import of one plugin may take before it counts as hung.
         device: `auto`, `cpu`, `cuda` or `cuda:N`: what computes.
         dtype: `auto`, `fp32`, `bf16` or `fp16`: what the denoiser and the encoders compute in.
         cache_bytes: how much memory cached results may take.
@@ -72,6 +74,7 @@ class Settings:
     )
     custom_nodes_directories: tuple[Path, ...] = (ROOT / "custom_nodes",)
     plugins: tuple[str, ...] | None = None
+    pack_seconds: float = PACK_SECONDS
     device: str = "auto"
     dtype: str = "auto"
     cache_bytes: int = field(default_factory=default_cache_bytes)
@@ -135,6 +138,34 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         help="memory of the device to leave to other programs: 2GB, or 2 (default: 0)",
     )
 
+    parser.add_argument(
+        "--disable-metadata",
+        dest="embed_metadata",
+        action="store_const",
+        const=False,
+        help="write no workflow, prompt or record into saved files",
+    )
+
+
+def add_pack_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the flags of every command that loads plugins."""
+    parser.add_argument(
+        "--pack-timeout",
+        type=_seconds,
+        metavar="SECONDS",
+        help="a plugin whose import takes longer counts as hung (default: 60)",
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("expected a number of seconds above 0, as in 120")
+    return number
+
 
 def settings_from(flags: Mapping[str, Any]) -> Settings:
     """Settings from parsed flags; `calotype.toml` in the user directory fills what they leave out.
@@ -169,6 +200,7 @@ def settings_from(flags: Mapping[str, Any]) -> Settings:
             )
         ),
         plugins=chosen.get("plugins"),
+        pack_seconds=chosen.get("pack_timeout") or PACK_SECONDS,
         device=_device(chosen.get("device")),
         dtype=dtype,
         cache_bytes=_cache_bytes(chosen.get("cache")),
@@ -298,6 +330,7 @@ def _configuration(path: Path) -> dict[str, Any]:
         *(name for name in FOLDER_FLAGS if name not in {"user_directory", "base_directory"}),
         "device",
         "dtype",
+        "embed_metadata",
         *_AMOUNTS,
     ]
     if unknown := sorted(set(found) - set(known)):
@@ -305,6 +338,9 @@ def _configuration(path: Path) -> dict[str, Any]:
     for name, value in found.items():
         if name in FOLDER_FLAGS:
             found[name] = _configured_paths(path, name, value)
+        elif name == "embed_metadata":
+            if not isinstance(value, bool):
+                raise SettingsError(f"{path}: {name} should be true or false, found {value!r}")
         elif name not in _AMOUNTS and not isinstance(value, str):
             raise SettingsError(f"{path}: {name} should be a text, found {value!r}")
     return found

@@ -122,8 +122,6 @@ _SWITCHES: Mapping[str, str] = MappingProxyType(
         "--lowvram": "keep weights in at most a quarter of the device's memory, stream the rest",
         "--novram": "keep no weights on the device: stream them block by block",
         "--cache-none": "keep no results: every node runs every time",
-        "--disable-metadata": "write no workflow into pictures",
-        "--disable-all-custom-nodes": "load no plugins",
         "--enable-compress-response-body": "send JSON and text compressed",
         "--dont-print-server": "print only the address and errors",
         "--quick-test-for-ci": "end as soon as everything has started",
@@ -147,12 +145,7 @@ def add_comfy_flags(parser: argparse.ArgumentParser) -> None:
         choices=("none", "auto", "latent2rgb", "taesd"),
         help="previews for prompts that ask for none themselves (default: none)",
     )
-    group.add_argument(
-        "--whitelist-custom-nodes",
-        nargs="+",
-        metavar="NAME",
-        help="plugins to load in spite of --disable-all-custom-nodes",
-    )
+    add_plugin_choice(group)
     for name, (values, _) in NO_EFFECT.items():
         if values == 0:
             group.add_argument(name, action="store_true", help=argparse.SUPPRESS)
@@ -166,6 +159,24 @@ def add_comfy_flags(parser: argparse.ArgumentParser) -> None:
                 const="" if values == "?" else None,
                 help=argparse.SUPPRESS,
             )
+
+
+def add_plugin_choice(parser: argparse._ActionsContainer) -> None:
+    """Give a parser the flags that choose plugins."""
+    parser.add_argument("--disable-all-custom-nodes", action="store_true", help="load no plugins")
+    parser.add_argument(
+        "--whitelist-custom-nodes",
+        nargs="+",
+        metavar="NAME",
+        help="plugins to load in spite of --disable-all-custom-nodes",
+    )
+
+
+def chosen_plugins(given: Mapping[str, Any]) -> dict[str, object]:
+    """What these flags are called in `settings_from`."""
+    if not given.get("disable_all_custom_nodes"):
+        return {}
+    return {"plugins": tuple(given.get("whitelist_custom_nodes") or ())}
 
 
 def translate(flags: argparse.Namespace) -> Iterator[tuple[str, object]]:
@@ -187,12 +198,9 @@ def translate(flags: argparse.Namespace) -> Iterator[tuple[str, object]]:
         if given.get(_key(name)):
             yield "resident", resident
             break
-    if given.get("disable_metadata"):
-        yield "embed_metadata", False
     if given.get("preview_method"):
         yield "preview_method", given["preview_method"]
-    if given.get("disable_all_custom_nodes"):
-        yield "plugins", tuple(given.get("whitelist_custom_nodes") or ())
+    yield from chosen_plugins(given).items()
 
 
 def notes(flags: argparse.Namespace) -> list[str]:

@@ -10,14 +10,23 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
-from engine.cli.comfy_flags import add_comfy_flags, choose_cuda_devices, notes, translate
+from engine.cli.comfy_flags import (
+    add_comfy_flags,
+    add_plugin_choice,
+    choose_cuda_devices,
+    chosen_plugins,
+    notes,
+    translate,
+)
+from engine.cli.fetch_flags import add_fetch_command, run_fetch
+from engine.cli.packs import add_packs_command, run_packs
 from engine.cli.serve_flags import add_serve_flags, serving_from
 from engine.errors import CalotypeError
 from engine.folders import prepare_folders
 from engine.serving import Serving
-from engine.settings import Settings, add_flags, settings_from
+from engine.settings import Settings, add_flags, add_pack_flags, settings_from
 
 EXIT_CODES = (
     "exit codes: 0 done, 1 failed, 2 invalid workflow or command, "
@@ -42,15 +51,7 @@ def build_parser() -> argparse.ArgumentParser:
         epilog=EXIT_CODES,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    serve = commands.add_parser(
-        "serve",
-        help="open the studio in a browser (also without any command)",
-        description="Start the server and open the editor in a browser.",
-        epilog=EXIT_CODES,
-    )
-    add_serve_flags(serve)
-    add_flags(serve)
-    add_comfy_flags(serve)
+    _add_serve_command(commands)
     run = commands.add_parser(
         "run",
         help="run a workflow and print the files it wrote",
@@ -70,6 +71,7 @@ def build_parser() -> argparse.ArgumentParser:
         description="Check workflows: classes, inputs, links, files.",
         epilog=EXIT_CODES,
     )
+    _add_lock_command(commands)
     for command in (run, check):
         many = command is check
         command.add_argument(
@@ -88,7 +90,40 @@ def build_parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--json", dest="as_json", action="store_true", help="report as JSON")
         add_flags(command)
+        add_pack_flags(command)
+        add_plugin_choice(command)
+    add_fetch_command(commands)
+    add_packs_command(commands)
     return parser
+
+
+def _add_serve_command(commands: Any) -> None:
+    serve = commands.add_parser(
+        "serve",
+        help="open the studio in a browser (also without any command)",
+        description="Start the server and open the editor in a browser.",
+        epilog=EXIT_CODES,
+    )
+    add_serve_flags(serve)
+    add_flags(serve)
+    add_pack_flags(serve)
+    add_comfy_flags(serve)
+
+
+def _add_lock_command(commands: Any) -> None:
+    lock = commands.add_parser(
+        "lock",
+        help="record what a workflow's results depend on, or say what differs",
+        description="Write WORKFLOW.lock.json beside a workflow: versions, precision, and the "
+        "hashes of its files. If it exists, or a picture carries its record, say what differs.",
+        epilog="exit codes: 0 written or nothing differs, 1 something differs, 2 invalid workflow",
+    )
+    lock.add_argument("workflow", type=Path, help="a .json file or a picture")
+    lock.add_argument("--update", action="store_true", help="write the record anew")
+    lock.add_argument("--json", dest="as_json", action="store_true", help="report as JSON")
+    add_flags(lock)
+    add_pack_flags(lock)
+    add_plugin_choice(lock)
 
 
 def run_command(arguments: Sequence[str], serve: Serve) -> int:
@@ -99,7 +134,7 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
     if flags.command == "serve":
         return _serve(flags, serve)
     try:
-        settings = settings_from(vars(flags))
+        settings = settings_from({**vars(flags), **chosen_plugins(vars(flags))})
         notes = settings.notes
         if flags.command == "run":
             notes = (*notes, *prepare_folders(settings))
@@ -108,6 +143,15 @@ def run_command(arguments: Sequence[str], serve: Serve) -> int:
         return BAD_COMMAND
     for note in notes:
         sys.stderr.write(f"{note}\n")
+    if flags.command == "packs":
+        return run_packs(flags, settings)
+    if flags.command == "lock":
+        from engine.cli.lock import LockOptions, run_lock  # noqa: PLC0415 - it loads torch
+
+        wanted = LockOptions(flags.workflow, flags.update, flags.as_json)
+        return _until_interrupted(lambda: run_lock(wanted, settings))
+    if flags.command == "fetch":
+        return _until_interrupted(lambda: run_fetch(flags, settings))
     from engine.cli.run import RunOptions, check_all, run_file  # noqa: PLC0415 - it loads torch
 
     if flags.command == "check":

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine.errors import WorkflowError
+from engine.files import Files
+from engine.foreign.build import build
+from engine.foreign.generation import Generation
+from engine.foreign.read import read_generation
 from engine.graph.prompt import Link, Prompt, PromptNode
 from engine.graph.read_saved import read_id, read_node
 from engine.graph.schema import Catalog, NodeSchema
 from engine.graph.widgets import widget_values
-from engine.graph.workflow import convert, read_json_text, recognise
-from engine.media.metadata import read_embedded
+from engine.graph.workflow import (
+    Conversion,
+    convert,
+    missing_classes,
+    read_json_text,
+    recognise,
+)
+from engine.media.metadata import read_embedded, read_texts
 
 MOST_BYTES = 64 << 20
 _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
@@ -26,10 +37,30 @@ _PICTURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document to convert, and the saved workflow to store in the pictures it makes, if any."""
+    """A document to convert, and the saved workflow to store in the pictures it makes, if any.
+
+    `generation` is what the text of another program says, in place of a document.
+    """
 
     document: Any
     workflow: Mapping[str, Any] | None
+    generation: Generation | None = None
+
+    def convert(
+        self, catalog: Catalog, files: Files, chance: random.Random | None = None
+    ) -> Conversion:
+        """The prompt of the document, or of what another program's text says.
+
+        Raises:
+            WorkflowError: it is neither a workflow nor a prompt.
+        """
+        if self.generation is None:
+            return convert(self.document, catalog, chance=chance)
+        built = build(self.generation, catalog, files.list)
+        notes = [f"Made from the text of {self.generation.program}."]
+        notes += [f"Left out: {each}." for each in built.left]
+        missing = missing_classes(built.prompt, catalog)
+        return Conversion(built.prompt, None, missing, tuple(notes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +98,9 @@ def read_document(path: Path) -> Source:
             return Source(embedded.prompt, embedded.workflow)
         if embedded.workflow is not None:
             return Source(embedded.workflow, embedded.workflow)
+        generation = read_generation(read_texts(path))
+        if generation is not None:
+            return Source(None, None, generation)
         raise WorkflowError(
             f"{path.name}: this picture carries no workflow; "
             "choose one that was saved with its metadata"
@@ -79,6 +113,15 @@ def read_document(path: Path) -> Source:
     except WorkflowError as error:
         raise WorkflowError(f"{path.name}: {error}") from error
     return Source(document, found if kind == "workflow" else None)
+
+
+def carries_metadata(path: Path) -> bool:
+    """Whether the file is a picture, whose metadata may hold a workflow."""
+    try:
+        with path.open("rb") as stream:
+            return stream.read(16).startswith(_PICTURES)
+    except OSError:
+        return False
 
 
 def parse_change(text: str) -> Change:

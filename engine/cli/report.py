@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.atomic import flush, make_folder, part_beside, publish, refusals
+from engine.cli.check_table import Checked, table
 from engine.errors import FilesError
 from engine.files import Files
 from engine.graph.problems import NodeProblems, Report
@@ -32,6 +33,8 @@ class Outcome:
         problems: what is wrong with single nodes, in the API's shape.
         traceback: the lines of a node's error.
         notes: what was damaged in the document and how it was read.
+        needs: models and packs, see `engine/downloads/needs.py`.
+        checked: the workflow's line in the table of `check`.
     """
 
     status: str
@@ -41,11 +44,13 @@ class Outcome:
     problems: Mapping[str, Any] = field(default_factory=dict[str, Any])
     traceback: list[str] = field(default_factory=list[str])
     notes: Sequence[str] = ()
+    needs: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    checked: Checked | None = None
     seconds: float = 0.0
 
 
 def print_outcomes(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
-    """Write how several files are: a line each to stderr, or a list of reports to stdout."""
+    """Write how several files are: details to stderr and a table to stdout, or all as JSON."""
     if as_json:
         reports = [{"workflow": str(path), **_as_json(each)} for path, each in outcomes.items()]
         sys.stdout.write(json.dumps(reports, indent=2, default=str) + "\n")
@@ -54,6 +59,8 @@ def print_outcomes(outcomes: Mapping[Path, Outcome], *, as_json: bool) -> None:
         sys.stderr.write(f"{path}: {outcome.status}\n")
         for line in (*outcome.notes, *(outcome.message or "").splitlines()):
             sys.stderr.write(f"    {line}\n")
+    sys.stderr.flush()
+    sys.stdout.write(table({path: each.checked or Checked() for path, each in outcomes.items()}))
 
 
 def _as_json(outcome: Outcome) -> dict[str, Any]:

@@ -17,7 +17,16 @@ from types import FrameType
 from typing import Any
 
 from engine import errors
-from engine.cli.document import Source, changed, changed_workflow, parse_change, read_document
+from engine.cli.check_table import Checked, checked
+from engine.cli.document import (
+    Change,
+    Source,
+    changed,
+    changed_workflow,
+    parse_change,
+    read_document,
+)
+from engine.cli.pack_loading import quiet_output, worker_with_packs
 from engine.cli.progress import Bar
 from engine.cli.report import (
     DONE,
@@ -32,10 +41,11 @@ from engine.cli.report import (
     print_outcomes,
     written_files,
 )
+from engine.downloads.needs import describe_needs
 from engine.errors import CalotypeError, PromptError, WorkflowError
 from engine.execute.executor import Job, Result
 from engine.graph.problems import Report
-from engine.graph.workflow import Conversion, convert
+from engine.graph.workflow import Conversion
 from engine.settings import Settings
 from engine.wire.messages import AnyEvent, Blocked, Failed, Interrupted, Progress, Running
 from engine.worker.loop import Worker
@@ -76,12 +86,12 @@ def check_all(
 
     def loaded() -> Worker:
         if not worker:
-            worker.append(Worker(settings))
+            worker.append(worker_with_packs(settings))
         return worker[0]
 
     for path in dict.fromkeys(paths):
         with _timed() as began:
-            outcome = _outcome_of(lambda path=path: _check(path, changes, loaded))
+            outcome = _outcome_of(lambda path=path: _check(path, changes, loaded, settings))
         outcome.seconds = began()
         outcomes[path] = outcome
     if len(outcomes) == 1:
@@ -99,26 +109,51 @@ def _timed() -> Generator[Callable[[], float]]:
 
 def _outcome_of(work: Callable[[], Outcome]) -> Outcome:
     try:
-        return work()
+        with quiet_output():  # packs may print at any time
+            return work()
     except (WorkflowError, PromptError) as error:
         return Outcome("invalid", INVALID, message=str(error))
     except CalotypeError as error:
         return Outcome("failed", FAILED, message=str(error))
 
 
-def _check(path: Path, texts: Sequence[str], loaded: Callable[[], Worker]) -> Outcome:
+def _check(
+    path: Path, texts: Sequence[str], loaded: Callable[[], Worker], settings: Settings
+) -> Outcome:
     changes = [parse_change(text) for text in texts]
     source = read_document(path)
     worker = loaded()
-    conversion = convert(source.document, worker.catalog, chance=random.Random())
+    try:
+        conversion = source.convert(worker.catalog, worker.files, random.Random())
+    except WorkflowError as error:
+        return Outcome("invalid", INVALID, message=str(error), checked=Checked(opens=True))
+    outcome = _validated(conversion, changes, worker)
+    needs = describe_needs(source.document, conversion, worker.catalog, worker.files, settings)
+    outcome.needs = needs
+    if count := sum(each["host"] is not None for each in needs["models"]):
+        advice = f"{count} of the missing files can be downloaded: python main.py fetch {path}"
+        outcome.message = "\n".join(filter(None, (outcome.message, advice)))
+    return outcome
+
+
+def _validated(conversion: Conversion, changes: Sequence[Change], worker: Worker) -> Outcome:
     if conversion.missing:
-        return _missing(conversion, worker)
-    report = worker.check(changed(conversion.prompt, changes, worker.catalog))
+        outcome = _missing(conversion, worker)
+        files = worker.missing_files(conversion.prompt)
+        outcome.checked = checked(conversion, None, files)
+        return outcome
+    prompt = changed(conversion.prompt, changes, worker.catalog)
+    report = worker.check(prompt)
+    row = checked(conversion, report, worker.missing_files(prompt))
     if report.error is None and not report.node_errors:
-        return Outcome("valid", DONE, notes=conversion.notes)
-    problems = report.node_errors_json()
+        return Outcome("valid", DONE, notes=conversion.notes, checked=row)
     return Outcome(
-        "invalid", INVALID, message=explain(report), problems=problems, notes=conversion.notes
+        "invalid",
+        INVALID,
+        message=explain(report),
+        problems=report.node_errors_json(),
+        notes=conversion.notes,
+        checked=row,
     )
 
 
@@ -140,8 +175,8 @@ def _missing(conversion: Conversion, worker: Worker) -> Outcome:
 def _run_file(options: RunOptions, settings: Settings) -> Outcome:
     changes = [parse_change(text) for text in options.changes]
     source = read_document(options.path)
-    worker = Worker(settings)
-    conversion = convert(source.document, worker.catalog, chance=random.Random())
+    worker = worker_with_packs(settings)
+    conversion = source.convert(worker.catalog, worker.files, random.Random())
     if conversion.missing:
         return _missing(conversion, worker)
     prompt = changed(conversion.prompt, changes, worker.catalog)

@@ -24,6 +24,7 @@ from engine.serving import (
     read_origin,
 )
 
+_OFF = -1
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -31,6 +32,12 @@ def add_serve_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser the flags that only a server understands."""
     parser.add_argument(
         "--port", type=_port, default=DEFAULT_PORT, help="to listen on (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--classic-port",
+        type=_classic_port,
+        metavar="PORT",
+        help="of the classic view, or off (default: the port after --port, if it is free)",
     )
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     parser.add_argument(
@@ -107,6 +114,8 @@ def serving_from(flags: argparse.Namespace) -> Serving:
     return Serving(
         addresses=(LOOPBACK,) if flags.listen is None else read_addresses(flags.listen),
         port=flags.port,
+        classic_port=None if flags.classic_port == _OFF else flags.classic_port,
+        classic=flags.classic_port != _OFF,
         browser=opens and not given.get("disable_auto_launch"),
         require_token=flags.require_token,
         allowed_hosts=tuple(dict.fromkeys(map(read_host, flags.allowed_host))),
@@ -131,6 +140,10 @@ def _port(text: str) -> int:
     if not 0 <= number <= 65535:
         raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
     return number
+
+
+def _classic_port(text: str) -> int:
+    return _OFF if text.strip().lower() == "off" else _port(text)
 
 
 def _megabytes(text: str) -> int:

@@ -199,10 +199,19 @@ def _origin_of(address: str | None) -> str | None:
 class Guard:
     """Checks each request first. `middleware` and `add_headers` are given to the application."""
 
-    def __init__(self, tokens: Tokens | None = None, serving: Serving | None = None) -> None:
-        """Make a guard. With `tokens` every request needs one, and beyond loopback any name may."""
+    def __init__(
+        self,
+        tokens: Tokens | None = None,
+        serving: Serving | None = None,
+        headers: Mapping[str, str] = PAGE_HEADERS,
+    ) -> None:
+        """Make a guard. With `tokens` every request needs one, and beyond loopback any name may.
+
+        `headers` are added to every response.
+        """
         serving = serving or Serving()
         self._tokens = tokens
+        self._headers = headers
         loopback = all(is_loopback(each) for each in serving.addresses)
         self._base = serving.base_path
         self._rules = Rules(
@@ -237,17 +246,18 @@ class Guard:
 
         The right token is accepted whatever wrong ones came from the same address.
         """
-        if tokens.is_session(request.cookies.get(COOKIE, "")):
-            return "session"
-        scheme, given = _credentials(request.headers.get("Authorization", ""))
-        if given and tokens.is_token(given):
-            return scheme
+        # Before the session: a page must not be able to read a valid token from its own address.
         once = request.query.get("token", "") if path == "/" else ""
         if once and tokens.redeem(once):
             # Relative: a proxy may have put the studio below another path.
             response = web.Response(status=303, headers={"Location": "./"})
             self._start_session(request, response, tokens)
             return response
+        if tokens.is_session(request.cookies.get(COOKIE, "")):
+            return "session"
+        scheme, given = _credentials(request.headers.get("Authorization", ""))
+        if given and tokens.is_token(given):
+            return scheme
         if not given and not once:
             return _unauthorized(
                 request, "this server asks for a token; see the address it printed"
@@ -277,7 +287,7 @@ class Guard:
         origin = self._cors_origin(self._request_facts(request))
         if origin is not None:
             self._add_cors_headers(request, response, origin)
-        for name, value in PAGE_HEADERS.items():
+        for name, value in self._headers.items():
             response.headers.setdefault(name, value)
         response.headers.pop("Server", None)
 

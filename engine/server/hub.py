@@ -16,6 +16,7 @@ from aiohttp import WSCloseCode, web
 
 from engine.server.messages import (
     Body,
+    DownloadsChanged,
     ExecInfo,
     Executing,
     Progress,
@@ -76,6 +77,8 @@ def outgoing(body: Body) -> Outgoing:
             skippable = not any(1 < each.max <= each.value for each in body.nodes.values())
         case Executing():
             skippable = body.node is not None
+        case DownloadsChanged():
+            skippable = not body.gone and all(each.state == "running" for each in body.changed)
         case _:
             skippable = False
     return Outgoing(text_frame(body), skippable=skippable)

@@ -32,6 +32,10 @@ class Listing:
         self._files = files
         self._cached: dict[str, _CachedList] = {}
 
+    def forget(self) -> None:
+        """List everything again: a kind's folders are others."""
+        self._cached.clear()
+
     def list(self, kind: str) -> Sequence[str]:
         """The names of that kind's files, as `Files.list` gives them."""
         cached = self._cached.get(kind)

@@ -1,4 +1,4 @@
-"""Reads the next prompt ahead of time, so that it can be sent as soon as the worker is idle."""
+"""Reads the next prompts before their turn, so that they can be sent without waiting."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from dataclasses import replace
 from engine.server.logs import LogBook
 from engine.store.entries import Entry
 from engine.store.queue import Queue
-from engine.store.queue_answers import NextPrompts
+from engine.store.queue_answers import Accepted, NextPrompts
 
 _RETRY_SECONDS = 1.0
+_FEW = 8
+"""With fewer prompts known, more are read."""
+_MANY = 32
+"""No more are noted as they arrive."""
 
 
 class Lookahead:
-    """The next prompt, until the queue changes.
+    """The next prompts, until the queue changes.
 
     Attributes:
         problem: why the queue cannot be read now, as a sentence; None if it can.
@@ -34,7 +38,7 @@ class Lookahead:
         Args:
             queue: to read.
             logs: gets a line for each prompt that cannot be read.
-            on_available: called when the next prompt has been read.
+            on_available: called when the next prompts have been read.
             on_damaged: called with the claimed ids of prompts that can never run, and why.
         """
         self.problem: str | None = None
@@ -57,15 +61,35 @@ class Lookahead:
             and self._queue.is_current(known)
         )
 
-    def offer(self, following: NextPrompts | None) -> None:
-        """A prompt was accepted; `following` is what is next, where that prompt decides it."""
+    @property
+    def is_current(self) -> bool:
+        """Whether the order of what is known is still that of the queue."""
+        return self._next is not None and self._queue.is_current(self._next)
+
+    def peek(self, place: int) -> Entry | None:
+        """The prompt at a place, 0 for the very next one; None where it is not known."""
+        entries = self._next.entries if self._next is not None and self.is_current else ()
+        return entries[place] if place < len(entries) else None
+
+    def offer(self, put: Accepted) -> None:
+        """A prompt was accepted: it may be the next one, or the last of those that are known."""
         self._offers += 1
-        if following is not None and self._queue.is_current(following):
-            self._next = following
-        elif self._next is None or self._next.entry is None:
+        known, entry = self._next, put.entry
+        if put.following is not None and self._queue.is_current(put.following):
+            self._next = put.following
+        elif known is None or not known.entries:
             self._due.set()
+        elif (
+            put.is_added
+            and known.is_all
+            and self.is_current
+            and entry.number >= known.entries[-1].number
+            and len(known.entries) < _MANY
+        ):
+            self._next = replace(known, entries=(*known.entries, entry))
         else:
-            self._next = replace(self._next, is_all=False)
+            self._next = replace(known, is_all=False)
+            self._read_more()
 
     def claim(self) -> Entry | None:
         """Claim the next prompt; None where none has been read."""
@@ -74,17 +98,19 @@ class Lookahead:
         if following is None or rest is None:
             self.refresh()
             return None
-        if rest.entry is not None or rest.is_all:
-            self._next = rest  # where nothing else is pending, the next `offer` says what follows
-        elif following.entry is not None:
-            self._next = None
-            self._due.set()
+        self._next = rest  # where nothing else is pending, the next `offer` says what follows
+        if not rest.is_all and following.entry is not None:
+            self._read_more()
         return following.entry
 
     def refresh(self) -> None:
         """Read again, if the queue has changed."""
         if self._next is None or not self._queue.is_current(self._next):
             self._next = None
+            self._due.set()
+
+    def _read_more(self) -> None:
+        if self._next is None or len(self._next.entries) < _FEW:
             self._due.set()
 
     async def run(self) -> None:

@@ -1,6 +1,7 @@
 """What browsers receive over their socket: JSON frames by name, and binary previews.
 
-The names and fields are those of ComfyUI's API. TypeScript's types are generated from `MESSAGES`.
+The names and fields are those of ComfyUI's API, except those marked ours. TypeScript's types are
+generated from `MESSAGES`.
 `running.py` decides when a message is sent.
 """
 
@@ -156,6 +157,38 @@ class FeatureFlags(msgspec.Struct, frozen=True):
     extension: dict[str, Any]
 
 
+class DownloadState(msgspec.Struct, frozen=True):
+    """A download: `name` below the folder of models `kind`, sizes in bytes, `speed` per second.
+
+    In the state `asks` the user has to allow `asks_host`, which is one of the user's own network
+    if `asks_private`.
+    """
+
+    id: str
+    name: str
+    kind: str
+    url: str
+    host: str
+    folder: str
+    state: Literal["queued", "running", "asks", "paused", "failed", "done"]
+    size: int | None
+    received: int
+    speed: float
+    sha256: str | None
+    found_sha256: str | None
+    license: str | None
+    message: str | None
+    asks_host: str | None
+    asks_private: bool
+
+
+class DownloadsChanged(msgspec.Struct, frozen=True):
+    """`downloads_changed` (ours), to all: downloads that changed, and the ids of removed ones."""
+
+    changed: tuple[DownloadState, ...]
+    gone: tuple[str, ...]
+
+
 Body = (
     Status
     | ExecutionStart
@@ -169,6 +202,7 @@ Body = (
     | ExecutionInterrupted
     | Logs
     | FeatureFlags
+    | DownloadsChanged
 )
 MESSAGES: Mapping[str, type[Body]] = MappingProxyType(
     {
@@ -184,6 +218,7 @@ MESSAGES: Mapping[str, type[Body]] = MappingProxyType(
         "execution_interrupted": ExecutionInterrupted,
         "logs": Logs,
         "feature_flags": FeatureFlags,
+        "downloads_changed": DownloadsChanged,
     }
 )
 """Every message by its `type`."""

@@ -1,4 +1,4 @@
-"""Passes the events of workers to the forecast, in order.
+"""Passes the events of workers to the forecast, in order, and prompts to what else notes them.
 
 Immediately where that is quick, else in a separate task. A forecast is a convenience: nothing waits
 for it, and its errors are only logged.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import Callable
 
 from engine.forecast.forecast import Forecast, ForecastEvent
 from engine.server.logs import LogBook
@@ -19,13 +20,17 @@ _Observation = Entry | ForecastEvent | CacheChanged | str
 
 
 class Observer:
-    """The events of workers that the forecast has not processed yet."""
+    """The events of workers that the forecast has not processed yet.
+
+    `on_started` is called with each prompt that is sent to a worker.
+    """
 
     def __init__(self, forecast: Forecast, logs: LogBook) -> None:
         self._forecast = forecast
         self._logs = logs
         self._pending: asyncio.Queue[_Observation] = asyncio.Queue()
         self._unseen = 0
+        self.on_started: Callable[[Entry], None] = lambda _: None
 
     def process_started(self) -> None:
         """A worker was started: it has no results."""
@@ -33,6 +38,7 @@ class Observer:
 
     def job_started(self, entry: Entry) -> None:
         """A prompt was sent to the worker."""
+        self.on_started(entry)
         self._take(entry)
 
     def event_received(self, event: AnyEvent | CacheChanged) -> None:

@@ -9,14 +9,20 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from engine.server.logs import LogBook
 from engine.server.running import RunningJob
 from engine.store.entries import End, Entry
 from engine.store.queue import Queue
+from engine.store.queue_answers import Recorded
 
+MOST_UNSTORED = 8
+"""Ends that are not on disk while quick prompts run, with what the worker has: so many are repeated
+at most after a crash of the server."""
+_LONGEST_FLUSH = 0.1
+"""Seconds after which a flush is slow: then no more than one end may be outstanding."""
 _RETRY_SECONDS = 1.0
 _DRAIN_SECONDS = 2.0
 
@@ -34,6 +40,7 @@ class Recorder:
         logs: LogBook,
         *,
         on_begun: Callable[[RunningJob, int | None], None],
+        on_missing: Callable[[RunningJob], None],
         on_ended: Callable[[RunningJob, int | None], None],
     ) -> None:
         """Start empty.
@@ -42,15 +49,17 @@ class Recorder:
             queue: where to store.
             logs: gets a line when a write fails.
             on_begun: called when a beginning is on disk, with how many are pending or run.
-            on_ended: the same for an end.
+            on_missing: called instead where a run that began unasked was not pending any more.
+            on_ended: as `on_begun`, for an end.
         """
         self.problem: str | None = None
         self._queue = queue
         self._logs = logs
         self._on_begun = on_begun
+        self._on_missing = on_missing
         self._on_ended = on_ended
         self._beginnings: dict[str, tuple[RunningJob, float]] = {}
-        self._ends: dict[str, tuple[RunningJob, End]] = {}
+        self._ends: dict[str, tuple[RunningJob, End, float]] = {}
         self._due = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -58,7 +67,19 @@ class Recorder:
     @property
     def is_behind(self) -> bool:
         """Whether too much is not on disk for more to run: a crash would repeat it."""
-        return len(self._ends) > 1
+        if len(self._ends) <= 1:
+            return False
+        oldest = next(iter(self._ends.values()))[2]
+        return (
+            len(self._ends) >= MOST_UNSTORED
+            or self.problem is not None
+            or time.monotonic() - oldest > _LONGEST_FLUSH
+        )
+
+    @property
+    def unstored(self) -> int:
+        """How many ends are not on disk."""
+        return len(self._ends)
 
     def begin(self, job: RunningJob) -> None:
         """A prompt was sent to the worker."""
@@ -67,7 +88,7 @@ class Recorder:
 
     def end(self, job: RunningJob) -> None:
         """A prompt has ended."""
-        self._ends[job.entry.id] = (job, job.end(time.time()))
+        self._ends[job.entry.id] = (job, job.end(time.time()), time.monotonic())
         self._change()
 
     def fail(self, prompt_id: str, reason: str, kind: str) -> None:
@@ -76,6 +97,12 @@ class Recorder:
         self.begin(job)
         job.handle(job.crash_event(reason, kind))
         self.end(job)
+
+    def fail_damaged(self, damaged: Mapping[str, str]) -> None:
+        """End prompts whose rows cannot be read; by id, with the reason."""
+        for prompt_id, reason in damaged.items():
+            self._logs.write(f"Calotype: {prompt_id}: {reason}\n")
+            self.fail(prompt_id, reason, "DamagedPrompt")
 
     async def drain(self) -> None:
         """Wait until all is stored, but not for a disk that fails."""
@@ -100,18 +127,26 @@ class Recorder:
     async def _store(self) -> None:
         beginnings, ends = dict(self._beginnings), dict(self._ends)
         began = {each: at for each, (_, at) in beginnings.items()}
-        found = await self._queue.record(began, [end for _, end in ends.values()])
+        found = await self._queue.record(began, [end for _, end, _ in ends.values()])
         for each in found.began:
             del self._beginnings[each]
         for each in found.ended:
             del self._ends[each]
-        for each in found.began:
-            self._on_begun(beginnings[each][0], found.remaining)
-        for each in found.ended:
-            self._on_ended(ends[each][0], found.remaining)
+        # One prompt after another: the first one's last message comes before the next one's first.
+        for each in dict.fromkeys((*ends, *beginnings)):
+            if each in found.began:
+                self._begun(beginnings[each][0], found, each)
+            if each in found.ended:
+                self._on_ended(ends[each][0], found.remaining)
         if not self._beginnings and not self._ends:
             self._idle.set()
         await self._note(found.error)
+
+    def _begun(self, job: RunningJob, found: Recorded, prompt_id: str) -> None:
+        if prompt_id in found.missing and not job.accepted:
+            self._on_missing(job)
+        else:
+            self._on_begun(job, found.remaining)
 
     async def _note(self, error: Exception | None) -> None:
         """Log a failed write once; it is tried again."""

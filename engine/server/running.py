@@ -17,7 +17,7 @@ from engine.forecast.studied import StudiedPrompt
 from engine.graph.problems import Problem
 from engine.server import messages
 from engine.server.answers import is_array, is_object
-from engine.server.hub import Outgoing
+from engine.server.hub import Hub, Outgoing
 from engine.server.messages import Body, NodeProgress, name_of
 from engine.store.entries import End, Ending, Entry
 from engine.wire.messages import (
@@ -65,7 +65,6 @@ class RunningJob:
         entry: the prompt.
         ending: how it ended, None while it runs.
         node: the node that was called last.
-        wants_all_progress: whether the prompt requests every step.
         started: whether the worker reported that it began.
         stopping: whether a stop was requested.
         acknowledged: when the running node acknowledged the stop, by `time.monotonic`.
@@ -88,7 +87,6 @@ class RunningJob:
         self.unsent: list[Body | Outgoing] = []
         self.ending: Ending | None = None
         self.node: NodeRef | None = None
-        self.wants_all_progress = entry.extra.get("all_progress") is True
         self._wants_previews = _preview_method(entry) != "none"
         self._running: dict[str, NodeProgress] = {}
         self._preview: Preview | None = None
@@ -336,13 +334,24 @@ class RunningJob:
         return body
 
 
-def run_message(entry: Entry, *, all_progress: bool) -> Run:
-    """What a worker is sent to run a prompt."""
+def run_message(entry: Entry, hub: Hub) -> Run:
+    """What a worker is sent to run a prompt; every step is reported if it or its client asks."""
+    all_progress = entry.extra.get("all_progress") is True or hub.wants_all_progress(entry.client)
     prompt = entry.prompt_json.encode() if entry.prompt_json else msgspec.json.encode(entry.prompt)
     extra = msgspec.json.encode(entry.extra.get("extra_pnginfo") or {})
     ordered = entry.studied.ordered if isinstance(entry.studied, StudiedPrompt) else ()
-    wanted, previews = tuple(entry.wanted), _preview_method(entry)
-    return Run(entry.id, prompt, wanted, extra, all_progress, ordered, previews)
+    return Run(
+        prompt_id=entry.id,
+        prompt=prompt,
+        outputs=tuple(entry.wanted),
+        extra=extra,
+        all_progress=all_progress,
+        ordered=ordered,
+        previews=_preview_method(entry),
+        client=entry.client,
+        number=entry.number,
+        metadata=entry.extra.get("metadata") is not False,
+    )
 
 
 def _preview_method(entry: Entry) -> str:

@@ -10,12 +10,15 @@ import socket
 import ssl
 import sys
 import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import FrameType
 
 from aiohttp import web
 
 from engine.errors import CalotypeError, SettingsError
-from engine.server.app import build_app
+from engine.server.app import build_app, build_classic_app
+from engine.server.classic import NOT_INSTALLED, TURNED_OFF, Classic, find_frontend
 from engine.server.folder_lock import FolderInUseError, FolderLock
 from engine.server.guard import is_loopback
 from engine.server.terminal import Terminal
@@ -37,7 +40,8 @@ def serve(settings: Settings, serving: Serving) -> int:
         return IN_USE
     terminal = Terminal(2)
     try:
-        return asyncio.run(_serve(settings, serving, lock, terminal))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_serve(settings, serving, lock, terminal))
     except CalotypeError as error:
         terminal.write(f"{error}\n")
         return FAILED
@@ -46,22 +50,41 @@ def serve(settings: Settings, serving: Serving) -> int:
         terminal.flush(_LAST_WORDS_SECONDS)
 
 
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """What makes the event loop: uvloop where it exists, since it needs less time per request."""
+    try:
+        import uvloop  # noqa: PLC0415 - there is none for Windows
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
 async def _serve(settings: Settings, serving: Serving, lock: FolderLock, terminal: Terminal) -> int:
     tokens = None
     if serving.require_token or not all(map(is_loopback, serving.addresses)):
         tokens = Tokens(read_token(settings.user_directory / "token"))
     certificate = _certificate(serving)
     sockets = _listen(serving)
+    port = _port(sockets)
+    classic, classic_sockets = _classic(serving, port, tokens)
     ended = _signals()
     app = build_app(
-        settings, tokens=tokens, serving=serving, lock=lock.descriptor, show=terminal.write
+        settings,
+        tokens=tokens,
+        serving=serving,
+        classic=classic,
+        lock=lock.descriptor,
+        show=terminal.write,
+        port=port,
     )
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=_END_SECONDS)
+    second: web.AppRunner | None = None
     try:
-        await runner.setup()
-        for each in sockets:
-            await web.SockSite(runner, each, ssl_context=certificate).start()
-        port = sockets[0].getsockname()[1]
+        await _start(runner, sockets, certificate)
+        if classic.frontend is not None and classic_sockets:
+            view = build_classic_app(app, classic.frontend, tokens, serving)
+            second = web.AppRunner(view, access_log=None, shutdown_timeout=_END_SECONDS)
+            await _start(second, classic_sockets, certificate)
         lock.describe(f"port {port}")
         url = _announce(serving, port, tokens, terminal)
         if serving.browser and not serving.quit_when_ready:
@@ -70,8 +93,51 @@ async def _serve(settings: Settings, serving: Serving, lock: FolderLock, termina
         if not serving.quit_when_ready:
             await ended.wait()
     finally:
+        if second is not None:
+            await second.cleanup()
         await runner.cleanup()
     return 0
+
+
+async def _start(
+    runner: web.AppRunner, sockets: Sequence[socket.socket], certificate: ssl.SSLContext | None
+) -> None:
+    await runner.setup()
+    for each in sockets:
+        await web.SockSite(runner, each, ssl_context=certificate).start()
+
+
+def _classic(
+    serving: Serving, port: int, tokens: Tokens | None
+) -> tuple[Classic, list[socket.socket]]:
+    """Where the classic view is, and its sockets; none if it is off or not installed.
+
+    Without `--classic-port` it is the port after the main one, so that the browser finds the
+    settings of that page again; any free one if that is taken.
+
+    Raises:
+        SettingsError: the port of `--classic-port` is taken.
+    """
+    if not serving.classic:
+        return Classic(reason=TURNED_OFF), []
+    frontend = find_frontend()
+    if frontend is None:
+        return Classic(reason=NOT_INSTALLED), []
+    chosen = serving.classic_port
+    try:
+        wanted = min(port + 1, 65535) if chosen is None else chosen
+        sockets = _listen(replace(serving, port=wanted), "--classic-port")
+    except SettingsError:
+        if chosen is not None:
+            raise
+        sockets = _listen(replace(serving, port=0), "--classic-port")
+    secure = serving.certificate is not None
+    return Classic(frontend, _port(sockets), secure, tokens), sockets
+
+
+def _port(sockets: Sequence[socket.socket]) -> int:
+    number: int = sockets[0].getsockname()[1]
+    return number
 
 
 def _certificate(serving: Serving) -> ssl.SSLContext | None:
@@ -93,7 +159,7 @@ def _certificate(serving: Serving) -> ssl.SSLContext | None:
     return context
 
 
-def _listen(serving: Serving) -> list[socket.socket]:
+def _listen(serving: Serving, flag: str = "--port") -> list[socket.socket]:
     """A socket for each address; on this machine alone, one for each of its two names.
 
     Raises:
@@ -111,7 +177,7 @@ def _listen(serving: Serving) -> list[socket.socket]:
                 each.close()
             raise SettingsError(
                 f"port {port} of {address} cannot be used: {error.strerror}; "
-                "another program may have it. Choose another with --port"
+                f"another program may have it. Choose another with {flag}"
             ) from error
         port = opened[0].getsockname()[1]
     if serving.addresses == (LOOPBACK,):

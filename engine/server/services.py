@@ -8,9 +8,11 @@ from aiohttp import web
 
 from engine.documents.journals import Journals
 from engine.documents.versions import Versions
+from engine.downloads.manager import Downloads
 from engine.files import Files
 from engine.forecast.forecast import Forecast
 from engine.machine import total_memory
+from engine.record.make import Recorder
 from engine.server.catalog import NodeCatalog
 from engine.server.examined import ExaminedPrompts
 from engine.server.hub import Hub
@@ -18,7 +20,9 @@ from engine.server.listing import Listing
 from engine.server.logs import LogBook
 from engine.server.media_helper import MediaHelper
 from engine.server.observer import Observer
+from engine.server.pack_watch import PackWatch
 from engine.server.preferences import Preferences
+from engine.server.served_packs import ServedPacks
 from engine.server.workers import Workers
 from engine.settings import Settings
 from engine.store.gallery import Gallery
@@ -33,6 +37,9 @@ class Services:
     """Everything a request may need, made once per server.
 
     Attributes:
+        packs: how each pack was loaded.
+        served: what packs have added.
+        address: what this server listens on, and the port; 0 where it does not listen.
         memory: total bytes of main memory.
     """
 
@@ -48,6 +55,8 @@ class Services:
     hub: Hub
     logs: LogBook
     workers: Workers
+    packs: PackWatch
+    served: ServedPacks
     forecast: Forecast
     observer: Observer
     notices: Notices
@@ -55,6 +64,9 @@ class Services:
     preferences: Preferences
     journals: Journals
     versions: Versions
+    downloads: Downloads
+    recorder: Recorder
+    address: tuple[str, int] = ("127.0.0.1", 0)
     examined: ExaminedPrompts = field(default_factory=ExaminedPrompts)
     memory: int = field(default_factory=total_memory)
 

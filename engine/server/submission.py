@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 import time
 import uuid
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from engine.errors import PromptError
+from engine.errors import PromptError, WorkflowError
 from engine.forecast.studied import study
 from engine.graph.literals import HasFile
 from engine.graph.object_info import ListFolder
 from engine.graph.problems import Problem, Report, refusal
 from engine.graph.prompt import Prompt, parse, to_api
 from engine.graph.validate import missing_files, validate
+from engine.graph.workflow import convert
 from engine.json_text import JsonError, may_have_lone_surrogates, read_json, replace_lone_surrogates
 from engine.server.answers import RefusalError, is_array, is_object
 from engine.server.examined import Examined
@@ -49,7 +51,7 @@ class _FolderNeededError(Exception):
     """A folder has to be read, which may take long."""
 
 
-def read_at_once(body: bytes, services: Services) -> Submission | None:
+def read_at_once(body: bytes, services: Services, previews: str = "none") -> Submission | None:
     """`read_submission` for a small body that names no files; None for any other.
 
     The others are examined in a thread: folders may be slow, and the event loop has other work.
@@ -61,7 +63,7 @@ def read_at_once(body: bytes, services: Services) -> Submission | None:
         raise _FolderNeededError
 
     try:
-        return read_submission(body, services, refuse, refuse)
+        return read_submission(body, services, refuse, refuse, previews=previews)
     except _FolderNeededError:
         return None
 
@@ -71,8 +73,17 @@ def read_submission(
     services: Services,
     list_folder: ListFolder,
     has_file: HasFile | None = None,
+    *,
+    previews: str = "none",
 ) -> Submission:
     """Parse and validate the body of a prompt.
+
+    Args:
+        body: of the request.
+        services: the settings, the catalog and the folders.
+        list_folder: lists files of a kind.
+        has_file: whether there is a file of a kind.
+        previews: the method for a prompt that leaves the choice to a server that makes none.
 
     Raises:
         RefusalError: it cannot run; the body names the node and the input.
@@ -87,12 +98,16 @@ def read_submission(
         if targets is not None and not _is_texts(targets):
             message = "partial_execution_targets should be a list of node ids"
             raise refused("invalid_prompt", message)
-        examined = _examine(asked.get("prompt"), services, targets, list_folder, has_file)
+        if (workflow := _saved_workflow(asked)) is not None:
+            asked = _with_workflow(asked, workflow)
+            text = None  # a text may be another one each time: {a|b}
+        given = asked.get("prompt") if workflow is None else workflow
+        examined = _examine(given, services, targets, list_folder, has_file)
         if text is not None:
             services.examined.add(bytes(text), services.catalog.schemas, examined)
     else:
         asked = {name: read_json(bytes(each)) for name, each in members.items() if name != "prompt"}
-    entry = _entry(asked, examined, services)
+    entry = _entry(asked, examined, services, previews)
     return Submission(
         entry=entry,
         texts=texts_of(entry),
@@ -115,14 +130,40 @@ def _examine(
         RefusalError: it cannot run.
     """
     try:
-        prompt = parse(given)
+        prompt = _prompt_of(given, services)
     except PromptError as error:
         raise RefusalError(400, refusal(error)) from error
+    except WorkflowError as error:
+        raise refused("invalid_workflow", str(error)) from error
     report = check(prompt, services, targets, list_folder, has_file)
     if report.error is not None:
         raise RefusalError(400, report.to_json())
-    api = given if report.prompt is prompt and is_object(given) else to_api(report.prompt)
+    sent = is_object(given) and not is_array(given.get("nodes")) and report.prompt is prompt
+    api: Any = given if sent else to_api(report.prompt)
     return Examined(api, report, study(report, services.catalog.schemas))
+
+
+def _saved_workflow(asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The saved workflow that was sent in place of a prompt, or instead of the whole body."""
+    sent = asked["prompt"] if "prompt" in asked else asked.get("workflow", asked)
+    return sent if is_object(sent) and is_array(sent.get("nodes")) else None
+
+
+def _with_workflow(asked: dict[str, Any], workflow: dict[str, Any]) -> dict[str, Any]:
+    """Have saved files carry the workflow, unless the client sends another along."""
+    asked = {} if asked is workflow else asked
+    extra: Any = asked.get("extra_data") or {}
+    metadata: Any = (extra.get("extra_pnginfo") if is_object(extra) else None) or {}
+    if not is_object(extra) or not is_object(metadata):
+        return asked
+    metadata = {"workflow": workflow, **metadata}
+    return {**asked, "extra_data": {**extra, "extra_pnginfo": metadata}}
+
+
+def _prompt_of(given: object, services: Services) -> Prompt:
+    if is_object(given) and is_array(given.get("nodes")):
+        return convert(given, services.catalog.schemas, chance=random.Random()).prompt
+    return parse(given)
 
 
 def _find_examined(
@@ -155,15 +196,16 @@ def check(
     )
 
 
-def _preview_method(asked: object, services: Services) -> object:
+def _preview_method(asked: object, services: Services, previews: str) -> object:
     """The method of a prompt's previews: its own, or the server's where it leaves the choice."""
     default = services.settings.preview_method
+    default = previews if default == "none" else default
     if asked in (None, "default"):
         return None if default == "none" else default
     return default if asked == "auto" and default != "none" else asked
 
 
-def _entry(asked: dict[str, Any], examined: Examined, services: Services) -> Entry:
+def _entry(asked: dict[str, Any], examined: Examined, services: Services, previews: str) -> Entry:
     prompt, report = examined.prompt, examined.report
     prompt_id, client = asked.get("prompt_id"), asked.get("client_id")
     given: Any = asked.get("extra_data") or {}
@@ -181,7 +223,7 @@ def _entry(asked: dict[str, Any], examined: Examined, services: Services) -> Ent
         extra[NODE_ERRORS] = {node_id: each.to_json() for node_id, each in listed}
     if client is not None:
         extra["client_id"] = client
-    if method := _preview_method(extra.pop("preview_method", None), services):
+    if method := _preview_method(extra.pop("preview_method", None), services, previews):
         extra["preview_method"] = method
     extra["create_time"] = round(now * 1000)
     return Entry(

@@ -6,8 +6,11 @@ import asyncio
 from collections.abc import Callable
 
 from engine.server.logs import LogBook
-from engine.server.worker_process import Receive, WorkerProcess
+from engine.server.pack_watch import PackWatch
+from engine.server.worker_process import WorkerProcess
 from engine.settings import Settings
+from engine.wire.messages import JobMessage, WorkerMessage
+from engine.wire.pack_messages import PackMessage
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _USEFUL_SECONDS = 10.0
@@ -21,6 +24,7 @@ class Supervisor:
         process: the process; None while there is none.
         finished: how many prompts have ended, as counted by the caller.
         problem: why there is no worker, as a sentence; None while one runs or starts.
+        packs: what is known of packs.
         restarts: how often a worker has ended, or could not be started.
     """
 
@@ -32,7 +36,8 @@ class Supervisor:
         logs: LogBook,
         *,
         on_start: Callable[[], None],
-        on_message: Receive,
+        on_message: Callable[[JobMessage], None],
+        packs: PackWatch,
         on_lost: Callable[[WorkerProcess], None],
     ) -> None:
         """Start nothing yet.
@@ -43,7 +48,8 @@ class Supervisor:
             lock: a file descriptor that they inherit, or None.
             logs: gets their output, and a line for each that is lost.
             on_start: called before a process is started.
-            on_message: called with each message of a worker.
+            on_message: called with each other message of a worker.
+            packs: decides what workers do with packs.
             on_lost: called when a worker is gone, unless `stop` ended it.
         """
         self.process: WorkerProcess | None = None
@@ -56,19 +62,31 @@ class Supervisor:
         self._logs = logs
         self._on_start = on_start
         self._on_message = on_message
+        self.packs = packs
+        self._reloading = False
         self._on_lost = on_lost
         self._stopped = False
 
     @property
     def is_idle(self) -> bool:
         """Whether the process has loaded and can be given work."""
-        return self.process is not None and self.process.is_idle
+        process = self.process
+        return process is not None and process.is_idle and not self._reloading
 
     def ready(self) -> None:
         """The process has loaded."""
         self.problem = None
         if self.process is not None:
             self.process.ready.set()
+
+    def reload(self) -> None:
+        """Have the process replaced by one that loads packs anew; see `end_for_reload`."""
+        self._reloading = True
+
+    def end_for_reload(self, *, is_busy: bool) -> None:
+        """End a process that is to be replaced, once no prompt runs in it."""
+        if self._reloading and not is_busy and self.process is not None:
+            self.process.kill("packs are loaded anew")
 
     async def run(self) -> None:
         """One worker after another, until `stop`."""
@@ -96,11 +114,20 @@ class Supervisor:
             self.process.kill("the server ends")
             await self.process.end()
 
+    def _receive(self, message: WorkerMessage) -> None:
+        if isinstance(message, PackMessage):
+            if self.process is not None:
+                self.packs.receive(message, self.process.kill)
+        else:
+            self._on_message(message)
+
     async def _run_one(self) -> str | None:
         """Run one worker until it is gone; returns what was wrong if it was of no use."""
         self._on_start()
+        self._reloading = False
+        plan = await self.packs.begin()
         process = await WorkerProcess.start(
-            self._module, self._settings, self._lock, self._logs, self._on_message
+            self._module, self._settings, self._lock, self._logs, self._receive, plan
         )
         self.process = process
         began = self.finished
@@ -112,9 +139,15 @@ class Supervisor:
             if not self._stopped:
                 self._logs.write(f"Calotype: {process.reason()}; another one is started\n")
                 self._on_lost(process)
+        if self._reloading or await self._blames_pack(process):
+            return None
         if not process.ready.is_set():
             return f"the worker ended before it was ready ({process.reason()})"
         used = self.finished > began or process.seconds >= _USEFUL_SECONDS
         return (
             None if used else f"the worker ended without having run anything ({process.reason()})"
         )
+
+    async def _blames_pack(self, process: WorkerProcess) -> bool:
+        """Whether a pack ended the process: the next one does without it, at once."""
+        return not self._stopped and await self.packs.lost(process.reason())

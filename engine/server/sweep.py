@@ -28,6 +28,12 @@ def empty_temp(settings: Settings) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_sockets(settings: Settings) -> None:
+    """Delete the sockets of workers that are gone. Only while no worker runs."""
+    for path in settings.cache_directory.glob("routes-*.sock"):
+        path.unlink(missing_ok=True)
+
+
 def sweep(settings: Settings, before: float) -> int:
     """Delete files that a crash left unfinished: half-written ones, and names claimed in vain.
 

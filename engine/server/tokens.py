@@ -7,6 +7,7 @@ token and is given a session; a program sends the token itself.
 from __future__ import annotations
 
 import hmac
+import math
 import os
 import secrets
 import time
@@ -28,24 +29,26 @@ class Tokens:
     def __init__(self, token: str, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._token = token
         self._clock = clock
-        self._one_time_tokens: set[str] = set()
+        self._one_time_tokens: dict[str, float] = {}
         self._failures: dict[str, deque[float]] = {}
 
     def is_token(self, given: str) -> bool:
         """Whether it is the token."""
         return _same(given, self._token)
 
-    def new_one_time_token(self) -> str:
-        """A token that grants access to one browser, once."""
+    def new_one_time_token(self, seconds: float = math.inf) -> str:
+        """A token that grants access to one browser, once, within that time."""
+        now = self._clock()
+        for expired in [each for each, end in self._one_time_tokens.items() if end < now]:
+            del self._one_time_tokens[expired]
         once = secrets.token_urlsafe(32)
-        self._one_time_tokens.add(once)
+        self._one_time_tokens[once] = now + seconds
         return once
 
     def redeem(self, once: str) -> bool:
         """Whether it was a valid one-time token; it is invalid from now on."""
         found = next((each for each in self._one_time_tokens if _same(each, once)), None)
-        self._one_time_tokens.discard(found or "")
-        return found is not None
+        return found is not None and self._one_time_tokens.pop(found) >= self._clock()
 
     def new_session(self) -> str:
         """A session for a browser; it lasts as long as the token."""

@@ -14,6 +14,7 @@ from contextlib import suppress
 import msgspec
 
 from engine.errors import WireError
+from engine.packs.plan import Plan, plan_to_json
 from engine.server.logs import LogBook
 from engine.settings import Settings, settings_to_json
 from engine.wire.channel import AsyncChannel, start_child
@@ -56,7 +57,13 @@ class WorkerProcess:
 
     @classmethod
     async def start(
-        cls, module: str, settings: Settings, lock: int | None, logs: LogBook, receive: Receive
+        cls,
+        module: str,
+        settings: Settings,
+        lock: int | None,
+        logs: LogBook,
+        receive: Receive,
+        plan: Plan,
     ) -> WorkerProcess:
         """Start a worker.
 
@@ -66,13 +73,14 @@ class WorkerProcess:
             lock: a file descriptor that it inherits, or None.
             logs: where its output goes.
             receive: called with each message that it sends.
+            plan: what it does with packs.
 
         Raises:
             OSError: the system cannot start a process now.
         """
         process, channel = await start_child(
             module,
-            ["--settings", settings_to_json(settings)],
+            ["--settings", settings_to_json(settings), "--plan", plan_to_json(plan)],
             WorkerMessage,
             keep_open=() if lock is None else (lock,),
         )

@@ -1,26 +1,29 @@
 """Sends prompts to a worker and stores how they end; a crash of the process costs one job.
 
-The next prompt is read ahead and sent as soon as the last one ends; its result is stored meanwhile.
+The next prompts are read ahead and sent as soon as the last one ends, quick ones before; results
+are stored meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from engine.errors import StoreError, WireError
 from engine.server import messages
 from engine.server.disk_space import DiskSpaceGuard
+from engine.server.dispatch import Dispatch
 from engine.server.hub import Hub, Outgoing
 from engine.server.logs import LogBook
 from engine.server.lookahead import Lookahead
 from engine.server.messages import Body
 from engine.server.observer import Observer
+from engine.server.pack_watch import PackWatch
 from engine.server.recorder import Recorder
-from engine.server.running import RunningJob, run_message
+from engine.server.requeueing import Requeueing
+from engine.server.running import RunningJob
 from engine.server.stopping import enforce_stop
 from engine.server.supervisor import Supervisor
 from engine.server.tasks import Tasks
@@ -40,15 +43,15 @@ from engine.wire.messages import (
     Freed,
     Interrupt,
     InterruptAcknowledged,
+    JobMessage,
     Ready,
-    WorkerMessage,
+    Withdrawn,
 )
 
 GRACE_SECONDS = 10.0
 """Seconds from a stop request until the worker of a node that ignores it is killed."""
 DISK_CHECK_SECONDS = 5.0
 """Between two checks for space on a full disk."""
-_STORE_RETRY = 1.0
 _TRIM_EVERY = 100
 
 
@@ -58,6 +61,7 @@ class Workers:
     Attributes:
         ready: the worker's message after loading; None before.
         devices: what it computes on, as last reported.
+        supervisor: starts its processes.
     """
 
     def __init__(
@@ -69,6 +73,7 @@ class Workers:
         logs: LogBook,
         observer: Observer,
         *,
+        packs: PackWatch,
         module: str = "engine.worker",
         lock: int | None = None,
         grace: float = GRACE_SECONDS,
@@ -80,55 +85,61 @@ class Workers:
         self._hub = hub
         self._logs = logs
         self._observer = observer
-        self._supervisor = Supervisor(
+        self.supervisor = Supervisor(
             module,
             settings,
             lock,
             logs,
             on_start=observer.process_started,
             on_message=self._receive,
+            packs=packs,
             on_lost=self._worker_lost,
         )
         self._grace = grace
-        self._recorder = Recorder(queue, logs, on_begun=self._on_begun, on_ended=self._on_ended)
+        self._recorder = Recorder(
+            queue, logs, on_begun=self._on_begun, on_missing=self._discard, on_ended=self._on_ended
+        )
         self._lookahead = Lookahead(
-            queue, logs, on_available=self._dispatch_next, on_damaged=self._fail_damaged
+            queue, logs, on_available=self._on_available, on_damaged=self._recorder.fail_damaged
         )
         folders = (settings.output_directory, settings.temp_directory)
         self._disk_space = DiskSpaceGuard(
             folders, logs, on_change=self._on_hold_changed, check_seconds=DISK_CHECK_SECONDS
         )
-        self._job: RunningJob | None = None
-        self._requeueing: dict[str, RunningJob] = {}
+        self._dispatch = Dispatch(
+            queue,
+            self._lookahead,
+            self._recorder,
+            hub,
+            supervisor=self.supervisor,
+            disk_space=self._disk_space,
+            observer=observer,
+            on_fault=self._handle_event,
+        )
         self._tasks = Tasks(logs)
+        self._requeueing = Requeueing(queue, self._tasks, on_done=self._on_requeued)
         self._arriving = 0
         self._stopped = False
 
     @property
     def current(self) -> RunningJob | None:
         """The prompt that runs."""
-        return self._job
+        return self._dispatch.job
 
     @property
     def pid(self) -> int | None:
         """The process of the worker."""
-        process = self._supervisor.process
-        return process.pid if process else None
-
-    @property
-    def restarts(self) -> int:
-        """How often a worker has ended, or could not be started."""
-        return self._supervisor.restarts
+        return process.pid if (process := self.supervisor.process) else None
 
     @property
     def hold_reason(self) -> str | None:
         """Why pending prompts do not run now, as a sentence; None while nothing is wrong."""
         problems = (self._disk_space.reason, self._recorder.problem, self._lookahead.problem)
-        return next((each for each in problems if each is not None), self._supervisor.problem)
+        return next((each for each in problems if each is not None), self.supervisor.problem)
 
     def start(self) -> None:
         """Start to supervise a worker, in the background."""
-        for part in (self._recorder, self._lookahead, self._observer, self._supervisor):
+        for part in (self._recorder, self._lookahead, self._observer, self.supervisor):
             self._tasks.spawn(part.run())
 
     async def accept(
@@ -156,20 +167,20 @@ class Workers:
             raise
         finally:
             self._arriving -= 1
-        self._lookahead.offer(put.following)
+        self._lookahead.offer(put)
         if job is None:
             self._hub.send_status(put.remaining)
         elif put.begun:
             await self._confirm(job, put)
         else:
             self._discard(job)
-        self._dispatch_next()
+        self._dispatch.next()
         return put
 
     def wake(self) -> None:
         """The queue has changed."""
         self._lookahead.refresh()
-        self._dispatch_next()
+        self._dispatch.next()
 
     def resume(self) -> None:
         """Run the queue at the user's request, whatever held it."""
@@ -180,7 +191,7 @@ class Workers:
         """End the worker immediately; what it ran is queued again at the next start."""
         self._stopped = True
         self._disk_space.stop()
-        await self._supervisor.stop()
+        await self.supervisor.stop()
         await self._recorder.drain()
         await self._tasks.cancel()
 
@@ -189,18 +200,20 @@ class Workers:
 
         A prompt can be stopped as soon as it is sent; this does not wait for the worker.
         """
-        job = self._job
+        job = self._dispatch.job
         if job is not None and prompt_id in (None, job.entry.id):
             self._stop_job(job)
             return True
-        requeueing = self._requeueing.get(prompt_id or "")
-        if requeueing is not None:
-            requeueing.stopping = True
-        return requeueing is not None
+        return prompt_id is not None and self._requeueing.stop(prompt_id)
+
+    def reload_packs(self) -> None:
+        """Load all packs anew, in a fresh worker, once the running prompt has ended."""
+        self.supervisor.reload()
+        self._dispatch.next()
 
     def free(self, *, weights: bool, results: bool) -> None:
         """Have the worker free memory, as soon as nothing runs."""
-        process = self._supervisor.process
+        process = self.supervisor.process
         if process is not None and (weights or results):
             process.send(Free(weights=weights, results=results))
 
@@ -213,26 +226,35 @@ class Workers:
     def _worker_lost(self, process: WorkerProcess) -> None:
         """Requeue or end the prompt that a worker ran when it ended."""
         self.ready = None
-        job = self._job
+        self._dispatch.in_order(partial(self._lose, process.reason()))
+
+    def _lose(self, reason: str) -> None:
+        self._dispatch.lost()
+        job = self._dispatch.job
         if job is not None:
-            job.once_accepted(partial(self._end_lost, job, process.reason()))
+            job.once_accepted(partial(self._end_lost, job, reason))
 
     def _end_lost(self, job: RunningJob, reason: str) -> None:
         if job.stopping:
             self._handle_event(job, job.interrupted_event())
         elif not job.started and job.entry.attempts + 1 < MOST_ATTEMPTS:
-            self._job = None
-            self._tasks.spawn(self._requeue(job, counted=True))
+            self._dispatch.end()
+            self._requeueing.begin(job, counted=True)
         else:
             self._handle_event(job, job.crash_event(reason))
 
-    def _receive(self, message: WorkerMessage) -> None:
-        job = self._job
+    def _receive(self, message: JobMessage) -> None:
+        if isinstance(message, Failed) and message.full_disk is not None:
+            self._dispatch.withdraw()  # the worker waits for this
+        self._dispatch.in_order(partial(self._apply, message))
+
+    def _apply(self, message: JobMessage) -> None:
+        job = self._dispatch.job
         match message:
             case Ready():
                 self.ready, self.devices = message, message.devices
-                self._supervisor.ready()
-                self._dispatch_next()
+                self.supervisor.ready()
+                self._dispatch.next()
             case Freed():
                 self.devices = message.devices
             case CacheChanged():
@@ -240,7 +262,11 @@ class Workers:
             case InterruptAcknowledged():
                 if job is not None and job.entry.id == message.prompt_id:
                     job.acknowledged = time.monotonic()
+            case Withdrawn():
+                self._dispatch.given_back()
             case _:
+                if job is None:
+                    job = self._dispatch.begun_unasked(message.prompt_id)
                 if job is not None and job.entry.id == message.prompt_id:
                     self._handle_event(job, message)
 
@@ -255,19 +281,19 @@ class Workers:
     def _end(self, job: RunningJob, event: Ended) -> None:
         self._observer.event_received(event)
         if isinstance(event, Failed) and event.full_disk is not None and not job.stopping:
-            self._job = None
+            self._dispatch.end()
             self._observer.job_ended()
             self._disk_space.hold(event.full_disk)
-            self._tasks.spawn(self._requeue(job, counted=False))
+            self._requeueing.begin(job, counted=False)
             return
         self._send(job, job.handle(event))
-        self._job = None
-        self._supervisor.finished += 1
+        self._dispatch.end()
+        self.supervisor.finished += 1
         if job.ending == "done":
             self._disk_space.confirm()
         self._recorder.end(job)
         self._observer.job_ended()
-        self._dispatch_next()
+        self._dispatch.next()
 
     def _send(self, job: RunningJob, found: Sequence[Body | Outgoing]) -> None:
         """Send messages of a prompt to its client, once its beginning is stored."""
@@ -276,23 +302,17 @@ class Workers:
         else:
             job.unsent += found
 
-    def _can_begin(self) -> bool:
-        """Whether the worker is idle and nothing holds the queue."""
-        if not self._supervisor.is_idle or self._job is not None:
-            return False
-        return not (self._disk_space.reason or self._recorder.is_behind)
-
     def _begin_early(self, entry: Entry, texts: Texts) -> RunningJob | None:
         """Give the worker a prompt that is not stored yet; None where it has to wait for its turn.
 
         An id that another prompt may have waits as well: the database decides which is meant.
         """
-        if not self._can_begin() or self._arriving or not self._lookahead.is_empty:
+        if not self._dispatch.can_begin or self._arriving or not self._lookahead.is_empty:
             return None
         if not self._queue.is_new(entry.id):
             return None
         job = RunningJob(replace(entry, prompt_json=texts.prompt), accepted=False)
-        self._hand_over(job)
+        self._dispatch.hand_over(job)
         return job
 
     async def _confirm(self, job: RunningJob, put: Accepted) -> None:
@@ -310,64 +330,26 @@ class Workers:
         """Stop a run whose prompt was not stored; nothing of it is recorded or sent."""
 
         def forget() -> None:
-            self._job = None
+            self._dispatch.end()
             self._observer.job_ended()
-            self._dispatch_next()
+            self._dispatch.next()
 
         if job.discard(forget):
             self._stop_job(job)
 
-    def _dispatch_next(self) -> None:
-        """Give the worker the next prompt, if it is idle and nothing holds the queue."""
-        if not self._can_begin():
-            return
-        entry = self._lookahead.claim()
-        if entry is None:
-            return
-        job = RunningJob(entry)
-        self._recorder.begin(job)
-        self._hand_over(job)
+    def _on_available(self) -> None:
+        """The next prompts are known."""
+        self._dispatch.next()
 
-    def _hand_over(self, job: RunningJob) -> None:
-        self._job, entry = job, job.entry
-        fault = None
-        process = self._supervisor.process
-        if process is not None:
-            try:
-                every = job.wants_all_progress or self._hub.wants_all_progress(entry.client)
-                process.send(run_message(entry, all_progress=every))
-            except WireError as error:
-                fault = error
-        # The worker computes meanwhile, and what is to be stored is passed on before.
-        asyncio.get_running_loop().call_soon(self._observer.job_started, entry)
-        if fault is not None:
-            self._handle_event(job, job.crash_event(str(fault), "WireError"))
-
-    def _fail_damaged(self, damaged: Mapping[str, str]) -> None:
-        """End prompts whose rows cannot be read."""
-        for prompt_id, reason in damaged.items():
-            self._logs.write(f"Calotype: {prompt_id}: {reason}\n")
-            self._recorder.fail(prompt_id, reason, "DamagedPrompt")
-
-    async def _requeue(self, job: RunningJob, *, counted: bool) -> None:
-        """Queue a prompt again that ran and did not end."""
-        prompt_id = job.entry.id
-        self._requeueing[prompt_id] = job
-        await job.stored.wait()
-        while True:
-            try:
-                await self._queue.requeue(prompt_id, counted=counted)
-                break
-            except StoreError:
-                await asyncio.sleep(_STORE_RETRY)
-        del self._requeueing[prompt_id]
-        if job.stopping:
-            await self._queue.delete([prompt_id])
+    def _on_requeued(self) -> None:
+        """A prompt is pending again."""
         self.wake()
-        await self.send_status()
+        self._tasks.spawn(self.send_status())
 
     def _on_begun(self, job: RunningJob, remaining: int | None) -> None:
         """The start is stored: send the events since."""
+        if not job.accepted:
+            job.accept()
         job.stored.set()
         self._hub.send_status(remaining)
         unsent, job.unsent = job.unsent, []
@@ -379,18 +361,18 @@ class Workers:
         client = job.entry.client
         if client is not None:
             self._hub.send(client, [messages.Executing(None, prompt_id=job.entry.id)])
-        self._dispatch_next()
-        if self._supervisor.finished % _TRIM_EVERY == 0:
+        self._dispatch.next()
+        if self.supervisor.finished % _TRIM_EVERY == 0:
             self._tasks.spawn(self._history.trim())
 
     def _on_hold_changed(self) -> None:
         """Have clients read the queue again."""
         if not self._stopped:
             self._tasks.spawn(self.send_status())
-            self._dispatch_next()
+            self._dispatch.next()
 
     def _stop_job(self, job: RunningJob) -> None:
-        process = self._supervisor.process
+        process = self.supervisor.process
         if job.stopping or process is None:
             return
         job.stopping = True

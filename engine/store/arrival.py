@@ -59,12 +59,13 @@ class Arrival:
     def _wait(self, connection: sqlite3.Connection) -> Accepted:
         """Store it as pending, or find the same prompt that was stored before."""
         place = self._insert(connection, None)
+        is_added = place is not None
         stored = self._same(connection) if place is None else self._stored(place)
         now = standing(connection, self.claimed)
-        if now.first != stored.id or now.is_paused:
-            return Accepted(stored, now.remaining, begun=False, following=None)
-        following = NextPrompts((stored,), {}, self.version, is_all=now.pending == 1)
-        return Accepted(stored, now.remaining, begun=False, following=following)
+        following = None
+        if now.first == stored.id and not now.is_paused:
+            following = NextPrompts((stored,), {}, self.version, is_all=now.pending == 1)
+        return Accepted(stored, now.remaining, begun=False, following=following, is_added=is_added)
 
     def _insert(self, connection: sqlite3.Connection, begin_at: float | None) -> float | None:
         return insert(

@@ -2,13 +2,16 @@
 
 One table: a prompt's row changes from `queued` to `running` to `done`, `failed` or `stopped`. A
 prompt may be sent to a worker before its row says so: `claim` decides that in the event loop, and
-from then on the prompt is neither deleted nor moved.
+from then on the prompt is neither deleted nor moved. While the order changes, nothing is claimed.
 """
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any, Literal
 
 from engine.store.arrival import Arrival
@@ -40,8 +43,10 @@ from engine.store.row_texts import ITEM_TEXT
 
 MOST_ATTEMPTS = 5
 """A prompt during which the server died this often is failed instead of queued again."""
-_AHEAD, _AHEAD_SIZE = 8, 1 << 20
+_AHEAD, _AHEAD_SIZE = 32, 1 << 20
 """How many of the next prompts are read at once, and how many characters of theirs."""
+_STALE = -1
+"""The version of an answer that is not current."""
 
 
 class Queue:
@@ -50,7 +55,13 @@ class Queue:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._version = 0
+        self._orders = 0
+        self._changing = 0
+        self._settled = asyncio.Event()
+        self._settled.set()
         self._claimed: set[str] = set()
+        self._claimed_meanwhile: set[str] = set()
+        self._arriving: set[str] = set()
         self._recent = RecentEntries()
         self._ids = IdFilter()
         self._recovered = False
@@ -86,28 +97,35 @@ class Queue:
             StoreError: the disk refused.
         """
         written = texts or texts_of(entry)
+        is_new = self.is_new(entry.id)
         self._ids.add([entry.id])
-        if front or number is not None:
-            self._version += 1
-        arrival = Arrival(
-            entry, written, front, number, begin_at, self._version, frozenset(self._claimed)
-        )
-        accepted = await self._database.run(arrival.store)
+        if is_new:  # until its caller knows of it, `next` does not return it
+            self._arriving.add(entry.id)
+        try:
+            with self._new_order() if front or number is not None else nullcontext():
+                arrival = Arrival(
+                    entry, written, front, number, begin_at, self._version, frozenset(self._claimed)
+                )
+                accepted = await self._database.run(arrival.store)
+        finally:
+            self._arriving.discard(entry.id)
         if accepted.entry.state == "queued" and not accepted.begun:
             self._recent.add(accepted.entry, written)
-        return accepted
+        return accepted if is_new else replace(accepted, is_added=False)
 
     async def next(self) -> NextPrompts:
-        """The prompt to run next.
+        """The prompts to run next, without those that arrive or are claimed meanwhile.
 
         Raises:
             StoreError: the database cannot be read.
         """
-        version, taken = self._version, frozenset(self._claimed)
+        await self._settled.wait()
+        orders, taken = self._orders, frozenset(self._claimed)
+        meanwhile = self._claimed_meanwhile = set[str]()
 
         def work(connection: sqlite3.Connection) -> NextPrompts:
             if is_paused(connection):
-                return NextPrompts((), {}, version)
+                return NextPrompts((), {}, _STALE)
             found: list[Entry] = []
             damaged: dict[str, str] = {}
             size = 0
@@ -122,13 +140,22 @@ class Queue:
                 if size > _AHEAD_SIZE:
                     break
             is_all = len(found) + len(damaged) == len(rows) < _AHEAD
-            return NextPrompts(tuple(found), damaged, version, is_all)
+            return NextPrompts(tuple(found), damaged, _STALE, is_all)
 
-        return await self._database.read(work)
+        found = await self._database.read(work)
+        if orders != self._orders:
+            return found
+        missed = meanwhile | self._arriving
+        return NextPrompts(
+            tuple(each for each in found.entries if each.id not in missed),
+            {each: why for each, why in found.damaged.items() if each not in missed},
+            self._version,
+            found.is_all,
+        )
 
     def is_current(self, following: NextPrompts) -> bool:
         """Whether the queue has not changed since in a way that puts another prompt first."""
-        return following.version == self._version
+        return following.version == self._version and not self._changing
 
     def claim(self, following: NextPrompts) -> NextPrompts | None:
         """Claim the next prompt, and damaged ones; None where the queue has changed meanwhile.
@@ -144,8 +171,37 @@ class Queue:
         if taken:
             self._version += 1
             self._claimed.update(taken)
+            self._claimed_meanwhile.update(taken)
             self._recent.remove(taken)
         return NextPrompts(following.entries[1:], {}, self._version, following.is_all)
+
+    def claim_begun(self, prompt_id: str) -> None:
+        """A worker has begun a prompt that is not claimed: deleted or moved, it may be, before.
+
+        From now on it is neither. `record` says whether it was still pending.
+        """
+        self._version += 1
+        self._claimed.add(prompt_id)
+        self._claimed_meanwhile.add(prompt_id)
+        self._recent.remove([prompt_id])
+
+    @contextmanager
+    def _new_order(self) -> Generator[None]:
+        """While other prompts may become the next ones; what was read before or meanwhile is old.
+
+        A prompt claimed meanwhile could be one that is just deleted.
+        """
+        self._changing += 1
+        self._settled.clear()
+        self._version += 1
+        try:
+            yield
+        finally:
+            self._orders += 1
+            self._version += 1
+            self._changing -= 1
+            if not self._changing:
+                self._settled.set()
 
     async def record(self, began: Mapping[str, float], ends: Sequence[End]) -> Recorded:
         """Store which prompts began and how prompts ended, in one flush; each is independent.
@@ -162,10 +218,12 @@ class Queue:
         done = [name for name, good in zip(names, stored, strict=True) if good]
         begun = done[: sum(stored[: len(began)])]
         ended = done[len(begun) :]
+        was_pending = dict(zip(began, (answer for answer, _ in answers), strict=False))
+        missing = frozenset(each for each in begun if not was_pending[each])
         self._claimed.difference_update(begun)
         errors = [error for _, error in answers if error is not None]
         error = errors[0] if errors else unread
-        return Recorded(frozenset(begun), frozenset(ended), remaining, error)
+        return Recorded(frozenset(begun), frozenset(ended), remaining, error, missing)
 
     async def requeue(self, prompt_id: str, *, counted: bool) -> None:
         """Make a prompt pending again, at its old position.
@@ -183,8 +241,8 @@ class Queue:
             )
 
         await self._database.run(work)
-        self._version += 1
-        self._claimed.discard(prompt_id)
+        with self._new_order():
+            self._claimed.discard(prompt_id)
 
     async def recover(
         self, now: float, outcome: Callable[[str, str], Mapping[str, Any]]
@@ -257,7 +315,6 @@ class Queue:
 
     async def delete(self, ids: Sequence[str]) -> int:
         """Delete pending prompts; those that run or ended stay. Returns how many."""
-        self._version += 1
         wanted = [(each,) for each in ids if each not in self._claimed]
         self._recent.remove(each for (each,) in wanted)
 
@@ -266,11 +323,11 @@ class Queue:
                 "DELETE FROM prompts WHERE id = ? AND state = 'queued'", wanted
             ).rowcount
 
-        return await self._database.run(work)
+        with self._new_order():
+            return await self._database.run(work)
 
     async def clear(self) -> int:
         """Delete all that is pending. Returns how many."""
-        self._version += 1
         self._recent.clear()
         taken = frozenset(self._claimed)
 
@@ -279,7 +336,8 @@ class Queue:
                 f"DELETE FROM prompts WHERE state = 'queued' AND {not_in(taken)}", [*taken]
             ).rowcount
 
-        return await self._database.run(work)
+        with self._new_order():
+            return await self._database.run(work)
 
     async def move(self, prompt_id: str, *, before: str | None) -> bool:
         """Move a pending prompt before another one, or, with None, to the end.
@@ -287,7 +345,6 @@ class Queue:
         Returns:
             False where the prompt or its new successor is not pending any more.
         """
-        self._version += 1
         taken = frozenset(self._claimed)
 
         def work(connection: sqlite3.Connection) -> bool:
@@ -312,11 +369,11 @@ class Queue:
             connection.executemany("UPDATE prompts SET number = ? WHERE id = ?", places)
             return True
 
-        return await self._database.run(work)
+        with self._new_order():
+            return await self._database.run(work)
 
     async def pause(self, *, paused: bool) -> None:
         """Pause or resume the queue; the state survives a restart."""
-        self._version += 1
 
         def work(connection: sqlite3.Connection) -> None:
             connection.execute(
@@ -325,7 +382,8 @@ class Queue:
                 (int(paused),),
             )
 
-        await self._database.run(work)
+        with self._new_order():
+            await self._database.run(work)
 
     async def is_paused(self) -> bool:
         """Whether the queue is paused."""

@@ -43,12 +43,14 @@ class Accepted:
         begun: whether its row says that it runs.
         following: what is to run next, where this prompt decides that: the prompt itself, or, where
             it has begun, nothing.
+        is_added: whether it is pending now and no other call has returned it.
     """
 
     entry: Entry
     remaining: int
     begun: bool
     following: NextPrompts | None
+    is_added: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +62,11 @@ class Recorded:
         ended: the ids of prompts whose end is stored.
         remaining: how many are pending or run; None where the database cannot be read.
         error: why the others are not stored yet.
+        missing: those of `began` that were not pending any more.
     """
 
     began: Collection[str]
     ended: Collection[str]
     remaining: int | None
     error: Exception | None
+    missing: Collection[str] = frozenset()

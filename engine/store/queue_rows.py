@@ -116,15 +116,16 @@ def standing(connection: sqlite3.Connection, taken: Collection[str]) -> Standing
     return Standing(waiting + running, waiting - handed_out, first, paused == 1)
 
 
-def mark_running(prompt_id: str, at: float) -> Work[None]:
-    """Work that marks a pending prompt as running."""
+def mark_running(prompt_id: str, at: float) -> Work[bool]:
+    """Work that marks a pending prompt as running; whether it was pending."""
 
-    def work(connection: sqlite3.Connection) -> None:
-        connection.execute(
+    def work(connection: sqlite3.Connection) -> bool:
+        changed = connection.execute(
             "UPDATE prompts SET state = 'running', began = ?, attempts = attempts + 1"
             " WHERE id = ? AND state = 'queued'",
             (at, prompt_id),
         )
+        return changed.rowcount == 1
 
     return work
 

@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from engine.errors import WireError
+from engine.json_text import replace_lone_surrogates
 
 MOST_BYTES = 256 << 20
 """Of one frame. Larger ones are refused before anything is read."""
@@ -48,7 +49,7 @@ class Channel(Generic[M]):
         self._socket = connection
         self._arrived = bytearray()
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_any_text)
         self._lock = threading.Lock()
         self._pending = bytearray()
 
@@ -57,12 +58,23 @@ class Channel(Generic[M]):
 
         Args:
             message: what to send.
-            more: whether another message follows directly: both are then sent in one piece.
+            more: whether another message or a `flush` follows: it is then sent with that.
 
         Raises:
             WireError: it is too large, or the other side is gone.
         """
-        frame = _frame(self._encoder, message)
+        self._send_frame(_frame(self._encoder, message), more)
+
+    def flush(self) -> None:
+        """Send what was held back for a message that has not come yet.
+
+        Raises:
+            WireError: the other side is gone.
+        """
+        if self._pending:
+            self._send_frame(b"")
+
+    def _send_frame(self, frame: bytes, more: bool = False) -> None:
         try:
             with self._lock:
                 if more and len(self._pending) + len(frame) <= _TOGETHER:
@@ -72,6 +84,26 @@ class Channel(Generic[M]):
                     frame = bytes(self._pending) + frame
                     self._pending.clear()
                 self._socket.sendall(frame)
+        except OSError as error:
+            raise WireError(f"the other process is gone: {error.strerror}") from error
+
+    def send_described(self, message: msgspec.Struct, descriptor: int | None) -> None:
+        """Send a message, and a copy of a file descriptor with its first byte (not on Windows).
+
+        Raises:
+            WireError: as `send`.
+        """
+        if descriptor is None:
+            self.send(message)
+            return
+        frame = memoryview(_frame(self._encoder, message))
+        try:
+            with self._lock:
+                if self._pending:
+                    self._socket.sendall(self._pending)
+                    self._pending.clear()
+                sent = socket.send_fds(self._socket, [frame], [descriptor])
+                self._socket.sendall(frame[sent:])
         except OSError as error:
             raise WireError(f"the other process is gone: {error.strerror}") from error
 
@@ -140,7 +172,7 @@ class AsyncChannel(Generic[M]):
         self._reader = reader
         self._writer = writer
         self._decoder: msgspec.msgpack.Decoder[M] = msgspec.msgpack.Decoder(incoming)
-        self._encoder = msgspec.msgpack.Encoder(enc_hook=str)
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_any_text)
 
     async def send(self, message: msgspec.Struct) -> None:
         """Send a message.
@@ -256,11 +288,50 @@ def connect(number: int, parent: int, incoming: Any) -> Channel[Any]:
 
     Linux ends the process itself; elsewhere the end of the channel does, as soon as it is read.
     """
+    end_with(parent)
+    return Channel(socket.socket(fileno=number), incoming)
+
+
+def end_with(parent: int) -> None:
+    """Have the system end this process when the thread that started it ends, where it can."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(1)
-    return Channel(socket.socket(fileno=number), incoming)
+
+
+def start_joined(
+    command: list[str], environment: dict[str, str], *, output: int
+) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start a process, in the group of this one, with one end of a socket.
+
+    Args:
+        command: its program and arguments; `--channel NUMBER --parent PID` are added.
+        environment: all of its variables.
+        output: a file descriptor for what it prints.
+
+    Raises:
+        OSError: the system cannot start a process now; nothing is left of the attempt.
+    """
+    ours, theirs = socket.socketpair()
+    try:
+        options = _inheriting(theirs, ())
+        options.pop("start_new_session", None)  # what ends the group of this process ends it, too
+        arguments: dict[str, Any] = {
+            "args": [*command, "--channel", str(theirs.fileno()), "--parent", str(os.getpid())],
+            "stdin": subprocess.DEVNULL,
+            "stdout": output,
+            "stderr": output,
+            "env": environment,
+            **options,
+        }
+        process = subprocess.Popen[bytes](**arguments)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return process, ours
 
 
 def _inheriting(theirs: socket.socket, keep_open: tuple[int, ...]) -> dict[str, Any]:
@@ -275,7 +346,7 @@ def _inheriting(theirs: socket.socket, keep_open: tuple[int, ...]) -> dict[str, 
 
 def _frame(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
     try:
-        body = encoder.encode(message)
+        body = _encoded(encoder, message)
     except (OverflowError, TypeError, ValueError, RecursionError) as error:
         raise WireError(f"a {type(message).__name__} cannot be sent: {error}") from error
     if len(body) > MOST_BYTES:
@@ -284,6 +355,23 @@ def _frame(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
             f"the limit is {MOST_BYTES:,}"
         )
     return len(body).to_bytes(_LENGTH) + body
+
+
+def _encoded(encoder: msgspec.msgpack.Encoder, message: msgspec.Struct) -> bytes:
+    try:
+        return encoder.encode(message)
+    except UnicodeEncodeError:
+        # Half of a character, in a plugin's text or in the name of a file.
+        plain = msgspec.to_builtins(message, builtin_types=(bytes,), enc_hook=_any_text)
+        return encoder.encode(replace_lone_surrogates(plain))
+
+
+def _any_text(value: Any) -> str:
+    """The text of a value that cannot be sent; a plugin's own class may fail to give one."""
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - see above
+        return type(value).__name__
 
 
 def _first_body(pending: bytearray) -> bytes | None:

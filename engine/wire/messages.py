@@ -10,9 +10,8 @@ from typing import Any
 
 import msgspec
 
-
-class Message(msgspec.Struct, frozen=True, tag_field="kind", tag=str.lower):
-    """The root: each message carries its own lower-case name as `kind`."""
+from engine.wire.message import Message
+from engine.wire.pack_messages import PackCommand, PackMessage
 
 
 class Event(Message, frozen=True):
@@ -192,11 +191,13 @@ class Ready(Message, frozen=True):
     Attributes:
         note: which dtype it computes in, and why.
         torch: the version of torch.
+        dtype: what networks compute in: `fp32`, `bf16` or `fp16`.
     """
 
     note: str
     torch: str
     devices: tuple[Device, ...]
+    dtype: str = ""
 
 
 class InterruptAcknowledged(Event, frozen=True):
@@ -222,12 +223,20 @@ class CacheChanged(Message, frozen=True):
     dropped: tuple[bytes, ...]
 
 
-WorkerMessage = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged
+class Withdrawn(Message, frozen=True):
+    """The answer to a `Withdraw`: these prompts had not begun, and will not; the others have."""
+
+    prompt_ids: tuple[str, ...]
+
+
+JobMessage = AnyEvent | Ready | InterruptAcknowledged | Freed | CacheChanged | Withdrawn
+"""What a worker sends of prompts and of itself."""
+WorkerMessage = JobMessage | PackMessage
 """Every message from a worker."""
 
 
 class Run(Message, frozen=True):
-    """Run a prompt.
+    """Run a prompt, after those that were sent before.
 
     Attributes:
         prompt_id: how events name it.
@@ -238,6 +247,9 @@ class Run(Message, frozen=True):
         ordered: the nodes that the outputs need, each after what it needs; empty where that is not
             known.
         previews: how samplers make previews: `none`, `auto`, `latent2rgb` or `taesd`.
+        client: the browser that sent it, or None.
+        number: its place in the queue: smaller ones run first.
+        metadata: whether the files that are saved carry how they were made.
     """
 
     prompt_id: str
@@ -247,6 +259,9 @@ class Run(Message, frozen=True):
     all_progress: bool = False
     ordered: tuple[str, ...] = ()
     previews: str = "none"
+    client: str | None = None
+    number: float = 0.0
+    metadata: bool = True
 
 
 class Interrupt(Message, frozen=True):
@@ -255,14 +270,23 @@ class Interrupt(Message, frozen=True):
     prompt_id: str
 
 
+class Withdraw(Message, frozen=True):
+    """Do not begin these prompts, if they have not begun; always answered by `Withdrawn`.
+
+    After a run that failed because a disk is full, the worker begins nothing before it has this.
+    """
+
+    prompt_ids: tuple[str, ...]
+
+
 class Free(Message, frozen=True):
-    """Free memory between two prompts: weights, cached results, or both."""
+    """Free memory before the next prompt begins: weights, cached results, or both."""
 
     weights: bool = False
     results: bool = False
 
 
-Command = Run | Interrupt | Free
+Command = Run | Interrupt | Withdraw | Free | PackCommand
 """Every message to a worker."""
 
 

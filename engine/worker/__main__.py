@@ -13,14 +13,25 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import CalotypeError, WireError
+from engine.packs.plan import Plan, plan_from_json
 from engine.settings import Settings, settings_from_json
 from engine.wire.channel import Channel, connect
-from engine.wire.messages import Command, Free, Interrupt, InterruptAcknowledged, Run
+from engine.wire.messages import (
+    Command,
+    Free,
+    Interrupt,
+    InterruptAcknowledged,
+    Run,
+    Withdraw,
+    Withdrawn,
+)
+from engine.wire.pack_messages import ReloadCatalog, ServerAnswer
 
 if TYPE_CHECKING:
     from engine.worker.service import Service
@@ -36,34 +47,47 @@ class Inbox:
 
     They are read by the computing thread itself: while it is idle, and while a prompt runs each
     time its nodes look for a stop.
+
+    Attributes:
+        on_answer: gets the answers to what plugins ask the server, in the thread that read them.
     """
 
     def __init__(self, channel: Channel[Command]) -> None:
         self._channel = channel
-        self._jobs: deque[Run | Free] = deque()
+        self.on_answer: Callable[[ServerAnswer], None] = lambda _: None
+        self._runs: deque[Run] = deque()
+        self._between: deque[Free | ReloadCatalog] = deque()
+        self._is_held = False
         self._stopped: set[str] = set()
         self._acknowledged: set[str] = set()
         self._reading = threading.Lock()
         self._next_look = 0.0
 
-    def next(self) -> Run | Free | None:
-        """The next run or release of memory, in the order they came; None at the server's end."""
+    def next(self) -> Run | Free | ReloadCatalog | None:
+        """The next run, or what is to be done before it; None at the server's end.
+
+        All that has arrived is read first: a run may have been withdrawn.
+        """
         with self._reading, suppress(WireError):
-            while not self._jobs:
+            while (message := self._channel.poll()) is not None:
+                self._sort(message)
+            while not self._between and (self._is_held or not self._runs):
                 message = self._channel.next()
                 if message is None:
                     return None
                 self._sort(message)
             self._next_look = 0.0
-            return self._jobs.popleft()
+            return self._between.popleft() if self._between else self._runs.popleft()
         return None
 
     def stopped(self, prompt_id: str) -> bool:
         """Whether the user pressed stop; acknowledges it the first time."""
         now = time.monotonic()
         if now >= self._next_look:
+            if self._next_look:  # not at the beginning of a run: its first node follows
+                self._channel.flush()
             self._next_look = now + _LOOK_SECONDS
-            self._look()
+            self.look()
         if prompt_id not in self._stopped:
             return False
         if prompt_id not in self._acknowledged:
@@ -71,7 +95,7 @@ class Inbox:
             self._channel.send(InterruptAcknowledged(prompt_id))
         return True
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Read what has arrived, unless another thread of a node does so now."""
         if not self._reading.acquire(blocking=False):
             return
@@ -86,8 +110,25 @@ class Inbox:
     def _sort(self, message: Command) -> None:
         if isinstance(message, Interrupt):
             self._stopped.add(message.prompt_id)
+        elif isinstance(message, Withdraw):
+            self._withdraw(frozenset(message.prompt_ids))
+        elif isinstance(message, ServerAnswer):
+            self.on_answer(message)
+        elif isinstance(message, Run):
+            self._runs.append(message)
         else:
-            self._jobs.append(message)
+            self._between.append(message)
+
+    def hold(self) -> None:
+        """Begin no run until the server has said which of them it withdraws."""
+        self._is_held = True
+
+    def _withdraw(self, unwanted: frozenset[str]) -> None:
+        """Drop runs that have not begun, and report which."""
+        self._is_held = False
+        found = tuple(each.prompt_id for each in self._runs if each.prompt_id in unwanted)
+        self._runs = deque(each for each in self._runs if each.prompt_id not in unwanted)
+        self._channel.send(Withdrawn(found))
 
     def discard(self, prompt_id: str) -> None:
         """A prompt has ended: drop its stop."""
@@ -101,6 +142,7 @@ def main() -> int:
     parser.add_argument("--channel", type=int, required=True)
     parser.add_argument("--parent", type=int, required=True)
     parser.add_argument("--settings", required=True)
+    parser.add_argument("--plan", default="{}")
     flags = parser.parse_args()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     channel: Channel[Command] = connect(flags.channel, flags.parent, Command)
@@ -111,15 +153,18 @@ def main() -> int:
     ending.start()
     settings = settings_from_json(flags.settings)
     try:
-        service = _load(settings, channel)
+        service = _load(settings, plan_from_json(flags.plan), channel, inbox)
     except CalotypeError as error:
         sys.stderr.write(f"Calotype: the worker cannot start: {error}\n")
         return 1
     while (job := inbox.next()) is not None:
         if isinstance(job, Free):
             service.free(job)
+        elif isinstance(job, ReloadCatalog):
+            service.describe_packs()
         else:
-            service.run(job, lambda job=job: inbox.stopped(job.prompt_id))
+            if service.run(job, lambda job=job: inbox.stopped(job.prompt_id)):
+                inbox.hold()
             inbox.discard(job.prompt_id)
     os._exit(0)  # whatever threads nodes have left
 
@@ -130,11 +175,12 @@ def _end_with_server(channel: Channel[Command]) -> None:
     os._exit(0)
 
 
-def _load(settings: Settings, channel: Channel[Command]) -> Service:
+def _load(settings: Settings, plan: Plan, channel: Channel[Command], inbox: Inbox) -> Service:
     """Load nodes and torch. Imported here: it takes seconds, and the server may end meanwhile."""
     from engine.worker.service import Service  # noqa: PLC0415 - see above
 
-    service = Service(settings, channel.send)
+    service = Service(settings, channel.send, plan, inbox.look)
+    inbox.on_answer = service.answered
     service.ready()
     return service
 

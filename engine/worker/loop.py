@@ -5,7 +5,9 @@ The one module where graph, nodes, weights and memory meet.
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import msgspec
 import torch
@@ -22,14 +24,17 @@ from engine.graph.schema import Catalog
 from engine.graph.validate import missing_files, validate
 from engine.machine import total_memory
 from engine.nodekit.registry import Registry
+from engine.record.make import Recorder
+from engine.record.record import Computing, to_json
 from engine.residency import manager
 from engine.residency.budget import choose_budget, memory_of
-from engine.residency.device import choose_device, choose_dtype, use_physical_cores
+from engine.residency.device import DTYPES, choose_device, choose_dtype, use_physical_cores
 from engine.residency.memory import keep_freed_pages
 from engine.settings import Settings
 from engine.wire.messages import AnyEvent, Finished, Running
 from engine.worker.gauge import SHORTEST_MEASURED, MemoryGauge
 from engine.worker.memory import FreedPages, GrowthLimit, MemoryRetry, kept_pages, measure
+from engine.worker.recorded import RecordedExtra, without_metadata
 from nodes import builtin_registry
 
 
@@ -38,6 +43,7 @@ class Worker:
 
     Attributes:
         files: the user's folders.
+        recorder: makes the records of runs.
         registry: every node by class.
         cache: finished results.
         note: which dtype is computed in, and why.
@@ -59,6 +65,7 @@ class Worker:
         )
         self.note = "; ".join(filter(None, (choice.note, budget.note)))
         self.files = Files(settings)
+        self.recorder = Recorder(settings, self.files)
         self.registry: Registry = builtin_registry()
         self.catalog: Catalog = self.registry.catalog()
         # Pages that the process retains between runs count against the user's budget.
@@ -140,6 +147,19 @@ class Worker:
         return self._residency.device
 
     @property
+    def residency(self) -> manager.Residency:
+        """What manages the device's memory."""
+        return self._residency
+
+    @property
+    def computing(self) -> Computing:
+        """What computes, for the record of a run."""
+        device, dtype = self.device, self._residency.dtype
+        name = platform.machine() if device.type == "cpu" else torch.cuda.get_device_name(device)
+        dtypes = {value: key for key, value in DTYPES.items()}
+        return Computing(dtypes[dtype], device.type, name, str(torch.__version__))
+
+    @property
     def memory_budget(self) -> int:
         """Bytes of the device for weights and activations."""
         return self._residency.budget
@@ -167,6 +187,9 @@ class Worker:
         When memory runs out, weights and results that are not in use are freed and the node is
         called once more; then its error says how many bytes were missing.
         """
+        files = self.files if job.metadata else without_metadata(self.files)
+        if files.embed_metadata:
+            job = replace(job, extra=RecordedExtra(job.extra, lambda: self._record(prompt)))
         retry = MemoryRetry(self._residency, self.cache, growth=self._growth)
         gauge, measuring = self._gauge, False
 
@@ -188,7 +211,7 @@ class Worker:
                 self.registry,
                 self.cache,
                 report_event,
-                files=self.files,
+                files=files,
                 stopped=stopped,
                 retry=retry,
                 explain=retry.explain,
@@ -197,3 +220,6 @@ class Worker:
         if measuring:  # else nothing ran
             self._pages.trim()
         return result
+
+    def _record(self, prompt: Prompt) -> Mapping[str, object]:
+        return to_json(self.recorder.record(prompt, self.catalog, self.computing))

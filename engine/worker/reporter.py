@@ -70,7 +70,10 @@ class Reporter:
                 self._preview = event
             case Progress():
                 self._progress(event)
-            case Finished() | Failed() | Interrupted():
+            case Finished():
+                self._release(event.node.id)
+                self._send(event, more=True)  # another node or the run's end follows
+            case Failed() | Interrupted():
                 self._release(None if event.node is None else event.node.id)
                 self._send(event)
             case NodeOutput():

@@ -14,10 +14,12 @@ from typing import Any, cast
 
 import torch
 
+from engine.errors import error_text
 from engine.execute.executor import Job, Report
 from engine.graph.problems import Report as Validation
 from engine.graph.prompt import Prompt
 from engine.machine import available_memory, total_memory
+from engine.packs.plan import Plan
 from engine.settings import Settings
 from engine.wire.messages import (
     AnyEvent,
@@ -31,11 +33,14 @@ from engine.wire.messages import (
     NodeRef,
     Ready,
     Run,
+    Running,
     Signatures,
     Started,
 )
+from engine.wire.pack_messages import ServerAnswer
 from engine.worker.latest import LatestPrompt
 from engine.worker.loop import Worker
+from engine.worker.packs import WorkerPacks
 from engine.worker.reporter import Reporter, Send
 from engine.worker.short_paths import ShortPaths
 
@@ -43,21 +48,52 @@ from engine.worker.short_paths import ShortPaths
 class Service:
     """One worker, its results and weights, for the lifetime of the process."""
 
-    def __init__(self, settings: Settings, send: Send) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        send: Send,
+        plan: Plan | None = None,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Load the nodes, but no packs.
+
+        Args:
+            settings: the user's choices.
+            send: sends a message to the server.
+            plan: which packs are not loaded.
+            look: reads what the server has sent, while a plugin waits for its answer.
+        """
         self._send = send
         self._worker = Worker(settings)
+        self._packs = WorkerPacks(self._worker, settings, plan or Plan(), send, look)
         self._paths = ShortPaths(settings)
         self._latest = LatestPrompt()
 
     def ready(self) -> None:
-        """Report to the server that the worker accepts jobs."""
-        self._send(Ready(self._worker.note, torch.__version__, self._devices()))
+        """Load packs, and report to the server that the worker accepts jobs."""
+        self._packs.load()
+        self._send(
+            Ready(
+                self._worker.note, torch.__version__, self._devices(), self._worker.computing.dtype
+            )
+        )
 
-    def run(self, job: Run, stopped: Callable[[], bool]) -> None:
-        """Run a prompt. The last event sent is its end, whatever happens short of a crash."""
+    def run(self, job: Run, stopped: Callable[[], bool]) -> bool:
+        """Run a prompt. The last event sent is its end, whatever happens short of a crash.
+
+        Returns:
+            whether a disk was full: the next prompt would fail as well.
+        """
         reporter = Reporter(self._send, all_progress=job.all_progress)
+        is_full = False
+        self._packs.run_began(job)
 
         def report(event: AnyEvent) -> None:
+            nonlocal is_full
+            if isinstance(event, Failed):
+                is_full = event.full_disk is not None
+            if isinstance(event, Running):
+                self._packs.node_began(event.node.id)
             if isinstance(event, Ended):
                 # Before the end: its reader may query the cached results immediately.
                 self._report_cache_changes(more=True)
@@ -70,18 +106,28 @@ class Service:
             prompt = self._latest.read(job.prompt)
             reporter.begins_quickly = not self._worker.has_fingerprints(prompt)
             self._run(job, prompt, report, stopped)
-        except Exception as error:  # noqa: BLE001 - reported in full; the next job must run
+        except BaseException as error:  # noqa: BLE001 - reported in full; the next job must run
             node = job.outputs[0] if job.outputs else ""
             trace = tuple(traceback.format_exception(error))
             sys.stderr.write("".join(trace))
-            report(_failed(job, node, "", str(error), type(error).__name__, trace))
+            report(_failed(job, node, "", error_text(error), type(error).__name__, trace))
+        self._packs.run_ended()
         self._report_cache_changes()
+        return is_full
 
     def free(self, asked: Free) -> None:
         """Free memory, and report the result."""
         released = self._worker.free(weights=asked.weights, results=asked.results)
         self._report_cache_changes()
         self._send(Freed(released, self._devices()))
+
+    def answered(self, message: ServerAnswer) -> None:
+        """The server answers what a plugin asked it."""
+        self._packs.answered(message)
+
+    def describe_packs(self) -> None:
+        """Describe the nodes of packs again, and report their catalog."""
+        self._packs.describe()
 
     def _report_cache_changes(self, *, more: bool = False) -> None:
         """Report which results were cached and which were dropped since the last report."""
@@ -104,7 +150,9 @@ class Service:
             prompt, outputs, ordered = found.prompt, found.outputs, tuple(found.ordered)
             report = _with_events(report, _refused(job, found))
         signatures = self._latest.signatures_of(prompt)
-        request = Job(job.prompt_id, outputs, extra, ordered, job.previews, signatures)
+        request = Job(
+            job.prompt_id, outputs, extra, ordered, job.previews, signatures, job.metadata
+        )
         self._worker.run(request, prompt, report, stopped=stopped)
 
     def _devices(self) -> tuple[Device, ...]:

@@ -153,7 +153,6 @@ def test_each_flag_without_an_effect_says_so_in_one_line(flag):
         ("--novram --lowvram", {"resident": "0"}),
         ("--vram-headroom 1.5", {"reserve_vram": "1.5"}),
         ("--vram-headroom 1.5 --reserve-vram 2", {}),
-        ("--disable-metadata", {"embed_metadata": False}),
         ("--preview-method taesd", {"preview_method": "taesd"}),
         ("--disable-all-custom-nodes", {"plugins": ()}),
         ("--disable-all-custom-nodes --whitelist-custom-nodes a b", {"plugins": ("a", "b")}),
@@ -230,3 +229,11 @@ def test_a_flag_that_nobody_knows_is_refused(capsys):
         parsed("--no-such-flag")
     assert "--no-such-flag" in capsys.readouterr().err
     assert serving_from(parsed()).port == 8188
+
+
+def test_the_classic_port_is_a_number_or_off():
+    assert serving_from(parsed()).classic_port is None
+    assert serving_from(parsed("--classic-port", "9000")).classic_port == 9000
+    assert serving_from(parsed("--classic-port", "0")).classic_port == 0
+    assert serving_from(parsed()).classic
+    assert not serving_from(parsed("--classic-port", "off")).classic

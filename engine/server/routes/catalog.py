@@ -13,19 +13,23 @@ import msgspec
 from aiohttp import web
 
 from engine.errors import FilesError, MediaError
-from engine.files import ALIASES, MODEL_FOLDERS, WEIGHTS_SUFFIXES
+from engine.files import ALIASES, MODEL_FOLDERS
 from engine.server.answers import JSON, answer, raw_answer, refusal
 from engine.server.messages import FeatureFlags
 from engine.server.services import SERVICES, Services
+from engine.serving import COMPATIBLE_WITH
 from engine.wire.messages import Convert, ReadHeader
 
-COMPATIBLE_WITH = "0.8.0"
-"""The ComfyUI version whose API this is; clients use it for feature detection."""
 _PREVIEWS = (".preview.png", ".png", ".webp", ".jpg", ".jpeg", ".preview.webp", ".preview.jpg")
 
 
 async def get_object_info(request: web.Request) -> web.Response:
-    """Every node; compressed and cached."""
+    """Every node; compressed and cached.
+
+    The worker describes plugins' nodes again meanwhile: their lists may have changed. A browser
+    that has asked before waits for that a moment.
+    """
+    await request.app[SERVICES].served.refresh(wait="If-None-Match" in request.headers)
     info = await asyncio.to_thread(request.app[SERVICES].catalog.info)
     headers = {"ETag": info.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
     if request.headers.get("If-None-Match") == info.etag:
@@ -131,7 +135,7 @@ async def get_system_stats(request: web.Request) -> web.Response:
         "argv": ["main.py", *sys.argv[1:]],
         "worker": {
             "ready": ready is not None,
-            "restarts": services.workers.restarts,
+            "restarts": services.workers.supervisor.restarts,
             "cache_budget": services.settings.cache_bytes,
             "note": ready.note if ready is not None else "the worker is loading",
         },
@@ -165,7 +169,8 @@ def features(services: Services) -> FeatureFlags:
 
 
 def _kinds(services: Services) -> list[str]:
-    return list(dict.fromkeys([*MODEL_FOLDERS, *services.settings.model_folders]))
+    own = services.settings.model_folders
+    return list(dict.fromkeys([*MODEL_FOLDERS, *own, *services.served.kinds]))
 
 
 def _kind(request: web.Request) -> str:
@@ -182,10 +187,11 @@ def _kind(request: web.Request) -> str:
 
 def _described(services: Services, kind: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
+    suffixes = services.files.suffixes(kind)
     for index, folder in enumerate(services.files.folders(kind)):
         for name in services.listing.list(kind):
             path = folder / name
-            if path.suffix.lower() in WEIGHTS_SUFFIXES and path.is_file():
+            if (not suffixes or path.suffix.lower() in suffixes) and path.is_file():
                 stat = path.stat()
                 found.append(
                     {

@@ -37,8 +37,9 @@ async def patch_subscribe(request: web.Request) -> web.Response:
 
 async def get_folder_paths(request: web.Request) -> web.Response:
     """The folders of each kind of weights."""
-    files = request.app[SERVICES].files
-    return answer({kind: [str(path) for path in files.folders(kind)] for kind in MODEL_FOLDERS})
+    services = request.app[SERVICES]
+    kinds, folders = (*MODEL_FOLDERS, *services.served.kinds), services.files.folders
+    return answer({kind: [str(path) for path in folders(kind)] for kind in kinds})
 
 
 async def get_files(request: web.Request) -> web.Response:

@@ -34,7 +34,7 @@ async def get_index(request: web.Request) -> web.StreamResponse:
         return web.Response(
             text=_NOT_BUILT, content_type="text/html", headers={"Cache-Control": "no-cache"}
         )
-    return await _send(request, path, cache="no-cache")
+    return await send_file(request, path, cache="no-cache")
 
 
 async def get_folder(request: web.Request) -> web.Response:
@@ -53,10 +53,13 @@ async def get_asset(request: web.Request) -> web.StreamResponse:
     hidden = any(part.startswith(".") for part in Path(request.match_info["path"]).parts)
     if hidden or not await asyncio.to_thread(path.is_file):
         raise refusal(404, "there is no such page")
-    return await _send(request, path, cache=_FOREVER if _HASHED.search(path.name) else "no-cache")
+    return await send_file(
+        request, path, cache=_FOREVER if _HASHED.search(path.name) else "no-cache"
+    )
 
 
-async def _send(request: web.Request, path: Path, *, cache: str) -> web.StreamResponse:
+async def send_file(request: web.Request, path: Path, *, cache: str) -> web.StreamResponse:
+    """A file with its type, compressed if there is such a file beside it."""
     kind, _ = mimetypes.guess_type(path.name)
     headers = {
         "Content-Type": kind or "application/octet-stream",

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from engine.downloads.needs import describe_needs
 from engine.errors import IdTakenError, PromptError, WorkflowError
 from engine.graph.problems import refusal
 from engine.graph.prompt import to_api
@@ -28,9 +29,20 @@ from engine.server.answers import (
     whole_number,
 )
 from engine.server.services import SERVICES, Services
-from engine.server.submission import check, decode_body, read_at_once, read_submission, refused
+from engine.server.submission import (
+    Submission,
+    check,
+    decode_body,
+    read_at_once,
+    read_submission,
+    refused,
+)
 from engine.store.history import PAGE
 
+PREVIEWS = web.AppKey("previews", str)
+"""How previews are made of prompts that leave the choice to a server that makes none."""
+_PACKS_SECONDS = 600.0
+"""How long a prompt waits for packs that load."""
 BIG = 256 << 10
 """History larger than this many bytes is sent in parts."""
 
@@ -38,10 +50,17 @@ BIG = 256 << 10
 async def post_prompt(request: web.Request) -> web.Response:
     """Accept a prompt: after the response, it survives crashes and power loss."""
     services = request.app[SERVICES]
-    body = await read_body(request)
-    given = read_at_once(body, services)
-    if given is None:
-        given = await asyncio.to_thread(read_submission, body, services, services.listing.list)
+    body = await services.served.change_prompt(await read_body(request))
+    previews = request.app.get(PREVIEWS, "none")
+    try:
+        given = await _read(body, services, previews)
+    except RefusalError as error:
+        # Its class may be one of a pack that is loaded for the first time.
+        if "missing_node_type" not in str(error.body) or not await services.packs.wait(
+            _PACKS_SECONDS
+        ):
+            raise
+        given = await _read(body, services, previews)
     try:
         put = await services.workers.accept(
             given.entry, given.texts, front=given.front, number=given.number
@@ -51,6 +70,14 @@ async def post_prompt(request: web.Request) -> web.Response:
     entry = put.entry
     number = int(entry.number) if entry.number.is_integer() else entry.number
     return answer({"prompt_id": entry.id, "number": number, "node_errors": given.node_errors})
+
+
+async def _read(body: bytes, services: Services, previews: str) -> Submission:
+    given = read_at_once(body, services, previews)
+    if given is None:
+        listed = services.listing.list
+        given = await asyncio.to_thread(read_submission, body, services, listed, previews=previews)
+    return given
 
 
 async def get_prompt(request: web.Request) -> web.Response:
@@ -192,6 +219,10 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
             **report.to_json(),
             "outputs": report.outputs,
             "missing": {name: list(ids) for name, ids in found.missing.items()},
+            "absences": found.absences,
             "notes": found.notes,
         },
+        "needs": describe_needs(
+            asked, found, catalog, services.files, services.settings, services.listing.list
+        ),
     }

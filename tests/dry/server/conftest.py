@@ -26,9 +26,9 @@ def tiny(color=0, **changes):
 def serving(settings):
     """Runs a scenario, an async function that gets a client, against a server."""
 
-    def run(scenario, **options):
+    def run(scenario, chosen=None, **options):
         async def whole():
-            app = build_app(settings, **{"worker": None, **options})
+            app = build_app(chosen or settings, **{"worker": None, **options})
             async with TestClient(TestServer(app)) as client:
                 return await asyncio.wait_for(scenario(client), 60)
 

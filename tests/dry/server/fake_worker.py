@@ -6,11 +6,11 @@ The colour of a prompt's picture tells it what to do. It writes the ids it recei
 import argparse
 import json
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from pathlib import Path
 
 from engine.wire.channel import connect
@@ -29,23 +29,58 @@ from engine.wire.messages import (
     NodeOutput,
     NodeRef,
     Ready,
+    Run,
     Running,
     Signatures,
     Started,
     Succeeded,
+    Withdraw,
+    Withdrawn,
 )
 
 PLACE = NodeRef("1", "1", None, "1")
-DIES, CRASHES, BABBLES, HANGS, LOOKS, STARTS_OTHERS, FULL, LAST_WORDS = range(1, 9)
+DIES, CRASHES, BABBLES, HANGS, LOOKS, STARTS_OTHERS, FULL, LAST_WORDS, WAITS = range(1, 10)
 STATE = Path(os.environ["STATE"])
 
 
-def read(channel, jobs, stops):
+def note(file, *names):
+    with (STATE / file).open("a") as noted:
+        noted.writelines(f"{name}\n" for name in names)
+
+
+def seen():
+    return (STATE / "seen").read_text().split()
+
+
+def wait_for_withdrawal(arrived, stops):
+    with arrived:
+        arrived.wait_for(lambda: "a disk was full" in stops)
+        stops.remove("a disk was full")
+
+
+def is_one_of(message, prompt_ids):
+    return isinstance(message, Run) and message.prompt_id in prompt_ids
+
+
+def read(channel, jobs, arrived, stops):
     for message in channel.receive():
-        if isinstance(message, Interrupt):
-            stops.add(message.prompt_id)
-        else:
-            jobs.put(message)
+        with arrived:
+            if isinstance(message, Interrupt):
+                stops.add(message.prompt_id)
+            elif isinstance(message, Withdraw):
+                note("withdrawn", *message.prompt_ids)
+                stops.add("a disk was full")
+                if (STATE / "deaf").exists():  # as if the next one had just begun
+                    first = message.prompt_ids[0]
+                    arrived.wait_for(lambda first=first: first in seen())
+                withdrawn = [each for each in jobs if is_one_of(each, message.prompt_ids)]
+                for each in withdrawn:
+                    jobs.remove(each)
+                channel.send(Withdrawn(tuple(each.prompt_id for each in withdrawn)))
+            else:
+                jobs.append(message)
+                note("got", getattr(message, "prompt_id", "-"))
+            arrived.notify_all()
     os._exit(0)
 
 
@@ -72,6 +107,8 @@ def misbehave(color, channel, name, stops):
         sys.stdout.buffer.write(("ß" * 20_000 + "\nand these are the last words\n").encode())
         sys.stdout.flush()
         os.kill(os.getpid(), 11)
+    while color == WAITS and not (STATE / "go").exists():
+        time.sleep(0.01)
     if color in {BABBLES, HANGS, STARTS_OTHERS}:
         time.sleep(600)
     if color == FULL and not (STATE / "room").exists():
@@ -87,11 +124,12 @@ def misbehave(color, channel, name, stops):
     return color == LOOKS
 
 
-def run(job, channel, stops):
+def run(job, channel, arrived, stops):
     name, now = job.prompt_id, time.time()
     color = json.loads(job.prompt)["1"]["inputs"]["color"]
-    with (STATE / "seen").open("a") as seen:
-        seen.write(f"{name}\n")
+    with arrived:
+        note("seen", name)
+        arrived.notify_all()
     signatures = {each: f"{each} {color}".encode() for each in ("1", "2")}
     for event in (
         Started(name, now),
@@ -100,7 +138,11 @@ def run(job, channel, stops):
         Running(name, PLACE),
     ):
         channel.send(event)
-    if not misbehave(color, channel, name, stops):
+    stops.discard("a disk was full")
+    is_over = misbehave(color, channel, name, stops)
+    if is_over and color == FULL:
+        wait_for_withdrawal(arrived, stops)
+    if not is_over:
         channel.send(NodeOutput(name, PLACE, {"text": ["done"]}))
         channel.send(Finished(name, PLACE, 0.5, 1 << 20))
         channel.send(CacheChanged(tuple(signatures.values()), ()))
@@ -112,21 +154,24 @@ def main():
     parser.add_argument("--channel", type=int)
     parser.add_argument("--parent", type=int)
     parser.add_argument("--settings")
+    parser.add_argument("--plan")
     flags = parser.parse_args()
     if (STATE / "broken").exists():
         sys.exit("this worker cannot load")
     channel = connect(flags.channel, flags.parent, Command)
-    jobs, stops = queue.SimpleQueue(), set()
-    threading.Thread(target=read, args=(channel, jobs, stops), daemon=True).start()
+    jobs, arrived, stops = deque(), threading.Condition(), set()
+    threading.Thread(target=read, args=(channel, jobs, arrived, stops), daemon=True).start()
     sys.stdout.write("fake worker is here\n")
     channel.send(Ready("fake", "0", (Device("cpu", "cpu", None, 2, 1),)))
     while True:
-        job = jobs.get()
+        with arrived:
+            arrived.wait_for(lambda: jobs)
+            job = jobs.popleft()
         if isinstance(job, Free):
             channel.send(CacheChanged((), (b"1 0", b"2 0")))
             channel.send(Freed(5, (Device("cpu", "cpu", None, 2, 2),)))
         else:
-            run(job, channel, stops)
+            run(job, channel, arrived, stops)
 
 
 if __name__ == "__main__":

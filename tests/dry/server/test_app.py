@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from engine.server.app import ROUTES, UNPREFIXED_ROUTES, build_app
+from engine.server.app import PAGE_ROUTES, ROUTES, UNPREFIXED_ROUTES, build_app
 from engine.server.guard import PAGE_HEADERS
 from engine.server.tokens import Tokens
 from engine.settings import ROOT
 
 TABLE = [*ROUTES, *((method, f"/api{path}", handler) for method, path, handler in ROUTES)]
-TABLE += UNPREFIXED_ROUTES
+TABLE += [*UNPREFIXED_ROUTES, *PAGE_ROUTES]
 
 
 def filled(path):
@@ -39,7 +39,7 @@ def test_every_route_is_in_the_docs():
     page = (ROOT / "docs" / "http_api.md").read_text(encoding="utf-8")
     missing = [
         f"{method} {path}"
-        for method, path, _ in [*ROUTES, *UNPREFIXED_ROUTES]
+        for method, path, _ in [*ROUTES, *UNPREFIXED_ROUTES, *PAGE_ROUTES]
         if f"| {method} `{re.sub(r':[^}]+', '', path)}` |" not in page
     ]
     assert missing == []

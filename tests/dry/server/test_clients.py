@@ -5,14 +5,14 @@ import re
 
 import pytest
 
-from engine.server.app import ROUTES, UNPREFIXED_ROUTES
+from engine.server.app import PAGE_ROUTES, ROUTES, UNPREFIXED_ROUTES
 from engine.server.hub import outgoing
 from engine.server.messages import NodeProgress, Progress, ProgressState
 from engine.settings import ROOT
 
 PATHS = {
     re.sub(r"\{\w+(:[^}]*)?\}", "x", path)
-    for method, path, _ in (*ROUTES, *UNPREFIXED_ROUTES)
+    for method, path, _ in (*ROUTES, *UNPREFIXED_ROUTES, *PAGE_ROUTES)
     if method == "GET"
 }
 
@@ -41,7 +41,7 @@ def test_templates_are_listed_and_read(serving):
         pictures = [await client.get(f"/templates/{name}-1.webp") for name in names]
         nothing = [
             (await client.get(f"/templates/{name}")).status
-            for name in ("none.json", "..%2F..%2Fpyproject.toml", "text_to_image", "index.json.x")
+            for name in ("none.json", "..%2F..%2Fpyproject.toml", "text_to_image", "none-1.svg")
         ]
         return names, [await each.json() for each in files], pictures, nothing
 
@@ -50,6 +50,27 @@ def test_templates_are_listed_and_read(serving):
     assert all("nodes" in each for each in files)
     assert {each.headers["Content-Type"] for each in pictures} == {"image/webp"}
     assert nothing == [404] * 4
+
+
+def test_templates_of_families_are_categories_with_placeholders_for_pictures(serving):
+    async def scenario(client):
+        _, *families = await (await client.get("/templates/index.json")).json()
+        names = [each["name"] for family in families for each in family["templates"]]
+        files = [await client.get(f"/templates/{name}.json") for name in names]
+        picture = await client.get("/templates/flux_dev-1.svg")
+        return families, names, [await each.json() for each in files], await picture.text()
+
+    families, names, files, picture = serving(scenario)
+    folder = ROOT / "web" / "workflows" / "families"
+    assert {*names, "index"} == {path.stem for path in folder.glob("*.json")}
+    assert {"FLUX.1", "Qwen-Image 2.1"} <= {family["title"] for family in families}
+    assert all(each["mediaSubtype"] == "svg" for f in families for each in f["templates"])
+    for document in files:
+        declared = [m for node in document["nodes"] for m in node["properties"].get("models", ())]
+        assert all(model["url"].endswith(model["name"]) for model in declared)
+        assert declared
+    assert picture.startswith("<svg")
+    assert ">FLUX.1</text>" in picture
 
 
 def test_json_files_of_the_user_say_that_they_are(serving):

@@ -108,7 +108,7 @@ def test_the_run_of_a_prompt_that_was_not_stored_leaves_nothing(color, scenario,
         held = (await (await client.get("/calotype/queue")).json())["held"]
         messages = [name for name, about in await drain(socket) if about == "it"]
         history = await (await client.get("/history/it")).json()
-        restarts = client.app[SERVICES].workers.restarts
+        restarts = client.app[SERVICES].workers.supervisor.restarts
         return status, after["status"]["status_str"], held, messages, history, restarts
 
     status, *others = scenario(steps)
@@ -124,7 +124,12 @@ def test_a_stop_while_it_is_stored(scenario, asking, storing):
         await asyncio.sleep(0.8)  # the run has ended, and its prompt is still not stored
         storing.release.set()
         entry = await asking.ended(client, "it")
-        return stopped.status, (await request).status, entry, client.app[SERVICES].workers.restarts
+        return (
+            stopped.status,
+            (await request).status,
+            entry,
+            client.app[SERVICES].workers.supervisor.restarts,
+        )
 
     stopped, status, entry, restarts = scenario(steps)
     assert (stopped, status, restarts) == (200, 200, 0)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from engine.server.hub import Hub
 from engine.server.running import run_message
 from engine.store.entries import Entry
 
@@ -43,7 +44,7 @@ def test_a_prompt_chooses_or_leaves_it_to_the_server(serving, settings):
             await client.post("/prompt", data=json.dumps(sent).encode())
             job = await (await client.get(f"/api/jobs/{number}")).json()
             entry = Entry(str(number), TINY, ["2"], extra=job["workflow"]["extra_data"])
-            found[asked] = run_message(entry, all_progress=False).previews
+            found[asked] = run_message(entry, Hub()).previews
         return found
 
     assert serving(scenario) == expected

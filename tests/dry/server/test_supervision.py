@@ -102,7 +102,7 @@ def test_a_forecast_that_fails_harms_no_run(scenario, asking, monkeypatch):
 
     async def steps(client):
         ends = [await asking.ended(client, await asking.put(client)) for _ in range(2)]
-        return ends, client.app[SERVICES].workers.restarts
+        return ends, client.app[SERVICES].workers.supervisor.restarts
 
     ends, restarts = scenario(steps)
     assert [each["status"]["status_str"] for each in ends] == ["success", "success"]
@@ -135,7 +135,7 @@ def test_a_prompt_that_a_dying_worker_never_began_runs_in_the_next(scenario, ask
             await asyncio.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
         entry = await asking.ended(client, name)
-        return entry["status"]["status_str"], services.workers.restarts
+        return entry["status"]["status_str"], services.workers.supervisor.restarts
 
     assert scenario(steps) == ("success", 1)
 

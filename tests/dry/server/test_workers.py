@@ -106,7 +106,7 @@ def test_a_node_that_acknowledged_a_stop_gets_time_to_end(scenario):
         await running(client, name)
         await client.post("/interrupt")
         found = await ended(client, name)
-        return found, client.app[SERVICES].workers.restarts
+        return found, client.app[SERVICES].workers.supervisor.restarts
 
     found, restarts = scenario(steps)
     assert found["status"]["messages"][-1][0] == "execution_interrupted"

@@ -108,3 +108,76 @@ def test_work_that_raises_undoes_only_itself_and_the_others_are_done_once(databa
     assert [value for value, _ in answers] == [1, None, 1]
     assert isinstance(answers[1][1], ValueError)
     assert names == [("a",), ("b",)]
+
+
+async def at_once(work):
+    """Begin something, up to its first wait."""
+    task = asyncio.ensure_future(work)
+    await asyncio.sleep(0)
+    return task
+
+
+def test_nothing_is_claimed_while_the_order_changes(queue: Queue):
+    async def scenario():
+        for name in "abc":
+            await queue.put(entry(name))
+        before = await queue.next()
+        deleting, reading = await at_once(queue.delete(["a"])), await at_once(queue.next())
+        claimed = queue.claim(before)
+        meanwhile = queue.is_current(before)
+        return claimed, meanwhile, await deleting, await reading
+
+    claimed, meanwhile, deleted, following = asyncio.run(scenario())
+    assert (claimed, meanwhile, deleted) == (None, False, 1)
+    assert [each.id for each in following.entries] == ["b", "c"]
+
+
+def test_what_is_claimed_while_the_queue_is_read_is_left_out(queue: Queue):
+    async def scenario():
+        for name in "abc":
+            await queue.put(entry(name))
+        before = await queue.next()
+        reading = await at_once(queue.next())
+        queue.claim(before)
+        following = await reading
+        return [each.id for each in following.entries], queue.is_current(following)
+
+    assert asyncio.run(scenario()) == (["b", "c"], True)
+
+
+def test_a_prompt_that_arrives_is_handed_out_by_one_call_only(queue: Queue, monkeypatch):
+    async def scenario():
+        await queue.recover(0.0, lambda *_: {})
+        for name in "ab":
+            await queue.put(entry(name))
+        real = queue._database.run
+        found = []
+
+        async def run(work):
+            answer = await real(work)
+            found.append(await queue.next())  # the row is there, and its caller has no answer yet
+            return answer
+
+        monkeypatch.setattr(queue._database, "run", run)
+        put = await queue.put(entry("c"))
+        again = await queue.put(entry("c"))
+        return [each.id for each in found[0].entries], put.is_added, again.is_added
+
+    assert asyncio.run(scenario()) == (["a", "b"], True, False)
+
+
+def test_a_prompt_that_was_begun_unasked_counts_only_if_it_was_pending(queue: Queue):
+    async def scenario():
+        for name in "ab":
+            await queue.put(entry(name))
+        await queue.delete(["a"])
+        for name in "ab":
+            queue.claim_begun(name)
+        await queue.delete(["b"])
+        recorded = await queue.record({"a": 1.0, "b": 1.0}, [])
+        return recorded.missing, recorded.began, await queue.entry("a"), await queue.entry("b")
+
+    missing, began, a, b = asyncio.run(scenario())
+    assert (missing, began) == ({"a"}, {"a", "b"})
+    assert a is None
+    assert b.state == "running"

@@ -13,6 +13,18 @@ from engine.wire.messages import (
     Preview,
     Run,
     Running,
+    WorkerMessage,
+)
+from engine.wire.pack_messages import (
+    CustomBytes,
+    CustomEvent,
+    FolderChange,
+    FoldersChanged,
+    PackLoaded,
+    PackLoading,
+    PackReport,
+    PacksReady,
+    ReloadCatalog,
 )
 
 PLACE = NodeRef("7.0.0.1", "7", "7", "7")
@@ -44,3 +56,22 @@ def test_an_event_is_no_command():
     packed = msgspec.msgpack.encode(Running("p", PLACE))
     with pytest.raises(msgspec.ValidationError):
         msgspec.msgpack.decode(packed, type=Command)
+
+
+@pytest.mark.parametrize(
+    ("message", "union"),
+    [
+        (PackLoading("a"), WorkerMessage),
+        (PackLoaded(PackReport("a", web={"a": "/a/js"}, left_out={"A": "no"})), WorkerMessage),
+        (
+            PacksReady(b"[]", {"loras": FolderChange(("/l",), (".pt",))}, {"A": ("a", "b")}),
+            WorkerMessage,
+        ),
+        (FoldersChanged({}), WorkerMessage),
+        (CustomEvent("mine", b"{}"), WorkerMessage),
+        (CustomBytes(7, b"\0", "client"), WorkerMessage),
+        (ReloadCatalog(), Command),
+    ],
+)
+def test_messages_of_packs_survive_the_wire(message, union):
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(message), type=union) == message

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from engine.cli.command import run_command
 from engine.settings import ROOT
@@ -239,3 +241,47 @@ def test_what_was_damaged_in_a_file_is_said(tmp_path, capsys):
     assert "Two nodes have the id 1; the later one, PreviewImage, has the id 6 now." in told
     assert "it, Note, has the id 7 now" in told
     assert "it has id 5 and type None" in told
+
+
+def test_a_picture_of_another_program_is_checked_as_the_prompt_it_means(tmp_path: Path, capsys):
+    info = PngInfo()
+    info.add_text("parameters", "a fox AND b\nSteps: 4, Sampler: Euler, Seed: 3, Model: gone")
+    Image.new("RGB", (8, 8)).save(tmp_path / "fox.png", pnginfo=info)
+    assert run("check", tmp_path / "fox.png", "--json", user=tmp_path / "u") == 2
+    report = json.loads(capsys.readouterr().out)
+    assert report["notes"] == ["Made from the text of A1111.", "Left out: AND."]
+    [problem] = report["problems"]["checkpoint"]["errors"]
+    assert "gone.safetensors" in problem["details"]
+
+
+def test_several_files_make_a_table(tiny: Path, tmp_path: Path, capsys):
+    loader = {"class_type": "LoadImage", "inputs": {"image": "none.png"}}
+    saver = {"class_type": "SaveImage", "inputs": {"images": ["1", 0], "filename_prefix": "x"}}
+    for name, graph in (
+        ("file.json", {"1": loader, "2": saver}),
+        ("class.json", {"1": {"class_type": "Gone", "inputs": {}}, "2": saver}),
+        ("link.json", {"2": saver}),
+        ("odd.json", {"nodes": [{"id": 1}]}),
+    ):
+        (tmp_path / name).write_text(json.dumps(graph))
+    (tmp_path / "none.json").write_text("{")
+    names = ["file.json", "class.json", "link.json", "odd.json", "none.json"]
+    paths = [tiny, *(tmp_path / name for name in names)]
+    assert run("check", *paths, user=tmp_path / "u") == 2
+    heads, *lines, total = capsys.readouterr().out.splitlines()
+    rows = [re.split(r"  +", line)[1:] for line in lines]
+    columns = ["opens", "converts", "nodes", "classes", "files", "validates"]
+    assert heads.split()[1:] == columns
+    assert rows == [
+        ["yes", "yes", "2", "all here", "all here", "yes"],
+        ["yes", "yes", "2", "all here", "1 missing", "but for files"],
+        ["yes", "yes", "2", "1 missing", "all here", "no"],
+        ["yes", "yes", "1", "all here", "all here", "no"],
+        ["yes", "no", "-", "-", "-", "-"],
+        ["no", "no", "-", "-", "-", "-"],
+    ]
+    assert re.split(r"  +", total) == ["6 workflows", "5", "4", "7", "3", "3", "2"]
+    run("check", *paths, "--json", user=tmp_path / "u")
+    found = json.loads(capsys.readouterr().out)
+    assert found[2]["checked"]["missing_classes"] == ["Gone"]
+    assert found[1]["checked"]["validates"] == "but for files"

@@ -1,10 +1,13 @@
 """A real server: a separate process with a worker, in a temporary folder."""
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
+
+from engine.settings import ROOT
 
 
 def _load(name):
@@ -63,3 +66,33 @@ def small_models(tmp_path_factory, random_checkpoints, small_tensors):
     (folder / "checkpoints").mkdir()
     save_file(small_tensors, folder / "checkpoints" / "small.safetensors")
     return folder
+
+
+PACKS = ROOT / "tests" / "plugins"
+USED_PACKS = ("pack_of_routes", "pack_with_pages", "pack_with_folders", "pack_of_samplers")
+
+
+@pytest.fixture(scope="module")
+def pack_folder(tmp_path_factory):
+    """A folder of copies, which tests may change."""
+    folder = tmp_path_factory.mktemp("packs") / "custom_nodes"
+    for name in USED_PACKS:
+        shutil.copytree(PACKS / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder.parent / "secret.js").write_text("a secret")
+    (folder / "pack_with_pages/web/leads_out.js").symlink_to(folder.parent / "secret.js")
+    (folder / "pack_with_pages" / "web" / ".hidden.js").write_text("hidden")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def packs_server(tmp_path_factory, pack_folder):
+    """One server for the tests of a module, once its packs have loaded."""
+    user = tmp_path_factory.mktemp("served_packs") / "user"
+    found = real_.start(user, "--dtype", "fp32", "--custom-nodes-directory", pack_folder)
+    try:
+        real_.with_browser(found, lambda browser: browser.worker_ready(seconds=240))
+        yield found
+    finally:
+        if found.process.poll() is None:
+            found.kill()
+        found.process.stdout.close()

@@ -1,12 +1,14 @@
 """Servers and clients for tests with real processes."""
 
 import asyncio
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
@@ -103,6 +105,14 @@ def endless(steps=10_000, seed=1):
     }
 
 
+def logged(served, text, *, seconds=30):
+    """Wait until the log has a text: it is written a moment after what it tells of."""
+    deadline = time.monotonic() + seconds
+    while text not in (log := served.log.read_text()):
+        assert time.monotonic() < deadline, f"no {text!r} in {log[-2000:]}"
+        time.sleep(0.02)
+
+
 class Browser:
     """A client with a socket: queues prompts and receives their events."""
 
@@ -156,8 +166,8 @@ class Browser:
         await self.hear("executing", node=None, prompt_id=prompt_id)
         return (await self.get(f"history/{prompt_id}"))[prompt_id]
 
-    async def worker_ready(self):
-        deadline = time.monotonic() + 90
+    async def worker_ready(self, seconds=90):
+        deadline = time.monotonic() + seconds
         while not (await self.get("system_stats"))["system"]["worker"]["ready"]:
             assert time.monotonic() < deadline, "the worker never became ready"
             # Read meanwhile: the server closes a socket that does not answer its pings.
@@ -192,3 +202,60 @@ def children(process):
         for each in psutil.Process(process.pid).children(recursive=True)
         if "engine.worker" in each.cmdline()
     ]
+
+
+def ask(served, method, path, **options):
+    """A request: its status, its headers, its body."""
+
+    async def send():
+        async with (
+            aiohttp.ClientSession() as session,
+            session.request(
+                method, served.address + path.lstrip("/"), allow_redirects=False, **options
+            ) as answer,
+        ):
+            return answer.status, answer.headers, await answer.read()
+
+    return asyncio.run(send())
+
+
+def get_json(served, path, **options):
+    status, _, body = ask(served, "GET", path, **options)
+    assert status == 200, body
+    return json.loads(body)
+
+
+def picture(color=0):
+    return {
+        "class_type": "EmptyImage",
+        "inputs": {"width": 16, "height": 16, "batch_size": 1, "color": color},
+    }
+
+
+def node(class_type, **inputs):
+    return {"class_type": class_type, "inputs": inputs}
+
+
+def wheel(path, version):
+    """A package `apart_thing` that knows its version."""
+    info = f"apart_thing-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("apart_thing.py", f"VERSION = {version!r}\n")
+        file.writestr(
+            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: apart-thing\nVersion: {version}\n"
+        )
+        file.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        file.writestr(f"{info}/RECORD", "")
+
+
+def packs_command(base, *arguments):
+    folders = ("--user-directory", base / "user", "--custom-nodes-directory", base / "custom_nodes")
+    return subprocess.run(
+        [sys.executable, "main.py", "packs", *map(str, (*arguments, *folders))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+        env={**os.environ, "PIP_NO_INDEX": "1"},
+    )

@@ -121,15 +121,10 @@ def kill_both_often(start_server, real, rounds):
     assert set(check_database(served.user).values()) == {"done"}
 
 
-@pytest.mark.timeout(300)
-def test_server_and_worker_are_killed_at_once_three_times(start_server, real):
-    kill_both_often(start_server, real, 3)
-
-
-@pytest.mark.slow
 @pytest.mark.timeout(3600)
-def test_server_and_worker_are_killed_at_once_thirty_times(start_server, real):
-    kill_both_often(start_server, real, 30)
+@pytest.mark.parametrize("times", [1, pytest.param(30, marks=pytest.mark.slow)])
+def test_server_and_worker_are_killed_at_once(start_server, real, times):
+    kill_both_often(start_server, real, times)
 
 
 @pytest.fixture

@@ -255,7 +255,7 @@ def test_what_the_user_gave_of_the_device_s_memory_reaches_the_residency(setting
     assert "streamed beyond" in worker.note
     sent = []
     Service(chosen, sent.append).ready()
-    assert [each.budget for each in sent[0].devices] == [10**8]
+    assert [each.budget for each in sent[-1].devices] == [10**8]
     with pytest.raises(SettingsError, match="--reserve-vram leaves nothing"):
         Worker(replace(chosen, reserve_vram=Amount(10**15)))
 

@@ -1,0 +1,143 @@
+"""The table of routes: of the API, of the editor and of the classic view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.server.answers import Handler
+from engine.server.routes import (
+    catalog,
+    classic,
+    conversion,
+    downloads,
+    extensions,
+    gallery,
+    internal,
+    jobs,
+    journals,
+    library,
+    media,
+    notices,
+    packs,
+    page,
+    plugins,
+    prompts,
+    records,
+    socket,
+    templates,
+    uploads,
+    versions,
+)
+
+Route = tuple[str, str, Handler]
+"""Method, path, handler."""
+ROUTES: Sequence[Route] = (
+    ("GET", "/ws", socket.get_socket),
+    ("GET", "/prompt", prompts.get_prompt),
+    ("POST", "/prompt", prompts.post_prompt),
+    ("GET", "/queue", prompts.get_queue),
+    ("POST", "/queue", prompts.post_queue),
+    ("POST", "/interrupt", prompts.post_interrupt),
+    ("POST", "/free", prompts.post_free),
+    ("GET", "/history", prompts.get_history),
+    ("GET", "/history/{prompt_id}", prompts.get_history_entry),
+    ("POST", "/history", prompts.post_history),
+    ("POST", "/calotype/check", prompts.post_check),
+    ("POST", "/workflows/convert", conversion.post_convert),
+    ("POST", "/calotype/record/compare", records.post_compare),
+    ("GET", "/calotype/queue", gallery.get_queue),
+    ("POST", "/calotype/queue/move", gallery.post_move),
+    ("POST", "/calotype/queue/pause", gallery.post_pause),
+    ("GET", "/calotype/history", gallery.get_history),
+    ("POST", "/calotype/history/star", gallery.post_star),
+    ("POST", "/calotype/history/delete", gallery.post_delete),
+    ("GET", "/calotype/notices", notices.get_notices),
+    ("POST", "/calotype/notices/dismiss", notices.post_dismiss),
+    ("GET", "/calotype/journals", journals.get_journals),
+    ("GET", "/calotype/journals/{id}", journals.get_journal),
+    ("POST", "/calotype/journals/{id}", journals.post_journal),
+    ("PUT", "/calotype/journals/{id}", journals.put_journal),
+    ("DELETE", "/calotype/journals/{id}", journals.delete_journal),
+    ("GET", "/calotype/versions", versions.get_versions),
+    ("POST", "/calotype/versions", versions.post_version),
+    ("GET", "/calotype/versions/{when}", versions.get_version),
+    ("GET", "/calotype/downloads", downloads.get_downloads),
+    ("POST", "/calotype/downloads", downloads.post_download),
+    ("POST", "/calotype/downloads/hosts", downloads.post_hosts),
+    ("POST", "/calotype/downloads/look", downloads.post_look),
+    ("POST", "/calotype/downloads/{id}", downloads.post_action),
+    ("GET", "/calotype/extensions", extensions.get_extensions),
+    ("GET", "/calotype/extensions/{pack}/{page}", extensions.get_page),
+    ("GET", "/object_info", catalog.get_object_info),
+    ("GET", "/object_info/{node_class}", catalog.get_one_object_info),
+    ("GET", "/models", catalog.get_models),
+    ("GET", "/models/{folder}", catalog.get_model_folder),
+    ("GET", "/embeddings", catalog.get_embeddings),
+    ("GET", "/experiment/models", catalog.get_experiment_models),
+    ("GET", "/experiment/models/{folder}", catalog.get_experiment_folder),
+    (
+        "GET",
+        "/experiment/models/preview/{folder}/{path_index}/{filename:.+}",
+        catalog.get_model_preview,
+    ),
+    ("GET", "/view_metadata/{folder}", catalog.get_view_metadata),
+    ("GET", "/system_stats", catalog.get_system_stats),
+    ("GET", "/features", catalog.get_features),
+    ("GET", "/view", media.get_view),
+    ("POST", "/upload/image", uploads.post_image),
+    ("POST", "/upload/mask", uploads.post_mask),
+    ("GET", "/settings", library.get_settings),
+    ("POST", "/settings", library.post_settings),
+    ("GET", "/settings/{id}", library.get_setting),
+    ("POST", "/settings/{id}", library.post_setting),
+    ("GET", "/users", library.get_users),
+    ("POST", "/users", library.post_users),
+    ("GET", "/userdata", library.get_userdata),
+    ("GET", "/v2/userdata", library.get_userdata_v2),
+    ("POST", "/userdata/{file:.+}/move/{dest:.+}", library.post_move),
+    ("GET", "/userdata/{file:.+}", library.get_file),
+    ("POST", "/userdata/{file:.+}", library.post_file),
+    ("DELETE", "/userdata/{file:.+}", library.delete_file),
+    ("GET", "/calotype/packs", packs.get_packs),
+    ("GET", "/calotype/packs/{name}/environment", packs.get_environment),
+    ("POST", "/calotype/packs/reload", packs.post_reload),
+    ("POST", "/calotype/packs/choose", packs.post_choose),
+    ("POST", "/calotype/packs/{name}", packs.post_pack),
+    ("GET", "/extensions", plugins.get_extensions),
+    ("GET", "/i18n", plugins.get_i18n),
+    ("GET", "/workflow_templates", plugins.get_workflow_templates),
+    ("GET", "/workflow_templates/{pack}/{file:.+}", plugins.get_template_file),
+    ("GET", "/templates/index.json", templates.get_index),
+    ("GET", "/templates/{file}", templates.get_template),
+    ("GET", "/global_subgraphs", plugins.get_global_subgraphs),
+    ("GET", "/global_subgraphs/{id}", plugins.get_global_subgraph),
+)
+"""Each is served as it stands and below `/api`."""
+UNPREFIXED_ROUTES: Sequence[Route] = (
+    ("GET", "/api/jobs", jobs.get_jobs),
+    ("POST", "/api/jobs/cancel", jobs.post_cancel_many),
+    ("GET", "/api/jobs/{job_id}", jobs.get_job),
+    ("POST", "/api/jobs/{job_id}/cancel", jobs.post_cancel),
+    ("GET", "/internal/logs", internal.get_logs),
+    ("GET", "/internal/logs/raw", internal.get_raw_logs),
+    ("PATCH", "/internal/logs/subscribe", internal.patch_subscribe),
+    ("GET", "/internal/folder_paths", internal.get_folder_paths),
+    ("GET", "/internal/files/{place}", internal.get_files),
+)
+"""Each is served as it stands."""
+PAGE_ROUTES: Sequence[Route] = (
+    ("GET", "/classic", classic.get_classic),
+    ("GET", "/classic/", classic.get_classic),
+    ("GET", "/extensions/{pack}/{path:.+}", plugins.get_extension_file),
+    ("GET", "/", page.get_index),
+    ("GET", "/{path:.+}", page.get_asset),
+)
+"""The editor. The last one takes what no other did."""
+CLASSIC_ROUTES: Sequence[Route] = (
+    ("GET", "/extensions/{pack}/{path:.+}", classic.get_extension_file),
+    ("GET", "/", page.get_index),
+    ("GET", "/{path:.+}", page.get_asset),
+)
+"""The classic view, on its own origin."""
+OURS = "/calotype/"
+"""Below it are routes that only our editor uses."""
