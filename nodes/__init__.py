@@ -1,20 +1,17 @@
-"""The built-in nodes, and the interface to them for plugins: `NODE_CLASS_MAPPINGS`.
+"""The built-in nodes.
 
-Importing this loads no node: that happens when the nodes, or a mapping, are first requested.
+Importing this loads no node: that happens when the nodes are first requested. What plugins find
+under this name, classes and `NODE_CLASS_MAPPINGS`, is added by `engine.compat.core_nodes`.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from engine.graph.object_info import ListFolder
 from engine.nodekit.contract import FunctionNode
 from engine.nodekit.registry import Registry, nodes_in
-from engine.nodekit.v1_class import v1_class
 
 
 def builtin_nodes() -> list[FunctionNode[..., Any]]:
@@ -27,25 +24,3 @@ def builtin_nodes() -> list[FunctionNode[..., Any]]:
 def builtin_registry() -> Registry:
     """A registry that holds the built-in nodes, to which plugins may be added."""
     return Registry(builtin_nodes())
-
-
-def class_mappings(list_folder: ListFolder | None = None) -> dict[str, type]:
-    """The built-in nodes as V1 classes by name; `list_folder` fills their combos of files."""
-    return {node.class_type: v1_class(node, list_folder=list_folder) for node in builtin_nodes()}
-
-
-@cache
-def _mappings() -> Mapping[str, dict[str, Any]]:
-    """The mapping that plugins read and write, so it is made once."""
-    return {
-        "NODE_CLASS_MAPPINGS": class_mappings(),
-        "NODE_DISPLAY_NAME_MAPPINGS": {
-            node.class_type: node.schema.display_name for node in builtin_nodes()
-        },
-    }
-
-
-def __getattr__(name: str) -> Any:
-    if name in ("NODE_CLASS_MAPPINGS", "NODE_DISPLAY_NAME_MAPPINGS"):
-        return _mappings()[name]
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

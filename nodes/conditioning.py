@@ -110,6 +110,41 @@ def conditioning_set_area_percentage(
     return with_values(conditioning, area=area, strength=strength, set_area_to_bounds=False)
 
 
+@node(
+    "ConditioningSetAreaPercentageVideo",
+    category="conditioning",
+    display="ConditioningSetAreaPercentageVideo",
+)
+def conditioning_set_area_percentage_video(
+    *,
+    conditioning: Conditioning,
+    width: Part = 1.0,
+    height: Part = 1.0,
+    temporal: Part = 1.0,
+    x: Part = 0,
+    y: Part = 0,
+    z: Part = 0,
+    strength: Strength = 1.0,
+) -> Conditioning:
+    """Limit a conditioning to a part of a video, as fractions of its sides and of its length."""
+    area = ("percentage", temporal, height, width, z, y, x)
+    return with_values(conditioning, area=area, strength=strength, set_area_to_bounds=False)
+
+
+@node("ConditioningMultiply", category="conditioning", display="Conditioning (Multiply)")
+def conditioning_multiply(
+    conditioning: Conditioning,
+    multiplier: Annotated[float, Range(-100.0, 100.0, step=0.01)] = 1.0,
+) -> Conditioning:
+    """Multiply the tokens and the pooled output of a conditioning."""
+    found: Conditioning = []
+    for tokens, values in conditioning:
+        pooled = values.get("pooled_output")
+        changed = {} if pooled is None else {"pooled_output": pooled * multiplier}
+        found.append([tokens * multiplier, values | changed])
+    return found
+
+
 @node("ConditioningSetAreaStrength", category="conditioning")
 def conditioning_set_area_strength(
     conditioning: Conditioning, strength: Strength = 1.0

@@ -97,10 +97,12 @@ def control_net_apply_advanced(
     *,
     ctx: Context,
 ) -> tuple[Conditioning, Conditioning]:
-    """Control both by a picture, in a part of the run; strength 0 has no effect."""
-    del vae  # only control networks that read latents need it, and none is supported yet
-    part = strength, start_percent, end_percent
-    return _applied((positive, negative), control_net, image, part, ctx)
+    """Control both by a picture, in a part of the run; strength 0 has no effect.
+
+    Control networks of FLUX.1, SD3 and Qwen-Image take a picture encoded with the model's VAE.
+    """
+    control = Control(control_net, image, strength, start_percent, end_percent, vae=vae)
+    return _applied((positive, negative), control, ctx)
 
 
 @node(
@@ -122,10 +124,9 @@ def control_net_apply_vae(
     *,
     ctx: Context,
 ) -> tuple[Conditioning, Conditioning]:
-    """Control both by a picture, as Apply ControlNet does; the VAE is not needed yet."""
-    del vae
-    part = strength, start_percent, end_percent
-    return _applied((positive, negative), control_net, image, part, ctx)
+    """Control both by a picture, as Apply ControlNet does."""
+    control = Control(control_net, image, strength, start_percent, end_percent, vae=vae)
+    return _applied((positive, negative), control, ctx)
 
 
 @node(
@@ -149,32 +150,26 @@ def control_net_apply_inpainting(
     """Control both by a picture with a hole, which a ControlNet for inpainting fills.
 
     Its pixels where the mask is over 0.5 become -1, as ControlNets for inpainting of Stable
-    Diffusion 1 and XL expect.
+    Diffusion 1 and XL expect. Those of FLUX.1, SD3 and Qwen-Image see them black, and the mask.
     """
-    del vae  # only control networks that read latents need it, and none is supported yet
-    part = strength, start_percent, end_percent
     pierced = with_hole(control_net, image, mask)
-    return _applied((positive, negative), control_net, pierced, part, ctx)
+    times = start_percent, end_percent
+    control = Control(control_net, pierced, strength, *times, vae=vae, mask=mask)
+    return _applied((positive, negative), control, ctx)
 
 
 def _applied(
-    both: tuple[Conditioning, Conditioning],
-    control_net: ControlNet,
-    image: Image,
-    part: tuple[float, float, float],
-    ctx: Context,
+    both: tuple[Conditioning, Conditioning], control: Control, ctx: Context
 ) -> tuple[Conditioning, Conditioning]:
-    """Both with one more control network; `part`: its strength, its start and end in the run."""
-    strength, start, end = part
-    if strength == 0:
+    """Both with one more control network."""
+    if control.strength == 0:
         return both
-    if start >= end:
+    if control.start >= control.end:
         sentence = (
-            f"the control network has no effect: it starts at {start:g} of the run and "
-            f"ends at {end:g}; choose a start_percent below end_percent"
+            f"the control network has no effect: it starts at {control.start:g} of the run and "
+            f"ends at {control.end:g}; choose a start_percent below end_percent"
         )
         ctx.show(text=[sentence])
-    control = Control(control_net, image, strength, start, end)
     found, other = controlled(both, control, also_negative=False)
     return found, other
 

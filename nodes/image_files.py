@@ -57,7 +57,7 @@ def load_image(image: InputFile, ctx: Context) -> tuple[Image, Mask]:
 
 @load_image.check
 def _(image: str | None, ctx: Context) -> bool | str:
-    return _exists(image, ctx, place="input")
+    return file_exists(image, ctx, place="input")
 
 
 @load_image.fingerprint
@@ -79,7 +79,7 @@ def load_image_output(image: OutputFile, ctx: Context) -> tuple[Image, Mask]:
 
 @load_image_output.check
 def _(image: str | None, ctx: Context) -> bool | str:
-    return _exists(image, ctx, place="output")
+    return file_exists(image, ctx, place="output")
 
 
 @load_image_output.fingerprint
@@ -102,7 +102,7 @@ def load_image_mask(
 
 @load_image_mask.check
 def _(image: str | None, ctx: Context) -> bool | str:
-    return _exists(image, ctx, place="input")
+    return file_exists(image, ctx, place="input")
 
 
 @load_image_mask.fingerprint
@@ -110,8 +110,8 @@ def _(image: str | None, ctx: Context) -> object:
     return image and file_identity(ctx.files.find_annotated(image))
 
 
-def _exists(name: str | None, ctx: Context, *, place: str) -> bool | str:
-    """True, or why there is no such file. A name that comes over a link is checked later."""
+def file_exists(name: str | None, ctx: Context, *, place: str) -> bool | str:
+    """Whether there is such a file, or why not. A name that comes over a link is checked later."""
     if name is None:
         return True
     try:
@@ -163,7 +163,7 @@ def save_image(images: Image, ctx: Context, filename_prefix: Prefix = "ComfyUI")
     The prefix may contain subfolders and placeholders such as `%date%`, `%width%` and
     `%batch_num%`; no file is overwritten.
     """
-    _save_pngs(images, ctx, filename_prefix, place="output", compress_level=4)
+    ctx.show(images=_save_pngs(images, ctx, filename_prefix, place="output", compress_level=4))
     return images
 
 
@@ -195,23 +195,46 @@ def mask_preview(mask: Mask, ctx: Context) -> Mask:
     return mask
 
 
+@node(
+    "ImageCompare",
+    category="image",
+    display="Compare Images",
+    output=True,
+    hidden=("PROMPT", "EXTRA_PNGINFO"),
+)
+def image_compare(ctx: Context, image_a: Image | None = None, image_b: Image | None = None) -> None:
+    """Show two batches of images against each other; the files are temporary."""
+    if image_a is None and image_b is None:
+        raise NodeError("there is nothing to compare; join images to image_a and image_b")
+    shown = {
+        key: _save_pngs(images, ctx, _preview_prefix(), place="temp", compress_level=1)
+        for key, images in (("a_images", image_a), ("b_images", image_b))
+        if images is not None
+    }
+    ctx.show(**shown)
+
+
 def _preview(images: torch.Tensor, ctx: Context) -> None:
+    ctx.show(images=_save_pngs(images, ctx, _preview_prefix(), place="temp", compress_level=1))
+
+
+def _preview_prefix() -> str:
     # The folder is emptied at a start and browsers remember pictures by address, so no two
     # sessions may use the same name.
-    prefix = f"preview_{secrets.token_hex(3)}"
-    _save_pngs(images, ctx, prefix, place="temp", compress_level=1)
+    return f"preview_{secrets.token_hex(3)}"
 
 
 def _save_pngs(
     images: torch.Tensor, ctx: Context, prefix: str, *, place: str, compress_level: int
-) -> None:
+) -> list[dict[str, str]]:
+    """Write a file for each image, and say where."""
     texts = metadata_texts(ctx.prompt, ctx.extra) if ctx.files.embed_metadata else {}
     shown: list[dict[str, str]] = []
     for index, picture in enumerate(_pictures(images, ctx)):
         content = png_bytes(picture, texts=texts, compress_level=compress_level)
         name = prefix.replace("%batch_num%", str(index))
         shown.append(_write(content, ctx, name, ".png", picture.size, place=place))
-    ctx.show(images=shown)
+    return shown
 
 
 def _pictures(images: torch.Tensor, ctx: Context) -> Iterator[Pillow.Image]:

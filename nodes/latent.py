@@ -6,6 +6,7 @@ from typing import Annotated
 
 import torch
 
+from engine.inference.sample import PIXELS_OF_CELL
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
 from nodes.image_scaling import Crop, as_masks, match_count, scale_masks, size_in_proportion
@@ -27,7 +28,8 @@ def empty_latent_image(
     batch_size: Annotated[int, Range(1, 4096)] = 1,
 ) -> Latent:
     """Create an empty latent for text to image; sides in pixels."""
-    return {"samples": torch.zeros(batch_size, CHANNELS, height // CELL, width // CELL)}
+    samples = torch.zeros(batch_size, CHANNELS, height // CELL, width // CELL)
+    return {"samples": samples, PIXELS_OF_CELL: CELL}
 
 
 @node("LatentUpscale", category="latent", display="Upscale Latent")

@@ -14,6 +14,7 @@ from engine.inference.load import (
     load_tiny_vae,
     load_vae,
     pixel_space_vae,
+    remark,
 )
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
@@ -29,7 +30,9 @@ def load_checkpoint_file(
     ckpt_name: Annotated[str, FileChoice("checkpoints")], ctx: Context
 ) -> tuple[Model, Clip, Vae]:
     """Load the three parts of a checkpoint: the diffusion model, text encoder and autoencoder."""
-    return load_checkpoint(ctx.files.find("checkpoints", ckpt_name))
+    model, clip, vae = load_checkpoint(ctx.files.find("checkpoints", ckpt_name))
+    _show(model, ctx)
+    return model, clip, vae
 
 
 @load_checkpoint_file.fingerprint
@@ -83,11 +86,20 @@ def load_diffusion_model(
 ) -> Model:
     """Load a diffusion model from a separate file.
 
-    `weight_dtype` stores matrices and convolutions in 8 bits, with half of the memory of 16; the
+    `weight_dtype` rounds the weights to 8 bits, which takes half of the memory of 16; the
     computing dtype does not change. `fp8_e4m3fn_fast` is the same as `fp8_e4m3fn`.
     """
     path = ctx.files.find("diffusion_models", unet_name)
-    return load_denoiser(path, storage=STORAGE[weight_dtype])
+    model = load_denoiser(path, storage=STORAGE[weight_dtype])
+    _show(model, ctx)
+    return model
+
+
+def _show(model: Model, ctx: Context) -> None:
+    """Say below the node whose network the model is, if it is not ours."""
+    said = remark(model)
+    if said:
+        ctx.show(text=[said])
 
 
 @load_diffusion_model.fingerprint

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from engine.files import file_identity
 from engine.inference.adapters import adapter_file, matched_with, patched_clip, patched_model, said
+from engine.inference.widening import widened
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import FileChoice, Range
@@ -33,6 +34,7 @@ def load_lora(
     if strength_model == 0 and strength_clip == 0:
         return model, clip
     adapter = adapter_file(ctx.files.find("loras", lora_name))
+    model = widened(model, adapter)
     matched = matched_with(adapter, model, clip)
     show(ctx, said(adapter, matched, model))
     return (
@@ -54,6 +56,7 @@ def load_lora_for_model(
     if strength_model == 0:
         return model
     adapter = adapter_file(ctx.files.find("loras", lora_name))
+    model = widened(model, adapter)
     matched = matched_with(adapter, model, None)
     show(ctx, said(adapter, matched, model))
     return patched_model(model, matched, strength_model)

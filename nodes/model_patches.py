@@ -41,6 +41,26 @@ def model_sampling_discrete(
     return replace(model, parameterization=levels)
 
 
+ATTENTIONS = ("pytorch attention", "comfy kitchen attention")
+
+
+@node(
+    "ModelAttentionBackend",
+    category="advanced/model",
+    display="Model Attention Backend",
+    output_names=("model",),
+)
+def model_attention_backend(
+    model: Model, attention: Annotated[str, Choice(*ATTENTIONS)] = ATTENTIONS[0]
+) -> Model:
+    """Choose how attention is computed; here always by torch, whose kernel the device decides.
+
+    The other choice, an attention in 8 bits, is for workflows that name it: it changes nothing.
+    """
+    del attention
+    return model
+
+
 PLAYGROUND = "edm_playground_v2.5"
 CONTINUOUS: Mapping[str, tuple[Prediction, float, Clock]] = {
     "v_prediction": (Prediction.V, 1.0, Clock.LOG),

@@ -56,6 +56,20 @@ def sampler_euler_cfg_pp(
     return chosen("euler_cfg_pp")
 
 
+@node("SamplerLCM", category=SAMPLERS_MENU)
+def sampler_lcm(
+    s_noise: Annotated[float, Range(0.0, 64.0, step=0.01)] = 1.0,
+    s_noise_end: Annotated[float, Range(0.0, 64.0, step=0.01)] = 1.0,
+    noise_clip_std: Annotated[float, Range(0.0, 10.0, step=0.01)] = 0.0,
+) -> Sampler:
+    """Consistency sampling with more or less fresh noise at the first and at the last step.
+
+    `noise_clip_std` cuts the noise at so many deviations; 0 does not.
+    """
+    knobs = {"s_noise": s_noise, "s_noise_end": s_noise_end, "noise_clip_std": noise_clip_std}
+    return chosen("lcm", **knobs)
+
+
 @node("SamplerLCMUpscale", category=SAMPLERS_MENU)
 def sampler_lcm_upscale(
     *,

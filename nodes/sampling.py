@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Annotated, Any
 
 import torch
@@ -10,8 +12,10 @@ import torch
 from engine.diffusion.denoiser import OnStep
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import SCHEDULES, section
+from engine.inference import sampling_path
 from engine.inference.preview_run import Show, previews
 from engine.inference.sample import Sampled, fitted, sample, sampler_sigmas
+from engine.inference.sampling_path import KSamplerCall
 from engine.inference.values import CfgGuider, DisableNoise, RandomNoise, Sampler
 from engine.inference.values import Guider as AnyGuider
 from engine.inference.values import Noise as AnyNoise
@@ -51,10 +55,19 @@ def ksampler(
     With `denoise` below 1 only that share of the schedule is run, which preserves more of the
     latent.
     """
-    sigmas = sampler_sigmas(model, sampler_name, scheduler, steps, denoise)
-    guider = CfgGuider(model, positive, negative, cfg)
-    found = sampled(ctx, guider, RandomNoise(seed), chosen(sampler_name), sigmas, latent_image)
-    return {**latent_image, "samples": found.samples}
+    call = KSamplerCall(
+        model,
+        seed,
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        positive,
+        negative,
+        latent_image,
+        denoise,
+    )
+    return {**latent_image, "samples": _ksampled(ctx, call)}
 
 
 @node("KSamplerAdvanced", category="sampling", display="KSampler (Advanced)")
@@ -80,17 +93,43 @@ def ksampler_advanced(
     Without `add_noise` the latent must be noisy already; with leftover noise it is returned as
     noisy as the last step leaves it, for another sampler to continue.
     """
-    whole = sampler_sigmas(model, sampler_name, scheduler, steps, 1.0)
-    to_the_end = return_with_leftover_noise == "disable"
-    sigmas = section(whole, start_at_step, end_at_step, to_the_end=to_the_end)
-    noise = RandomNoise(noise_seed) if add_noise == "enable" else DisableNoise(noise_seed)
-    guider = CfgGuider(model, positive, negative, cfg)
-    found = sampled(ctx, guider, noise, chosen(sampler_name), sigmas, latent_image)
-    return {**latent_image, "samples": found.samples}
+    call = KSamplerCall(
+        model,
+        noise_seed,
+        steps,
+        cfg,
+        sampler_name,
+        scheduler,
+        positive,
+        negative,
+        latent_image,
+        adds_noise=add_noise == "enable",
+        first=start_at_step,
+        last=end_at_step,
+        to_the_end=return_with_leftover_noise == "disable",
+    )
+    return {**latent_image, "samples": _ksampled(ctx, call)}
+
+
+def _ksampled(ctx: Context, call: KSamplerCall) -> torch.Tensor:
+    path = sampling_path.taken()
+    if path is not None and path.wants_call(call):
+        with _reported(ctx, call.model, call.latent) as on_step:
+            return path.ksampler(call, checkpoint=ctx.checkpoint, on_step=on_step)
+    sigmas = sampler_sigmas(call.model, call.sampler, call.schedule, call.steps, call.denoise)
+    if call.first is not None and call.last is not None:
+        sigmas = section(sigmas, call.first, call.last, to_the_end=call.to_the_end)
+    noise = RandomNoise(call.seed) if call.adds_noise else DisableNoise(call.seed)
+    guider = CfgGuider(call.model, call.positive, call.negative, call.cfg)
+    return sampled(ctx, guider, noise, chosen(call.sampler), sigmas, call.latent).samples
 
 
 def chosen(name: str, **knobs: object) -> Sampler:
     """A sampler by its name in the menus, with some options set."""
+    path = sampling_path.taken()
+    replaced = None if path is None else path.sampler(name)
+    if replaced is not None:
+        return replace(replaced, knobs=knobs)
     return Sampler(SAMPLERS[name], knobs)
 
 
@@ -103,18 +142,17 @@ def sampled(
     latent: Mapping[str, Any],
 ) -> Sampled:
     """Run; reports every step to the context, and stops when the context says so."""
-    shape = fitted(latent, guider.model)["samples"].shape
-    find = ctx.files.tiny_autoencoder
-    with previews(guider.model, shape, ctx.preview_method, find) as show:
+    with _reported(ctx, guider.model, latent) as on_step:
         return sample(
-            guider,
-            noise,
-            sampler,
-            sigmas,
-            latent,
-            checkpoint=ctx.checkpoint,
-            on_step=reporter(ctx.progress, show),
+            guider, noise, sampler, sigmas, latent, checkpoint=ctx.checkpoint, on_step=on_step
         )
+
+
+@contextmanager
+def _reported(ctx: Context, model: Model, latent: Mapping[str, Any]) -> Iterator[OnStep]:
+    shape = fitted(latent, model)["samples"].shape
+    with previews(model, shape, ctx.preview_method, ctx.files.tiny_autoencoder) as show:
+        yield reporter(ctx.progress, show)
 
 
 def reporter(progress: Callable[[int, int, bytes | None], None], show: Show) -> OnStep:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from engine.diffusion import published, schedules
 from engine.errors import NodeError
+from engine.inference import sampling_path
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.sampling import ScheduleName, Share, Steps
@@ -23,7 +24,9 @@ def basic_scheduler(
     *, model: Model, scheduler: ScheduleName, steps: Steps = 20, denoise: Share = 1.0
 ) -> Sigmas:
     """A KSampler's schedule by name."""
-    schedule = schedules.SCHEDULES[scheduler]
+    path = sampling_path.taken()
+    replaced = None if path is None else path.schedule(model, scheduler)
+    schedule = replaced or schedules.SCHEDULES[scheduler]
     return schedules.tail(schedule, model.parameterization, steps, denoise)[-(steps + 1) :]
 
 

@@ -9,13 +9,27 @@ from typing import Annotated, Any
 
 import torch
 
-from engine.inference import control, gligen, ip_adapter, style, upscale_model, values, vision
+from engine.audiovisual.video import VideoInput
+from engine.inference import (
+    control,
+    gligen,
+    ip_adapter,
+    model_patches,
+    style,
+    upscale_model,
+    values,
+    vision,
+)
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
 """float32 [B, H, W, C], 0..1, C = 3 or 4, on the CPU."""
 Mask = Annotated[torch.Tensor, Socket("MASK")]
 """float32 [B, H, W] (or [H, W]), 0..1."""
+Audio = Annotated[Any, Socket("AUDIO")]
+"""`waveform` float32 [B, channels, samples], -1..1, and `sample_rate`."""
+Video = Annotated[VideoInput, Socket("VIDEO")]
+"""See `engine.audiovisual.video`."""
 Latent = Annotated[dict[str, Any], Socket("LATENT")]
 """`samples` [B, C, h, w], and maybe `noise_mask`, `batch_index`, `type`; unknown keys are kept."""
 Conditioning = Annotated[list[Any], Socket("CONDITIONING")]
@@ -26,6 +40,7 @@ Vae = Annotated[values.Vae, Socket("VAE")]
 IpAdapter = Annotated[ip_adapter.OpenIpAdapter, Socket("IP_ADAPTER")]
 Gligen = Annotated[gligen.GligenModel, Socket("GLIGEN")]
 ControlNet = Annotated[control.ControlNet, Socket("CONTROL_NET")]
+ModelPatch = Annotated[model_patches.ModelPatch, Socket("MODEL_PATCH")]
 ClipVision = Annotated[vision.ClipVision, Socket("CLIP_VISION")]
 StyleModel = Annotated[style.StyleModel, Socket("STYLE_MODEL")]
 ClipVisionOutput = Annotated[vision.ClipVisionOutput, Socket("CLIP_VISION_OUTPUT")]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from string import Formatter
+from typing import Annotated, Any, Literal
 
+from engine.errors import NodeError
 from engine.nodekit.contract import node
-from engine.nodekit.markers import InOptionalSection, Range, Text
+from engine.nodekit.markers import Autogrow, InOptionalSection, Range, Text
 from nodes.regular_expressions import Pattern, PatternError
 
 Lines = Annotated[str, Text(multiline=True)]
 Line = Annotated[str, Text(multiline=False)]
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+MOST_WIDTH = 10_000
+"""Characters that a value is padded to at most."""
 
 
 @node("StringConcatenate", category="utils/string", display="Concatenate")
@@ -90,6 +97,44 @@ def string_compare(
             return string_a.endswith(string_b)
         case "Equal":
             return string_a == string_b
+
+
+class _Filled(Formatter):
+    """Python's format language without access to attributes, and with bounded widths."""
+
+    def get_field(self, field_name: str, args: Any, kwargs: Any) -> Any:  # noqa: ARG002 - the library's
+        if not field_name.isidentifier():
+            raise NodeError(
+                f"{{{field_name[:40]}}} is no placeholder; use the letters of the inputs: {{a}}"
+            )
+        if field_name not in kwargs:
+            given = ", ".join(f"{{{name}}}" for name in kwargs) or "nothing"
+            raise NodeError(f"{{{field_name}}} has no value: joined are {given}")
+        return kwargs[field_name], field_name
+
+    def format_field(self, value: Any, format_spec: str) -> Any:
+        widths = [int(each) for each in re.findall(r"[0-9]{1,9}", format_spec)]
+        if max(widths, default=0) > MOST_WIDTH:
+            raise NodeError(f"the width in {format_spec[:40]!r} is above {MOST_WIDTH:,}")
+        return super().format_field(value, format_spec)
+
+
+@node("StringFormat", category="utils/string", display="Format Text")
+def string_format(
+    f_string: Annotated[str, Text(multiline=True)] = "{a}",
+    values: Annotated[
+        Mapping[str, Any] | None, Autogrow("value", "*", 0, 26, names=LETTERS)
+    ] = None,
+) -> str:
+    """Put values into a text with placeholders: `{a}, {b:.2f}, {c:>8}`.
+
+    Python's format language, but for attributes and items of values.
+    """
+    given = {name: value for name, value in (values or {}).items() if value is not None}
+    try:
+        return _Filled().vformat(f_string, (), given)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise NodeError(f"the text cannot be formatted: {str(error)[:100]}") from error
 
 
 @node("RegexMatch", category="utils/string", display="Regex Match", output_names=("matches",))

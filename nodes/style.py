@@ -7,6 +7,7 @@ from typing import Annotated
 import torch
 
 from engine.errors import NodeError
+from engine.families.flux.styles import STYLES
 from engine.files import file_identity
 from engine.inference.style import load_style_model
 from engine.nodekit.context import Context
@@ -38,15 +39,16 @@ def apply_style(
     strength_type: Annotated[str, Choice("multiply", "attn_bias")],
     ctx: Context,
 ) -> Conditioning:
-    """Add a picture to a prompt as further tokens, multiplied by `strength`.
+    """Add a picture to a prompt as further tokens.
 
-    The models that these style models are for have no bias of attention, so `attn_bias` adds them
-    with strength 1.
+    `multiply` multiplies them by `strength`. With `attn_bias` FLUX.1 attends to them that many
+    times as much; it is for Redux.
     """
     style = style_model.get_cond(clip_vision_output).flatten(0, 1)[None]
+    biased = strength_type == "attn_bias" and style_model.is_redux
     if strength_type == "multiply":
         style = style * strength
-    elif strength != 1:
+    elif strength != 1 and not biased:
         ctx.show(text=["the strength has no effect with attn_bias; choose multiply"])
     for tokens, _ in conditioning:
         if tokens.shape[-1] != style.shape[-1]:
@@ -54,7 +56,12 @@ def apply_style(
                 f"the prompt's tokens have {tokens.shape[-1]} numbers, those of the style model "
                 f"{style.shape[-1]}; the style model was made for another model"
             )
-    return [
-        [torch.cat((tokens, style.to(tokens).expand(len(tokens), -1, -1)), dim=1), {**known}]
-        for tokens, known in conditioning
-    ]
+    found: Conditioning = []
+    for tokens, known in conditioning:
+        longer = torch.cat((tokens, style.to(tokens).expand(len(tokens), -1, -1)), dim=1)
+        extras = dict(known)
+        if biased and strength != 1:
+            place = (tokens.shape[1], style.shape[1], strength)
+            extras[STYLES] = (*known.get(STYLES, ()), place)
+        found.append([longer, extras])
+    return found

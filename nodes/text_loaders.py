@@ -19,11 +19,12 @@ Device = Annotated[str | None, Choice("default", "cpu"), Options(advanced=True)]
 ONE = (
     *("stable_diffusion", "stable_cascade", "sd3", "stable_audio", "mochi", "ltxv", "pixart"),
     *("cosmos", "lumina2", "wan", "hidream", "chroma", "ace", "omnigen2", "qwen_image"),
-    *("hunyuan_image", "flux2", "ovis"),
+    *("hunyuan_image", "flux2", "ovis", "krea2", "longcat_image", "cogvideox", "lens", "pixeldit"),
+    *("ideogram4", "boogu", "mage", "minimax", "joyimage", "fibo2", "flux3", "moss_image"),
 )
 TWO = (
     *("sdxl", "sd3", "flux", "hunyuan_video", "hidream", "hunyuan_image", "hunyuan_video_15"),
-    *("kandinsky5", "kandinsky5_image", "ltxv", "newbie"),
+    *("kandinsky5", "kandinsky5_image", "ltxv", "newbie", "ace"),
 )
 
 
@@ -70,6 +71,15 @@ def load_three(*, clip_name1: File, clip_name2: File, clip_name3: File, ctx: Con
     return load_clip([ctx.files.find("text_encoders", name) for name in names], "sd3")
 
 
+@node("QuadrupleCLIPLoader", category="advanced/loaders")
+def load_four(
+    *, clip_name1: File, clip_name2: File, clip_name3: File, clip_name4: File, ctx: Context
+) -> Clip:
+    """Load four text encoders from separate files, in any order, as for HiDream-I1."""
+    names = (clip_name1, clip_name2, clip_name3, clip_name4)
+    return load_clip([ctx.files.find("text_encoders", name) for name in names], "hidream")
+
+
 @load_one.fingerprint
 def _(clip_name: str | None, ctx: Context) -> object:
     return _identities(ctx, clip_name)
@@ -85,6 +95,17 @@ def _(
     clip_name1: str | None, clip_name2: str | None, clip_name3: str | None, ctx: Context
 ) -> object:
     return _identities(ctx, clip_name1, clip_name2, clip_name3)
+
+
+@load_four.fingerprint
+def _(
+    clip_name1: str | None,
+    clip_name2: str | None,
+    clip_name3: str | None,
+    clip_name4: str | None,
+    ctx: Context,
+) -> object:
+    return _identities(ctx, clip_name1, clip_name2, clip_name3, clip_name4)
 
 
 def _identities(ctx: Context, *names: str | None) -> list[object]:

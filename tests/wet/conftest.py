@@ -16,6 +16,7 @@ from torch import nn
 from engine.families.autoencoders import KlAutoencoder
 from engine.families.sd15.family import StableDiffusion1
 from engine.inference.values import Clip, TextPart, Vae
+from engine.nets import attention, unet
 from engine.nets.autoencoder_kl import AutoencoderConfig, AutoencoderKL, LevelConfig
 from engine.nets.autoencoder_vq import AutoencoderVQ, VqAutoencoderConfig
 from engine.nets.layouts import regular_autoencoder, regular_unet
@@ -33,6 +34,15 @@ from engine.text.clip_network import ClipTextConfig
 def same_random_numbers(request):
     """A test draws the same numbers whichever tests ran before it, and in whichever process."""
     torch.manual_seed(zlib.crc32(request.node.nodeid.encode()))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_parts_of_plugins():
+    """What tests of plugins put in the place of our networks' parts ends with their module."""
+    yield
+    attention.attend_by(None)
+    attention.blocks_by(None)
+    unet.forward_by(None)
 
 
 @pytest.fixture

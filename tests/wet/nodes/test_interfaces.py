@@ -6,9 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.graph.dynamic import DYNAMIC_COMBO, read_inputs
 from engine.graph.object_info import object_info
 from engine.graph.schema import InputSchema, NodeSchema
 from nodes import builtin_registry
+from nodes.text_loaders import ONE, TWO
 
 LISTED_FOLDER = "<folder listing>"
 NO_CHOICES = "<empty>"
@@ -31,13 +33,18 @@ COMPARED_OPTIONS = {
 }
 LOADERS = """
     CheckpointLoaderSimple VAELoader UNETLoader CLIPLoader DualCLIPLoader TripleCLIPLoader
+    QuadrupleCLIPLoader
     UpscaleModelLoader ControlNetLoader DiffControlNetLoader
 """
 CONTROL = """
     ControlNetApply ControlNetApplyAdvanced InpaintModelConditioning InstructPixToPixConditioning
     SD_4XUpscale_Conditioning
 """
-TEXT = "CLIPTextEncode CLIPSetLastLayer CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner"
+TEXT = """
+    CLIPTextEncode CLIPSetLastLayer CLIPTextEncodeSDXL CLIPTextEncodeSDXLRefiner CLIPTextEncodeFlux
+    CLIPTextEncodeSD3 CLIPTextEncodeLumina2 T5TokenizerOptions TextEncodeQwenImageEdit
+    TextEncodeQwenImageEditPlus
+"""
 CONDITIONING = """
     ConditioningCombine ConditioningConcat ConditioningAverage ConditioningSetArea
     ConditioningSetAreaPercentage ConditioningSetAreaStrength ConditioningSetMask
@@ -97,12 +104,27 @@ NEWER: dict[str, dict[str, Any]] = {
     "MergeTextLists": {"outputs": [("STRING", "texts", True)]},
     "CustomCombo": {"outputs": [("STRING", "STRING", False), ("INT", "INDEX", False)]},
     "MaskPreview": {"outputs": [("MASK", "mask", False)]},
+    "GetVideoComponents": {
+        "outputs": [
+            ("IMAGE", "images", False),
+            ("AUDIO", "audio", False),
+            ("FLOAT", "fps", False),
+            ("INT", "bit_depth", False),
+        ]
+    },
+    "PreviewAudio": {"outputs": [("AUDIO", "audio", False)]},
+    "SaveAudio": {"outputs": [("AUDIO", "audio", False)]},
+    "SaveAudioMP3": {"outputs": [("AUDIO", "audio", False)]},
+    "SaveAudioOpus": {"outputs": [("AUDIO", "audio", False)]},
+    "SaveVideo": {"outputs": [("VIDEO", "video", False)]},
     "PreviewAny": {"outputs": [("STRING", "STRING", False)]},
     "PreviewImage": {"outputs": [("IMAGE", "images", False)]},
     "SaveImage": {"outputs": [("IMAGE", "images", False)]},
 }
 """Additions of later versions of the incumbent to these classes, for their workflows, and ours."""
 NEWER_INPUTS: dict[str, list[dict[str, Any]]] = {
+    "CLIPLoader": [{}, {"choices": [*ONE]}],
+    "DualCLIPLoader": [{}, {}, {"choices": [*TWO]}],
     "BatchImagesNode": [{"template": {"min": 1}}],
     "CustomCombo": [
         {},
@@ -115,7 +137,25 @@ NEWER_INPUTS: dict[str, list[dict[str, Any]]] = {
             "max": 10000,
         },
     ],
+    "CreateVideo": [
+        {},
+        {},
+        {},
+        {
+            "name": "bit_depth",
+            "section": "optional",
+            "type": "COMBO",
+            "default": 8,
+            "choices": [8, 10],
+        },
+    ],
     "ImageFromBatch": [{}, {"min": -4096}, {}],
+    "SaveVideo": [
+        {},
+        {},
+        {"choices": ["auto", "mp4", "webm", "mov"]},
+        {"choices": ["auto", "h264", "vp9", "av1", "prores"]},
+    ],
 }
 """Likewise for inputs, in their order: changed options, or new inputs at the end."""
 
@@ -178,12 +218,17 @@ def as_compared(entry: dict[str, Any]) -> dict[str, Any]:
     for each in entry["inputs"]:
         kept = {key: each[key] for key in COMPARED_OPTIONS & each.keys()}
         kept |= {key: each[key] for key in ("name", "section", "type")}
-        if "template" in kept:
+        if "input" in kept.get("template", ()):
             [template] = kept["template"]["input"]
             kept["template"] = {
                 "input": {template["section"]: {template["name"]: [template["type"], {}]}},
                 **{key: kept["template"][key] for key in ("prefix", "min", "max")},
             }
+        if "dynamic_options" in each:
+            kept["dynamic"] = [
+                (option["key"], [without_counts(inner) for inner in option["inputs"]])
+                for option in each["dynamic_options"]
+            ]
         if isinstance(each.get("options"), list):
             kept["choices"] = each["options"]
         if each.get("options") == NO_CHOICES:
@@ -213,6 +258,14 @@ def as_compared(entry: dict[str, Any]) -> dict[str, Any]:
             for key in ("output_node", "deprecated", "experimental", "input_is_list")
         },
     }
+
+
+def without_counts(described: dict[str, Any]) -> dict[str, Any]:
+    """An input within a choice: what this test compares of it."""
+    kept = {key: described[key] for key in COMPARED_OPTIONS & described.keys()}
+    if "options" in described:
+        kept["choices"] = described["options"]
+    return kept | {key: described[key] for key in ("name", "section", "type")}
 
 
 def newer(entry: dict[str, Any], class_type: str) -> dict[str, Any]:
@@ -251,6 +304,14 @@ def from_schema(schema: NodeSchema, expected: dict[str, Any]) -> dict[str, Any]:
 def input_from_schema(schema: InputSchema, told: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"name": schema.name, "section": schema.section, "type": schema.type}
     found |= {key: schema.options[key] for key in COMPARED_OPTIONS & schema.options.keys()}
+    if schema.type == DYNAMIC_COMBO:
+        found["dynamic"] = [
+            (
+                option["key"],
+                [input_from_schema(each, {}) for each in read_inputs(option["inputs"])],
+            )
+            for option in schema.options["options"]
+        ]
     if schema.choices is not None:
         found["choices"] = list(schema.choices)
     # Where the reference lists choices besides files (VAELoader), it does not mention the folder.

@@ -117,6 +117,7 @@ def test_a_picture_is_a_further_prompt(context, model, encoder, pictures, layout
     assert current().held == held
 
 
+@pytest.mark.slow
 def test_several_pictures(context, model, encoder, pictures):
     adapter = load_ip_adapter_file("plain.safetensors", context)
 

@@ -164,20 +164,20 @@ def test_matrices_are_kept_in_eight_bits_where_that_is_asked_for(
             r"all\.st: this is a model of Stable Diffusion 1, not a text encoder alone; load it",
         ),
         (
-            lambda ctx: text_loaders.load_one(clip_name="text.st", type="wan", ctx=ctx),
-            r"type wan: Calotype cannot run .* yet \(found CLIP L in text\.st\).*stable_diffusion",
+            lambda ctx: text_loaders.load_one(clip_name="text.st", type="mochi", ctx=ctx),
+            r"type mochi: Calotype cannot run .* \(found CLIP L in text\.st\).*stable_diffusion",
         ),
         (
             lambda ctx: text_loaders.load_two(
                 clip_name1="text.st", clip_name2="text.st", type="flux", ctx=ctx
             ),
-            r"type flux: Calotype cannot run .* CLIP L in text\.st, CLIP L in text\.st",
+            r"type flux takes CLIP L and T5 XXL for FLUX.1; found CLIP L in text",
         ),
         (
             lambda ctx: text_loaders.load_three(
                 clip_name1="text.st", clip_name2="text.st", clip_name3="text.st", ctx=ctx
             ),
-            r"type sd3: Calotype cannot run",
+            r"type sd3 takes CLIP L, CLIP bigG, T5 XXL or some of them for Stable",
         ),
         (
             lambda ctx: text_loaders.load_two(

@@ -5,10 +5,12 @@ import torch
 from safetensors.torch import save_file
 
 from engine.errors import NodeError
+from engine.families.auraflow.network import AuraFlow, AuraFlowConfig
+from engine.families.qwen_image.network import QwenImage, QwenImageConfig
 from engine.inference.load import load_checkpoint
 from engine.inference.merging import by_prefix
 from engine.nodekit.context import RunningContext
-from nodes import merging
+from nodes import block_merging, merging
 from nodes.loaders import load_checkpoint_file
 
 KEY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
@@ -95,6 +97,43 @@ def test_blocks_have_ratios_of_their_own(both):
         one, other = (values(each.net, name) for each in (a, b))
         expected = ratio * one + (1 - ratio) * other
         assert torch.allclose(values(mixed.net, name), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("merge", "blocks", "parts"),
+    [
+        (block_merging.merge_blocks_of_flux, 57, 6),
+        (block_merging.merge_blocks_of_sd3, 24, 6),
+        (block_merging.merge_blocks_of_sd35, 38, 6),
+        (block_merging.merge_blocks_of_qwen_image, 60, 6),
+        (block_merging.merge_blocks_of_auraflow, 36, 7),
+    ],
+)
+def test_every_block_of_a_transformer_has_an_input(merge, blocks, parts):
+    names = [each.name for each in merge.schema.inputs][2:]
+    numbered = [name for name in names if "blocks." in name or "layers." in name]
+    assert (len(numbered), len(names) - len(numbered)) == (blocks, parts)
+
+
+def test_a_transformer_is_mixed_block_by_block():
+    """The names that the node has are those of the network's tensors."""
+    config = QwenImageConfig(16, 16, 16, 32, 16, 32, 60)
+    with torch.device("meta"):
+        names = QwenImage(config).state_dict()
+    inputs = {each.name for each in block_merging.merge_blocks_of_qwen_image.schema.inputs}
+    shares = by_prefix({name: 0.25 for name in inputs if name.endswith(".")} | {"img_in.": 1.0})
+    fitting = [name for name in names if any(name.startswith(each) for each in inputs)]
+    assert len(fitting) > 0.99 * len(names)
+    assert shares("img_in.weight") == (1.0, 0.0)
+    assert shares("transformer_blocks.59.attn.to_q.weight") == (0.25, 0.75)
+
+
+def test_the_inputs_of_auraflow_are_its_tensors():
+    with torch.device("meta"):
+        names = AuraFlow(AuraFlowConfig(16, 32, 64, 128, 4, 32, 8, 16)).state_dict()
+    inputs = [each.name for each in block_merging.merge_blocks_of_auraflow.schema.inputs][2:]
+    assert {name for name in names if not name.startswith(tuple(inputs))} == set()
+    assert [each for each in inputs if not any(name.startswith(each) for name in names)] == []
 
 
 def test_every_block_of_a_build_has_an_input(both):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from engine.nodekit.context import RunningContext
 from engine.residency.handles import LazyWeights
 from nodes import (
     custom_sampling,
+    guidance,
     guiders,
     model_patches,
     noise,
@@ -181,7 +183,37 @@ def test_guiders(model, ctx):
     assert ends(nested) == pytest.approx(1 + 1.5 * (3 + 7 * 2 - 1))
 
 
+def test_another_scale_in_a_part_of_sampling(model, ctx):
+    """The network points at 3 and at 1, so a step at scale s points at 1 + 2 s."""
+    seen: list[float] = []
+
+    class Watched(Formula):
+        def predict(self, net, x, timestep, inputs, **more):
+            seen.append(float(inputs["context"].mean()))
+            return super().predict(net, x, timestep, inputs, **more)
+
+    changed = replace(model, family=Watched())
+    given = {"sampler_name": "euler", "scheduler": "normal", "steps": 10, "seed": 1, "cfg": 2.0}
+    last = guidance.cfg_override(changed, 4.0, 0.5, 1.0)
+    found = sampling.ksampler(**choices(last, ctx, **given))["samples"]
+    assert torch.allclose(found, torch.tensor(9.0), atol=1e-3)
+    # at 1 the negative is not evaluated: fewer predictions, and they point at the positive
+    seen.clear()
+    single = guidance.cfg_override(changed, 1.0, 0.5, 1.0)
+    found = sampling.ksampler(**choices(single, ctx, **given))["samples"]
+    assert torch.allclose(found, torch.tensor(3.0), atol=1e-3)
+    assert 10 <= len(seen) < 20
+    # the override nearest to the sampler counts
+    both = guidance.cfg_override(last, 6.0, 0.9, 1.0)
+    found = sampling.ksampler(**choices(both, ctx, **given))["samples"]
+    assert torch.allclose(found, torch.tensor(13.0), atol=1e-3)
+    early = guidance.cfg_override(changed, 4.0, 0.0, 0.2)
+    found = sampling.ksampler(**choices(early, ctx, **given))["samples"]
+    assert torch.allclose(found, torch.tensor(5.0), atol=1e-3)
+
+
 def test_patched_models(model):
+    assert model_patches.model_attention_backend(model, "comfy kitchen attention") is model
     patched = model_patches.model_sampling_discrete(model=model, sampling="lcm", zsnr=False)
     assert patched.parameterization.prediction is Prediction.LCM
     assert len(patched.parameterization.sigmas) == 50

@@ -106,6 +106,7 @@ def test_train_save_and_load(context, settings):
     assert len(again.loss_map["loss"]) == 1
 
 
+@pytest.mark.slow
 def test_buckets_and_a_saved_set_train_like_the_pictures_themselves(context):
     model, clip, vae = load_checkpoint_file("small.safetensors", context)
     found = load_images_and_texts("set", context)

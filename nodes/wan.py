@@ -1,0 +1,204 @@
+"""Nodes for videos of Wan: empty latents, and the frames that a video begins or ends with."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from engine.errors import NodeError
+from engine.families.bridge.wan import MASK_CHANNELS, SEEN
+from engine.families.picture_channels import MASK, PICTURE
+from engine.families.wan22_autoencoder import LATENT as LATENT_22
+from engine.families.wan_autoencoder import LATENT
+from engine.inference.vae import encode
+from engine.inference.vision import ClipVisionOutput as Seen
+from engine.nodekit.context import Context
+from engine.nodekit.contract import node
+from engine.nodekit.markers import Range
+from nodes.conditioning import with_values
+from nodes.image_scaling import scale
+from nodes.sockets import ClipVisionOutput, Conditioning, Image, Latent, Vae
+
+VIDEO_MODELS = "conditioning/video_models"
+GREY = 0.5
+"""What frames that are not given are filled with."""
+Side = Annotated[int, Range(16, 16384, step=16)]
+Length = Annotated[int, Range(1, 16384, step=4)]
+Count = Annotated[int, Range(1, 4096)]
+
+
+class Prepared(NamedTuple):
+    """Both conditionings with the given frames, and the empty latent to start from."""
+
+    positive: Conditioning
+    negative: Conditioning
+    latent: Latent
+
+
+@node("EmptyHunyuanLatentVideo", category="latent/video", display="Empty HunyuanVideo 1.0 Latent")
+def empty_hunyuan_latent_video(
+    width: Annotated[int, Range(16, 16384, step=16)] = 848,
+    height: Annotated[int, Range(16, 16384, step=16)] = 480,
+    length: Length = 25,
+    batch_size: Count = 1,
+) -> Latent:
+    """Create an empty latent of a video, for Wan 2.1, Wan 2.2 14B and HunyuanVideo.
+
+    Sides in pixels, the length in frames.
+    """
+    return _empty(width, height, length, batch_size)
+
+
+@node("WanImageToVideo", category=VIDEO_MODELS)
+def wan_image_to_video(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    width: Side = 832,
+    height: Side = 480,
+    length: Length = 81,
+    batch_size: Count = 1,
+    clip_vision_output: ClipVisionOutput | None = None,
+    start_image: Image | None = None,
+    *,
+    ctx: Context,
+) -> Prepared:
+    """Give Wan the picture, or the frames, that the video begins with.
+
+    Models of Wan 2.1 also take what CLIP sees in the picture; those of 2.2 do not.
+    """
+    latent = _empty(width, height, length, batch_size)
+    given: dict[str, Any] = {}
+    if start_image is not None:
+        frames = _frames(start_image[:length], width, height)
+        video = _grey(width, height, length, frames)
+        video[: len(frames)] = frames
+        mask = torch.ones(1, 1, *latent["samples"].shape[2:])
+        mask[:, :, : LATENT.cells(len(frames))] = 0.0
+        given = {PICTURE: _encoded(vae, video, ctx), MASK: mask}
+    return _prepared(positive, negative, given, clip_vision_output, latent)
+
+
+@node("WanFirstLastFrameToVideo", category=VIDEO_MODELS)
+def wan_first_last_frame_to_video(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    width: Side = 832,
+    height: Side = 480,
+    length: Length = 81,
+    batch_size: Count = 1,
+    clip_vision_start_image: ClipVisionOutput | None = None,
+    clip_vision_end_image: ClipVisionOutput | None = None,
+    start_image: Image | None = None,
+    end_image: Image | None = None,
+    *,
+    ctx: Context,
+) -> Prepared:
+    """Give Wan the frames that the video begins with, and those that it ends with.
+
+    The model trained for it (FLF2V) also takes what CLIP sees in both.
+    """
+    latent = _empty(width, height, length, batch_size)
+    cells, rows, columns = latent["samples"].shape[2:]
+    seen = [each for each in (clip_vision_start_image, clip_vision_end_image) if each is not None]
+    given: dict[str, Any] = {}
+    if start_image is not None or end_image is not None:
+        some = start_image if start_image is not None else end_image
+        video = _grey(width, height, length, some)
+        # The first cell is one frame, which counts four times.
+        mask = torch.ones(1, 1, cells * MASK_CHANNELS, rows, columns)
+        if start_image is not None:
+            frames = _frames(start_image[:length], width, height)
+            video[: len(frames)] = frames
+            mask[:, :, : len(frames) + MASK_CHANNELS - 1] = 0.0
+        if end_image is not None:
+            frames = _frames(end_image[-length:], width, height)
+            video[-len(frames) :] = frames
+            mask[:, :, -len(frames) :] = 0.0
+        of_cells = mask.unflatten(2, (cells, MASK_CHANNELS)).squeeze(1).transpose(1, 2)
+        given = {PICTURE: _encoded(vae, video, ctx), MASK: of_cells}
+    return _prepared(positive, negative, given, _side_by_side(seen), latent)
+
+
+@node("Wan22ImageToVideoLatent", category="conditioning/inpaint")
+def wan22_image_to_video_latent(
+    vae: Vae,
+    width: Annotated[int, Range(32, 16384, step=32)] = 1280,
+    height: Annotated[int, Range(32, 16384, step=32)] = 704,
+    length: Length = 49,
+    batch_size: Count = 1,
+    start_image: Image | None = None,
+    *,
+    ctx: Context,
+) -> Latent:
+    """Create an empty latent for Wan 2.2 5B, with the picture, or the frames, that it begins with.
+
+    They are kept by a noise mask.
+    """
+    _, down, across = LATENT_22.downscale
+    size = (LATENT_22.cells(length), height // down, width // across)
+    empty = torch.zeros(1, LATENT_22.channels, *size)
+    if start_image is None:
+        return {"samples": empty.repeat(batch_size, 1, 1, 1, 1)}
+    given = _encoded(vae, _frames(start_image[:length], width, height), ctx)
+    if given.shape[1:2] != empty.shape[1:2]:
+        raise NodeError(
+            f"the VAE makes latents of {given.shape[1]} channels, Wan 2.2 5B takes "
+            f"{LATENT_22.channels}: load wan2.2_vae.safetensors. For the models of 14B use "
+            "WanImageToVideo with wan_2.1_vae.safetensors"
+        )
+    # Where nothing is given, the latent is zero in the denoiser's space.
+    samples, mask = LATENT_22.out(empty), torch.ones(1, 1, *size)
+    samples[:, :, : given.shape[2]] = given
+    mask[:, :, : given.shape[2]] = 0.0
+    return {
+        "samples": samples.repeat(batch_size, 1, 1, 1, 1),
+        "noise_mask": mask.repeat(batch_size, 1, 1, 1, 1),
+    }
+
+
+def _prepared(
+    positive: Conditioning,
+    negative: Conditioning,
+    given: dict[str, Any],
+    seen: Any,
+    latent: dict[str, Any],
+) -> Prepared:
+    if seen is not None:
+        given = {**given, SEEN: seen}
+    if given:
+        positive, negative = (with_values(each, **given) for each in (positive, negative))
+    return Prepared(positive, negative, latent)
+
+
+def _side_by_side(seen: list[Any]) -> Any:
+    """What CLIP sees in several pictures, as the tokens of one; None of none."""
+    if len(seen) < 2:
+        return seen[0] if seen else None
+    parts = ("last_hidden_state", "image_embeds", "penultimate_hidden_states")
+    last, embeds, penultimate = ([getattr(each, part) for each in seen] for part in parts)
+    return Seen(torch.cat(last, 1), torch.cat(embeds), torch.cat(penultimate, 1))
+
+
+def _empty(width: int, height: int, length: int, batch: int) -> dict[str, Any]:
+    _, down, across = LATENT.downscale
+    shape = (LATENT.cells(length), height // down, width // across)
+    return {"samples": torch.zeros(batch, LATENT.channels, *shape)}
+
+
+def _frames(images: Tensor, width: int, height: int) -> Tensor:
+    """Pictures [N, H, W, 3] at that size, cut to its proportions."""
+    return scale(images[..., :3], width, height, crop="center")
+
+
+def _grey(width: int, height: int, length: int, like: Tensor | None) -> Tensor:
+    """The frames of a video [length, H, W, 3] of which none is given."""
+    dtype = torch.float32 if like is None else like.dtype
+    return torch.full((length, height, width, 3), GREY, dtype=dtype)
+
+
+def _encoded(vae: Vae, video: Tensor, ctx: Context) -> Tensor:
+    return encode(vae, video, checkpoint=ctx.checkpoint, on_tile=ctx.progress)
