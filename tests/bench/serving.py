@@ -22,6 +22,7 @@ from pathlib import Path
 
 import aiohttp
 import psutil
+from light_client import prompts_per_second, seconds_of_prompts
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {
@@ -124,6 +125,11 @@ def start(user, root=ROOT):
     return process, address, time.perf_counter() - began
 
 
+def prompts(offset, count):
+    """Prompts of which none is like another."""
+    return [prompt(offset + number) for number in range(count)]
+
+
 def quantile(values, share):
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
@@ -140,38 +146,6 @@ async def wait_ready(session, address):
             if (await answer.json())["system"]["worker"]["ready"]:
                 return
         await asyncio.sleep(0.1)
-
-
-async def run_one(session, socket, address, body, name):
-    began = time.perf_counter()
-    sent = {"prompt": body, "client_id": name}
-    async with session.post(f"{address}prompt", json=sent) as answer:
-        wanted = (await answer.json())["prompt_id"]
-    async for message in socket:
-        if message.type is aiohttp.WSMsgType.TEXT:
-            found = json.loads(message.data)
-            data = found["data"]
-            if found["type"] == "executing" and data["node"] is None:
-                assert data["prompt_id"] == wanted
-                break
-    return time.perf_counter() - began
-
-
-async def throughput(session, address, count, offset, client):
-    """Prompts per second, all queued together."""
-    began = time.perf_counter()
-
-    async def put(number):
-        body = {"prompt": prompt(offset + number), **({"client_id": client} if client else {})}
-        async with session.post(f"{address}prompt", json=body) as answer:
-            assert answer.status == 200, await answer.text()
-
-    await asyncio.gather(*(put(number) for number in range(count)))
-    while True:
-        async with session.get(f"{address}prompt") as answer:
-            if (await answer.json())["exec_info"]["queue_remaining"] == 0:
-                return count / (time.perf_counter() - began)
-        await asyncio.sleep(0.01)
 
 
 async def latencies(session, url, times, headers=None):
@@ -198,27 +172,25 @@ async def measure(address, process, count, folder):
         async with session.get(f"{address}object_info", auto_decompress=False) as answer:
             size = len(await answer.read())
         print(f"/object_info            median {statistics.median(found):6.2f} ms, {size} bytes")
-        socket = await session.ws_connect(f"{address}ws?clientId=bench")
         cpu = Cpu(process)
         for name, graph in (("the same prompt again", TINY), ("seven nodes again", SEVEN)):
-            await run_one(session, socket, address, graph, "bench")
-            cpu.per_prompt(1)
-            again, bare, taken = await in_rounds(session, socket, address, graph, cpu, folder)
+            seconds_of_prompts(address, graph, 1)
+            again, bare, taken = await in_rounds(address, graph, cpu, folder)
             print(
                 f"{name:23} median {1000 * statistics.median(again):6.2f} ms, "
                 f"tenth {1000 * quantile(again, 0.1):.2f} ms (post to the end of the run), "
                 f"{statistics.median(again) / statistics.median(bare):.2f} of a bare server's "
                 f"{1000 * statistics.median(bare):.2f} ms, {as_text(taken)}"
             )
-        await socket.close()
         cpu.per_prompt(1)
-        without = await throughput(session, address, count, 1_000, None)
+        without = prompts_per_second(address, prompts(1_000, count))
         taken = as_text(cpu.per_prompt(count))
         async with bare_server(folder) as bare_address:
-            bare = await throughput(session, bare_address, count, 1_000, None)
+            bare = await asyncio.to_thread(prompts_per_second, bare_address, prompts(1_000, count))
         socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
         task = asyncio.create_task(listen(socket))
-        with_client = await throughput(session, address, count, 100_000, "bench")
+        sent = prompts(100_000, count)
+        with_client = await asyncio.to_thread(prompts_per_second, address, sent, client="bench")
         await socket.close()
         await task
         print(
@@ -233,25 +205,16 @@ async def measure(address, process, count, folder):
         await durable(session, address, process)
 
 
-async def in_rounds(session, socket, address, graph, cpu, folder, rounds=5, count=20):
+async def in_rounds(address, graph, cpu, folder, rounds=5, count=20):
     """Seconds of the same prompt again, ours and those of a bare server in turns; our CPU."""
     ours, bare, taken = [], [], []
     for _ in range(rounds):
-        bare += await bare_seconds(folder, count)
+        async with bare_server(folder) as bare_address:
+            bare += seconds_of_prompts(bare_address, TINY, count + 1)[1:]
         cpu.per_prompt(1)
-        ours += [await run_one(session, socket, address, graph, "bench") for _ in range(count)]
+        ours += seconds_of_prompts(address, graph, count)
         taken.append(cpu.per_prompt(count))
     return ours, bare, [statistics.median(each) for each in zip(*taken, strict=True)]
-
-
-async def bare_seconds(folder, count):
-    """The same prompt at a server that does the least it can; see `bare_server.py`."""
-    async with bare_server(folder) as address, aiohttp.ClientSession() as session:
-        socket = await session.ws_connect(f"{address}ws?clientId=bench")
-        await run_one(session, socket, address, TINY, "bench")
-        found = [await run_one(session, socket, address, TINY, "bench") for _ in range(count)]
-        await socket.close()
-    return found
 
 
 @contextlib.asynccontextmanager
@@ -302,25 +265,22 @@ async def in_turns(folder, other, rounds=15, count=20):
     waits, rates = ([], []), ([], [])
     started = [start(Path(folder) / str(n), root) for n, root in enumerate((ROOT, other))]
     try:
-        async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32)) as session:
-            sides = []
-            for process, address, _ in started:
+        async with aiohttp.ClientSession() as session:
+            for _, address, _ in started:
                 await wait_ready(session, address)
-                socket = await session.ws_connect(f"{address}ws?clientId=bench", max_msg_size=0)
-                sides.append((process, address, socket, Cpu(process)))
-            for turn in range(rounds):
-                taken = {name: [] for name in found}
-                for side, (_, address, socket, cpu) in enumerate(sides):
-                    await run_one(session, socket, address, SEVEN, "bench")
-                    cpu.per_prompt(1)
-                    for _ in range(count):
-                        waits[side].append(await run_one(session, socket, address, SEVEN, "bench"))
-                    taken["again"].append(cpu.per_prompt(count))
-                    offset = 10_000 * (turn + 1)
-                    rates[side].append(await throughput(session, address, 10 * count, offset, None))
-                    taken["tiny"].append(cpu.per_prompt(10 * count))
-                for name, pair in taken.items():
-                    found[name].append(pair)
+        sides = [(address, Cpu(process)) for process, address, _ in started]
+        for turn in range(rounds):
+            taken = {name: [] for name in found}
+            for side, (address, cpu) in enumerate(sides):
+                seconds_of_prompts(address, SEVEN, 1)
+                cpu.per_prompt(1)
+                waits[side].extend(seconds_of_prompts(address, SEVEN, count))
+                taken["again"].append(cpu.per_prompt(count))
+                sent = prompts(10_000 * (turn + 1), 10 * count)
+                rates[side].append(prompts_per_second(address, sent))
+                taken["tiny"].append(cpu.per_prompt(10 * count))
+            for name, pair in taken.items():
+                found[name].append(pair)
     finally:
         for process, _, _ in started:
             process.kill()

@@ -62,6 +62,15 @@ def listed(name: str) -> dict[str, dict[str, Any]]:
 
 RUNS = listed("runs.json")
 
+MEANT: dict[str, str | None] = {
+    "lokr15_tucker": "lokr15_tucker_as_diff",
+    "boft15_noalpha": "boft15_alpha0",
+    "oft15_rescale": None,
+    "lora15_peft": None,
+}
+"""Runs whose adapters ComfyUI 0.8 ignores in part, and we do not (docs/adapters.md): the run that
+shows what their files mean; None where there is none."""
+
 
 def of_kind(name: str) -> list[Any]:
     return [pytest.param(run, id=f"{RUNS[key]['kind']}-{key}") for key, run in listed(name).items()]
@@ -114,10 +123,14 @@ if listed("manifest.json"):
         (saved,) = result.shown[saver]["latents"]
         folder = worker.files.folders("output")[0] / saved["subfolder"]
         found = load_file(folder / saved["filename"])["latent_tensor"]
-        expected = load_file(FOLDER / "latents" / run["file"])["latent_tensor"]
-        strays = strays_by(found, expected)
+        meant = MEANT.get(run["name"], run["name"])
+        expected = load_file(FOLDER / "latents" / f"{meant or run['name']}.safetensors")
+        strays = strays_by(found, expected["latent_tensor"])
         record_property("relative_l2", strays)
-        assert strays <= tolerance(run["name"])
+        if meant is None:
+            assert strays > 0.01
+        else:
+            assert strays <= tolerance(run["name"])
 
 
 if listed("tensors.json"):

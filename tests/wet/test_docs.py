@@ -28,6 +28,11 @@ def test_the_page_of_model_files_is_up_to_date():
     assert read("docs/models.md") == tool["page"]()
 
 
+def test_the_page_of_coverage_is_up_to_date():
+    tool = runpy.run_path(str(ROOT / "tools" / "write_coverage_page.py"))
+    assert read("docs/coverage.md") == tool["page"]()
+
+
 def test_every_flag_is_in_the_readme_or_among_the_ways_in():
     pages = read("README.md") + read("docs/http_api.md")
     commands = next(
