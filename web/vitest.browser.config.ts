@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/browser/**/*.test.ts"],
-    // Each file has a server, a folder and a browser of its own.
-    maxWorkers: 2,
+    // Each file has a server, a folder and a browser of its own, and often waits for them.
+    maxWorkers: 3,
     // A condition is waited for; how long a slow machine takes is not what is tested.
     expect: { poll: { timeout: 15_000 } },
     testTimeout: 120_000,

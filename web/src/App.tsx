@@ -1,6 +1,7 @@
 /** The root component: starts the background tasks and provides the services of the packages. */
 import { useEffect, useState } from "react";
 import type { Declaration } from "./api/extensions";
+import type { DownloadsChanged } from "./api/types";
 import { Boundary } from "./panels/Boundary";
 import { prefetchWhenIdle } from "./prefetch";
 import { Screen, Sheets } from "./Screen";
@@ -11,6 +12,7 @@ import { fieldServices } from "./state/fields/fieldServices";
 import { handleFileDrops } from "./state/files/fileDrops";
 import { refreshCatalog } from "./state/files/files";
 import { startJournaling } from "./state/files/journaling";
+import { watchNeeds } from "./state/files/needs";
 import { restore } from "./state/files/restore";
 import { watchVersions } from "./state/files/versions";
 import { guardComposition } from "./state/inputMethod";
@@ -71,6 +73,18 @@ function loadExtensionParts(): () => void {
   };
 }
 
+/** Packs have loaded or changed, and with them the classes of nodes. */
+function packsChanged(): void {
+  fetchWithRetry(() => import("./state/packs")).then((all) => all.packsChanged(), notifyError);
+}
+
+function downloadsChanged(news: DownloadsChanged): void {
+  fetchWithRetry(() => import("./state/downloads")).then(
+    (all) => all.onDownloadsChanged(news),
+    notifyError,
+  );
+}
+
 /** Changes the language; where its texts cannot be fetched, the current language stays. */
 function changeLanguage(language: Language): Promise<void> {
   return fetchWithRetry(() => setLanguage(language)).catch(notifyError);
@@ -93,7 +107,7 @@ function useStage(): Stage {
       await settings;
       if (ended) return;
       endings.push(
-        connect(),
+        connect(packsChanged, downloadsChanged),
         watchProblems(runOnChange),
         watchRun(),
         startJournaling(),
@@ -103,18 +117,19 @@ function useStage(): Stage {
       setStage("ready");
       const rest = [
         fetchWithRetry(() => import("./state/app"), notifyError),
-        fetchWithRetry(() => import("./state/files/missing"), notifyError),
         fetchWithRetry(() => import("./state/files/saving"), notifyError),
         fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
+        fetchWithRetry(() => import("./state/results/stage"), notifyError),
       ] as const;
-      const [{ watchApps }, { watchMissing }, { watchSaved }, { watchFailures }] =
+      const [{ watchApps }, { watchSaved }, { watchFailures }, { watchStage }] =
         await Promise.all(rest);
       if (!ended) {
         endings.push(
           watchApps(),
-          watchMissing(),
+          watchNeeds(),
           watchSaved(),
           watchFailures(),
+          watchStage(),
           prefetchWhenIdle(),
         );
       }

@@ -1,14 +1,14 @@
 /** The whole screen: the canvas at once, the panels as soon as they are loaded. */
 import { type ComponentType, lazy, type ReactNode, Suspense, useEffect, useState } from "react";
 import { Canvas } from "./canvas/Canvas";
-import { laterParts } from "./canvas/lazyParts";
+import { laterParts, PictureMenu } from "./canvas/lazyParts";
 import { NoticeBar } from "./panels/NoticeBar";
 import { Rail } from "./panels/Rail";
 import { RunBar } from "./panels/RunBar";
 import { TopBar } from "./panels/TopBar";
 import { useMasking } from "./state/fields/masking";
 import { useDifference } from "./state/results/difference";
-import { useShowsApp } from "./state/studio";
+import { useActive, useShowsApp } from "./state/studio";
 import { heightOfDock, notifyError, useView } from "./state/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { part } from "./widgets/part";
@@ -55,6 +55,8 @@ const MaskEditor = part(
   () => import("./panels/mask/MaskEditor").then((module) => module.MaskEditor),
   true,
 );
+const EmptyCanvas = part(() => import("./panels/EmptyCanvas").then((module) => module.EmptyCanvas));
+const ResultStage = part(() => import("./panels/ResultStage").then((module) => module.ResultStage));
 const Models = part(() => import("./panels/Models").then((module) => module.Models));
 
 const Outline = part(() => import("./panels/Outline").then((module) => module.Outline));
@@ -69,6 +71,11 @@ export function Screen() {
   const connecting = useView((state) => state.connecting !== null);
   const app = useShowsApp();
   const isLoaded = useIsLoaded();
+  const stage = useView((state) => state.stage === "docked" || state.stage === "window");
+  const isEmpty = useActive(
+    ({ graph, level }) =>
+      level.length === 0 && graph.order.length === 0 && graph.groups.length === 0,
+  );
   const comparing = useDifference((state) => state.compared !== null);
   const masking = useMasking((state) => state.open !== null);
   return (
@@ -86,6 +93,7 @@ export function Screen() {
           <Rail />
           <main className="stage">
             <Canvas />
+            <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
             <RunBar />
             <NoticeBar />
             <ConflictBar />
@@ -93,6 +101,7 @@ export function Screen() {
             <Suspense>{outline && <Outline />}</Suspense>
             <Suspense>{models && <Models />}</Suspense>
           </main>
+          <Suspense>{stage && <ResultStage />}</Suspense>
           {comparing ? <ResultSide /> : inspector && <Inspector />}
           <Dock />
         </>
@@ -102,6 +111,7 @@ export function Screen() {
       <Suspense>{connecting && <Connect />}</Suspense>
       <CommandPalette />
       <ResultOverlays />
+      <PictureMenu />
       <Shortcuts />
       <PluginDialog />
       <Suspense>{masking && <MaskEditor />}</Suspense>

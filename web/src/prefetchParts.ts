@@ -1,5 +1,5 @@
 /** The parts of the editor that are prefetched; see `prefetch.ts`. Two heavy ones are left out. */
-import { missingForTemplate, TEMPLATES } from "./state/files/templates";
+import { TEMPLATES, textOf } from "./state/files/templates";
 import { fetchSilently } from "./widgets/fetchWithRetry";
 import { parts } from "./widgets/part";
 
@@ -23,7 +23,7 @@ const OTHER_MODULES: readonly Fetch[] = [
   () => import("micromark"),
   () => import("micromark-extension-gfm"),
   // Fetches the templates' files.
-  () => Promise.all(TEMPLATES.map(missingForTemplate)),
+  () => Promise.all(TEMPLATES.map(textOf)),
 ];
 
 /** Fetches one after the other, each when the browser is idle. */

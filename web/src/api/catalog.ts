@@ -40,6 +40,7 @@ function readSchema(name: string, given: unknown): NodeSchema {
     experimental: info.experimental === true,
     not_idempotent: false,
     flexible: false,
+    any_slot: false,
     checks_input_types: false,
     checks: [],
   };
@@ -70,11 +71,12 @@ function readInput(name: string, given: unknown, section: Section): InputSchema 
 }
 
 function readOutputs(info: Raw): OutputSchema[] {
-  const [types, names, lists, tooltips] = [
+  const [types, names, lists, tooltips, matches] = [
     info.output,
     info.output_name,
     info.output_is_list,
     info.output_tooltips,
+    info.output_matchtypes,
   ].map((each) => (Array.isArray(each) ? each : []));
   return (types ?? []).map((each, index) => {
     const type = Array.isArray(each) ? "COMBO" : textOf(each);
@@ -83,6 +85,7 @@ function readOutputs(info: Raw): OutputSchema[] {
       name: textOf(names?.[index]) || type,
       is_list: lists?.[index] === true,
       tooltip: textOf(tooltips?.[index]) || null,
+      match: textOf(matches?.[index]) || null,
     };
   });
 }

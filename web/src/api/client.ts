@@ -1,11 +1,12 @@
 /** A typed client of the server's HTTP interface, grouped by topic. */
 import { routeUrl } from "./address";
 import { type Catalog, readCatalog } from "./catalog";
+import type { Needs } from "./downloads";
 import type { DeclaredExtension } from "./extensions";
 import type { ImageFile, Job, JobDetail, JobStatus } from "./jobs";
 import { type BatchPlace, resultsRoutes } from "./results";
 import { type Codec, makeTransport, nullIfNotFound, type Transport } from "./transport";
-import type { Plan } from "./types";
+import type { Logs, Plan } from "./types";
 
 /** In milliseconds. A check is repeated at the next edit, so a short limit is enough. */
 const CHECK_LIMIT = 30_000;
@@ -36,12 +37,15 @@ export interface ValidationReport {
   node_errors: Record<string, NodeProblems>;
   /** Classes that are not installed, with the nodes of each. */
   missing?: Record<string, string[]>;
+  /** Why classes are missing, where the server knows it: a sentence without its period. */
+  absences?: Record<string, string>;
 }
 
 export interface CheckResult {
   prompt: Record<string, unknown>;
   report: ValidationReport;
   plan: Plan;
+  needs?: Needs;
 }
 
 export interface ModelKind {
@@ -79,6 +83,15 @@ interface SystemStats {
   devices: { name: string; vram_total: number; vram_free: number }[];
 }
 
+interface RecordDifference {
+  /** The file, the pack or the value that differs. */
+  name: string;
+  /** A sentence: what was, what is, what can be done. */
+  text: string;
+  /** Whether the result can be expected to differ. */
+  decides: boolean;
+}
+
 interface JobInfo {
   title: string;
   /** Equal for prompts that are queued together. */
@@ -100,6 +113,12 @@ export function makeClient(codec: Codec, fetchImpl?: typeof fetch) {
 
 function runRoutes({ read, post, exchange }: Transport) {
   return {
+    logs: () => read<Logs>("/api/internal/logs/raw"),
+    /** New lines of the log are sent to the client while it is subscribed. */
+    subscribeToLogs: (client: string, enabled: boolean) =>
+      post("/api/internal/logs/subscribe", { clientId: client, enabled }, { method: "PATCH" }),
+    /** Frees memory as soon as nothing runs. */
+    free: (what: { unload_models?: boolean; free_memory?: boolean }) => post("/api/free", what),
     /**
      * Checks a saved workflow (or a prompt): returns it as a prompt, with all problems and the
      * nodes that would run.
@@ -111,6 +130,14 @@ function runRoutes({ read, post, exchange }: Transport) {
       const query = new URLSearchParams(targets.map((each) => ["target", each]));
       const url = targets.length === 0 ? "/api/calotype/check" : `/api/calotype/check?${query}`;
       return exchange(url, document, { limit: CHECK_LIMIT, ...(signal ? { signal } : {}) });
+    },
+    /** The prompt that does what another program's texts say, and what it lacks of them. */
+    convertTexts: (texts: Readonly<Record<string, string>>) =>
+      exchange<{ prompt: unknown; left: readonly string[] }>("/api/workflows/convert", { texts }),
+    /** What differs here from when a record was made. */
+    compareRecord: async (record: unknown): Promise<RecordDifference[]> => {
+      const url = "/api/calotype/record/compare";
+      return (await exchange<{ differences: RecordDifference[] }>(url, { record })).differences;
     },
     submit(submission: Submission): Promise<{ prompt_id: string }> {
       const { client, id, prompt, workflow, front, targets, about } = submission;
@@ -173,9 +200,17 @@ function catalogRoutes({ read, post }: Transport) {
       );
     },
     embeddings: () => read<string[]>("/api/embeddings"),
-    /** The list that a route of this server returns; empty for any other response. */
-    async list(route: string): Promise<unknown[]> {
-      const listed = await read<unknown>(route);
+    /**
+     * The list that a route of this server returns, or has under a key; empty for any other
+     * response. `limit` in milliseconds.
+     */
+    async list(
+      route: string,
+      { limit, key = null }: { limit?: number; key?: string | null } = {},
+    ): Promise<unknown[]> {
+      const answer = await read<unknown>(route, limit === undefined ? {} : { limit });
+      const has = key !== null && typeof answer === "object" && answer !== null && key in answer;
+      const listed = has ? (answer as Record<string, unknown>)[key] : answer;
       return Array.isArray(listed) ? listed : [];
     },
     settings: () => read<Record<string, unknown>>("/api/settings"),

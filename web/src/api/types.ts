@@ -123,6 +123,32 @@ export interface FeatureFlags {
   extension: Record<string, unknown>;
 }
 
+/** A download: `name` below the folder of models `kind`, sizes in bytes, `speed` per second. */
+export interface DownloadState {
+  id: string;
+  name: string;
+  kind: string;
+  url: string;
+  host: string;
+  folder: string;
+  state: "queued" | "running" | "asks" | "paused" | "failed" | "done";
+  size: number | null;
+  received: number;
+  speed: number;
+  sha256: string | null;
+  found_sha256: string | null;
+  license: string | null;
+  message: string | null;
+  asks_host: string | null;
+  asks_private: boolean;
+}
+
+/** `downloads_changed` (ours), to all: downloads that changed, and the ids of removed ones. */
+export interface DownloadsChanged {
+  changed: DownloadState[];
+  gone: string[];
+}
+
 /** One input of a node. */
 export interface InputSchema {
   name: string;
@@ -139,6 +165,7 @@ export interface OutputSchema {
   name: string;
   is_list: boolean;
   tooltip: string | null;
+  match: string | null;
 }
 
 /** A node as the catalog lists it. */
@@ -156,6 +183,7 @@ export interface NodeSchema {
   experimental: boolean;
   not_idempotent: boolean;
   flexible: boolean;
+  any_slot: boolean;
   checks_input_types: boolean;
   checks: string[];
 }
@@ -190,4 +218,5 @@ export type ServerMessage =
   | { type: "execution_error"; data: ExecutionError }
   | { type: "execution_interrupted"; data: ExecutionInterrupted }
   | { type: "logs"; data: Logs }
-  | { type: "feature_flags"; data: FeatureFlags };
+  | { type: "feature_flags"; data: FeatureFlags }
+  | { type: "downloads_changed"; data: DownloadsChanged };

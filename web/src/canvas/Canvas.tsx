@@ -15,7 +15,8 @@ import { resizeNode } from "../document/edit";
 import type { Point, Size } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
 import { dragTo } from "../state/editing/moving";
-import { boundsOfAll, TITLE } from "../state/nodes/shape";
+import { drawnBounds } from "../state/nodes/boxes";
+import { TITLE } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
 import {
   activeTab,
@@ -170,7 +171,6 @@ function Board() {
       </ReactFlow>
       <Above />
       <ContextMenu box={box} painted={painted} />
-      <Empty />
     </section>
   );
 }
@@ -214,22 +214,12 @@ function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
   clickWire(event, wire.id);
 }
 
-function Empty() {
-  const isEmpty = useActive((tab) => tab.graph.order.length === 0);
-  if (!isEmpty) return null;
-  return (
-    <div className="empty-canvas">
-      <p>{t("Double-click to add a node, or drop a workflow or an image made with one here.")}</p>
-    </div>
-  );
-}
-
-const AROUND = { width: 360, height: 220 };
+/** The bars around the canvas, in pixels, while no panel is open. */
+const AROUND = { width: 44, height: 73 };
 
 /** An estimate of the view of a fitted document, so that nodes outside of it are not built. */
 function guessedView(): Viewport {
-  const { graph } = activeTab();
-  const bounds = boundsOfAll(graph) ?? { x: 0, y: 0, width: 800, height: 600 };
+  const bounds = drawnBounds() ?? { x: 0, y: 0, width: 800, height: 600 };
   const width = Math.max(window.innerWidth - AROUND.width, 300);
   const height = Math.max(window.innerHeight - AROUND.height, 300);
   return fittedView(bounds, { width, height });

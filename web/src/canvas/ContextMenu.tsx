@@ -30,6 +30,9 @@ export function ContextMenu({ box, painted }: Props) {
       if (isTyping(event.target) && !(event.target as Element).matches(":read-only")) return;
       // Fields have their own menu.
       if (event.target instanceof Element && event.target.closest(".field-box") !== null) return;
+      // Pictures have theirs, with the node's entries in it.
+      if (event.target instanceof Element && event.target.closest("[data-picture]") !== null)
+        return;
       event.preventDefault();
       const target = targetOf(event, (at) => latestPainted.current(flow.screenToFlowPosition(at)));
       const at = placeOf(event);

@@ -9,7 +9,7 @@ import {
   type LucideIcon,
   SkipForward,
 } from "lucide-react";
-import { type MouseEvent, memo, type PointerEvent, useRef } from "react";
+import { type MouseEvent, memo, type PointerEvent, useEffect, useRef } from "react";
 import { frameBox, frameOf, frameState, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
@@ -22,6 +22,7 @@ import {
 } from "../state/editing/framing";
 import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
+import { useRenaming } from "../state/editing/renaming";
 import { frameColour } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { GRID } from "../state/nodes/shape";
@@ -170,8 +171,23 @@ const Frame = memo(function Frame({ group, scale }: { group: Group; scale: numbe
 
 export function FrameTitle({ group }: { group: Group }) {
   const { key, title } = group;
+  const input = useRef<HTMLInputElement>(null);
+  const isNamed = useRenaming((state) => state.frame === key);
+  useEffect(() => {
+    if (!isNamed || input.current === null) return;
+    input.current.readOnly = false;
+    input.current.focus();
+    input.current.select();
+    useRenaming.setState({ frame: null });
+  }, [isNamed]);
+  /** The keys go on where they were before the title was typed. */
+  const leave = () => {
+    input.current?.blur();
+    input.current?.closest<HTMLElement>(".canvas")?.focus();
+  };
   return (
     <input
+      ref={input}
       aria-label={t("Title of the group")}
       key={title}
       defaultValue={title}
@@ -179,14 +195,14 @@ export function FrameTitle({ group }: { group: Group }) {
       readOnly
       onFocus={() => setCurrentFrame(key)}
       onKeyDown={(event) => {
-        const input = event.currentTarget;
-        if (event.key === "Enter" && input.readOnly) {
-          input.readOnly = false;
-          input.select();
-        } else if (event.key === "Enter") input.blur();
+        const field = event.currentTarget;
+        if (event.key === "Enter" && field.readOnly) {
+          field.readOnly = false;
+          field.select();
+        } else if (event.key === "Enter") leave();
         else if (event.key === "Escape") {
-          input.value = title;
-          input.blur();
+          field.value = title;
+          leave();
         }
       }}
       onBlur={(event) => {

@@ -2,11 +2,13 @@
  * The map of the whole graph, with a frame around the part on the screen; dragging the frame moves
  * the view.
  */
-import { useReactFlow, useStoreApi } from "@xyflow/react";
-import { type PointerEvent, type RefObject, useCallback, useEffect, useRef } from "react";
+import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
+import { type PointerEvent, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
 import { type Box, boundsOfBoxes, centreOf } from "../document/arrange";
 import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
+import { drawnBounds } from "../state/nodes/boxes";
+import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { setViewport, useActive } from "../state/studio";
 import { useDrawingOptions, useMarks } from "./looks";
@@ -36,8 +38,31 @@ const NO_FIT: Fit = { scale: 1, left: 0, top: 0 };
 export function Minimap() {
   const isShown = useSetting("calotype.minimap");
   const isEmpty = useActive((tab) => tab.graph.order.length === 0);
-  return isShown && !isEmpty ? <MapView /> : null;
+  const isWhole = useIsWhole();
+  return isShown && !isEmpty && !isWhole ? <MapView /> : null;
 }
+
+/** Whether the whole graph is legible on the screen, so that a map of it shows nothing more. */
+function useIsWhole(): boolean {
+  const graph = useActive((tab) => tab.graph);
+  const shown = useRuns((state) => state.shown);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what nodes show changes their sizes
+  const bounds = useMemo(() => drawnBounds(), [graph, shown]);
+  return useStore((state) => {
+    if (bounds === null || state.width === 0) return true;
+    if (state.transform[2] < LEGIBLE) return false;
+    const view = viewOf(state);
+    return (
+      bounds.x >= view.x &&
+      bounds.y >= view.y &&
+      bounds.x + bounds.width <= view.x + view.width &&
+      bounds.y + bounds.height <= view.y + view.height
+    );
+  });
+}
+
+/** Below this zoom, values on nodes are too small to read. */
+const LEGIBLE = 0.8;
 
 function MapView() {
   const flow = useReactFlow();

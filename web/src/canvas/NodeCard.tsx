@@ -1,11 +1,12 @@
 /** A node: title, sockets, widgets, and below them its previews and texts. */
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { AlertTriangle, Pin } from "lucide-react";
-import { memo, useState } from "react";
+import { memo } from "react";
 import { isPinned } from "../document/flags";
 import { type GraphNode, MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
 import { rename } from "../state/editing/actions";
+import { useRenaming } from "../state/editing/renaming";
 import { idleParts } from "../state/nodes/bypass";
 import { paintOf } from "../state/nodes/colours";
 import { useContent } from "../state/nodes/content";
@@ -129,8 +130,9 @@ interface TitleProps {
 function Title({ node: id, run, sentences, former, idle }: TitleProps) {
   const node = useContent(id);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const [renaming, setRenaming] = useState(false);
+  const renaming = useRenaming((state) => state.node === id);
   if (node === undefined) return null;
+  const setRenaming = (begins: boolean) => useRenaming.setState({ node: begins ? id : null });
   const title = titleOf(node, schema);
   const finish = (text: string) => {
     setRenaming(false);

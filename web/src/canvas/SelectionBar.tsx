@@ -13,7 +13,7 @@ import {
   SkipForward,
   Trash2,
 } from "lucide-react";
-import { type KeyboardEvent, useLayoutEffect, useRef } from "react";
+import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Box } from "../document/arrange";
 import { isPinned } from "../document/flags";
 import { FRAME_TITLE, frameBox } from "../document/frames";
@@ -30,10 +30,34 @@ export function SelectionBar() {
   const selected = useActive((tab) => tab.selected);
   const busy = useArranging(({ marquee, dragging }) => marquee !== null || dragging);
   const wanted = useSetting("calotype.selectionBar");
+  const started = useStarted();
   const graph = useActive((tab) => (busy || selected.length === 0 ? null : tab.graph));
-  if (graph === null || busy || !wanted) return null;
+  if (graph === null || busy || !wanted || !started) return null;
   const box = selectedBox(selected);
   return box === null ? null : <Bar box={overTitles(box, graph)} />;
+}
+
+let hasStarted = false;
+
+/**
+ * Whether the user has pressed anything yet. Until then nothing covers the graph: the prompt is
+ * selected from the start.
+ */
+function useStarted(): boolean {
+  const [started, setStarted] = useState(hasStarted);
+  useEffect(() => {
+    if (started) return;
+    const listening = new AbortController();
+    const start = () => {
+      hasStarted = true;
+      setStarted(true);
+    };
+    for (const each of ["pointerdown", "keydown"] as const) {
+      window.addEventListener(each, start, { capture: true, signal: listening.signal });
+    }
+    return () => listening.abort();
+  }, [started]);
+  return started;
 }
 
 /**

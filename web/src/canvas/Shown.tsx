@@ -1,16 +1,21 @@
 /** Images and texts below a node's widgets: results, loaded files, and previews during a run. */
 import { Suspense } from "react";
 import { viewUrl } from "../api/client";
+import type { ImageFile } from "../api/jobs";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { loadedBy } from "../state/nodes/sources";
-import type { ShownOutput as ShownValue } from "../state/runs/runs";
+import type { ShownOutput as ShownValue } from "../state/runs/shownOutputs";
 import { useView } from "../state/view";
-import { MediaPreview } from "../widgets/MediaPreview";
+import { fetchWithRetry } from "../widgets/fetchWithRetry";
 import { part } from "../widgets/part";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
+import { ShownFile } from "./ShownFile";
 
+const MediaPreview = part(() =>
+  import("../widgets/MediaPreview").then((module) => module.MediaPreview),
+);
 const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe));
 
 interface Props {
@@ -26,15 +31,15 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
   const files = shown?.images ?? [];
   const urls = preview !== undefined ? [preview] : files.map((each) => viewUrl(each));
   const pair = preview === undefined ? (shown?.pair ?? null) : null;
-  const given = urls.length > 0 || pair !== null ? null : loadedBy(node, schema);
+  const played = preview === undefined ? (shown?.files ?? []) : [];
+  const hasResult = urls.length > 0 || pair !== null || played.length > 0;
+  const given = hasResult ? null : loadedBy(node, schema);
   return (
     <div className="shown" style={{ top: y, height }}>
       {given !== null && (
-        <MediaPreview
-          key={given.url}
-          media={given}
-          onOpen={() => useView.setState({ lightbox: given.url })}
-        />
+        <Suspense key={given.url}>
+          <MediaPreview media={given} onOpen={() => useView.setState({ lightbox: given.url })} />
+        </Suspense>
       )}
       {pair !== null && (
         <Suspense>
@@ -47,22 +52,22 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
       )}
       {urls.length > 0 && (
         <div className={`pictures of-${Math.min(urls.length, 4)}`}>
-          {urls.slice(0, 4).map((url) => (
-            <button
+          {urls.slice(0, 4).map((url, index) => (
+            <Picture
               key={url}
-              type="button"
-              className="picture nodrag"
-              aria-label={t("View at full size")}
-              onClick={() => useView.setState({ lightbox: url })}
-            >
-              <img src={url} alt="" draggable={false} loading="lazy" />
-            </button>
+              url={url}
+              file={preview === undefined ? files[index] : undefined}
+              job={shown?.job}
+            />
           ))}
           {urls.length > 4 && (
             <span className="more">{t("{{count}} more", { count: urls.length - 4 })}</span>
           )}
         </div>
       )}
+      {played.map((each) => (
+        <ShownFile key={viewUrl(each.file)} {...each} />
+      ))}
       {shown?.text.map((text, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
         <pre key={index} className="shown-text nodrag nowheel">
@@ -70,5 +75,36 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
         </pre>
       ))}
     </div>
+  );
+}
+
+interface PictureProps {
+  url: string;
+  /** The result; without it, a preview. */
+  file: ImageFile | undefined;
+  job: string | undefined;
+}
+
+function Picture({ url, file, job }: PictureProps) {
+  const open = () => {
+    if (file === undefined) useView.setState({ lightbox: url });
+    else {
+      fetchWithRetry(() => import("../state/results/pictureActions")).then(
+        ({ openPicture }) => openPicture({ file, job: job ?? null, node: null }),
+        // The picture itself is there, whatever else is not.
+        () => useView.setState({ lightbox: url }),
+      );
+    }
+  };
+  return (
+    <button
+      type="button"
+      className="picture nodrag"
+      aria-label={t("View at full size")}
+      data-picture={file === undefined ? undefined : JSON.stringify({ ...file, job: job ?? null })}
+      onClick={open}
+    >
+      <img src={url} alt="" draggable={false} loading="lazy" />
+    </button>
   );
 }

@@ -3,8 +3,9 @@ import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/re
 import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
 import { animationDuration } from "../state/motion";
-import { boundsOf, boundsOfAll } from "../state/nodes/shape";
+import { drawnBounds } from "../state/nodes/boxes";
 import { activeTab, setViewport, type Viewport } from "../state/studio";
+import { useView } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";
 
 type Flow = Pick<
@@ -13,21 +14,24 @@ type Flow = Pick<
 >;
 
 export const MIN_ZOOM = 0.05;
-/** The largest zoom of a fitted view: beyond it nodes become no easier to read. */
-const MAX_FIT_ZOOM = 1.25;
+/** The largest zoom of a fitted view: nodes are never larger than they are. */
+const MAX_FIT_ZOOM = 1;
 /** The height of the run bar with its margins, in pixels. */
-export const RUN_BAR = 74;
+export const RUN_BAR = 66;
 /** The largest share of a canvas's height that a fitted view leaves for the run bar. */
 const MAX_RUN_BAR_SHARE = 0.3;
+/** Around the whole graph, and around single nodes, in pixels. */
+const MARGIN = 12;
+const MARGIN_OF_SOME = 40;
 /** Two views are equal if no point in them differs by more than this, in pixels. */
 const TOLERANCE = 1;
 
 type Box = Size & { x: number; y: number };
 
-/** The view that shows a whole box of the graph; `margin` is a share of the canvas, in percent. */
-export function fittedView(bounds: Box, { width, height }: Size, margin = 3): Viewport {
+/** The view that shows a whole box of the graph; `margin` is in pixels. */
+export function fittedView(bounds: Box, { width, height }: Size, margin = MARGIN): Viewport {
   const below = Math.round(Math.min(RUN_BAR, height * MAX_RUN_BAR_SHARE));
-  const padding = { x: `${margin}%`, top: `${margin}%`, bottom: `${below}px` } as const;
+  const padding = { x: `${margin}px`, top: `${margin}px`, bottom: `${below}px` } as const;
   return getViewportForBounds(bounds, width, height, MIN_ZOOM, MAX_FIT_ZOOM, padding);
 }
 
@@ -51,10 +55,9 @@ export function showNodes(
   size: Size,
   keys: readonly string[] = [],
 ): void {
-  const { graph } = activeTab();
-  const bounds = keys.length > 0 ? boundsOf(graph, keys) : boundsOfAll(graph);
+  const bounds = drawnBounds(keys);
   if (bounds === null || size.width === 0) return;
-  const view = keys.length > 0 ? fittedView(bounds, size, 6) : fittedView(bounds, size);
+  const view = fittedView(bounds, size, keys.length > 0 ? MARGIN_OF_SOME : MARGIN);
   void flow.setViewport(view, { duration: animationDuration(240) });
 }
 
@@ -66,8 +69,8 @@ export function useFittedView(flow: Flow, box: RefObject<HTMLElement | null>): v
 
 function useInitialFit(flow: Flow, box: RefObject<HTMLElement | null>): void {
   useEffect(() => {
-    const { graph, viewport } = activeTab();
-    const bounds = boundsOfAll(graph);
+    const { viewport } = activeTab();
+    const bounds = drawnBounds();
     if (viewport !== null || bounds === null || box.current === null) return;
     const { clientWidth: width, clientHeight: height } = box.current;
     const view = fittedView(bounds, { width, height });
@@ -78,17 +81,20 @@ function useInitialFit(flow: Flow, box: RefObject<HTMLElement | null>): void {
 /** Fits a view that shows the whole graph again when panels open or the window is resized. */
 function useRefitOnResize(flow: Flow): void {
   const store = useStoreApi();
-  useEffect(
-    () =>
-      store.subscribe((now, before) => {
-        if (before.width === 0 || (now.width === before.width && now.height === before.height)) {
-          return;
-        }
-        const bounds = boundsOfAll(activeTab().graph);
-        const view = bounds && refitted(flow.getViewport(), bounds, before, now);
-        if (view == null) return;
-        void flow.setViewport(view).then(() => setViewport(view));
-      }),
-    [flow, store],
-  );
+  useEffect(() => {
+    let { stage } = useView.getState();
+    return store.subscribe((now, before) => {
+      if (before.width === 0 || (now.width === before.width && now.height === before.height)) {
+        return;
+      }
+      // The stage opens by itself: the fields beside it keep their place and size.
+      const isStage = stage !== useView.getState().stage;
+      stage = useView.getState().stage;
+      if (isStage) return;
+      const bounds = drawnBounds();
+      const view = bounds && refitted(flow.getViewport(), bounds, before, now);
+      if (view == null) return;
+      void flow.setViewport(view).then(() => setViewport(view));
+    });
+  }, [flow, store]);
 }

@@ -10,7 +10,7 @@ import { isRerouteNode } from "../state/nodes/reroutes";
 import type { Shape } from "../state/nodes/rows";
 import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/nodes/shape";
 import { placeHere } from "../state/runs/places";
-import type { ShownOutput } from "../state/runs/runs";
+import type { ShownOutput } from "../state/runs/shownOutputs";
 import type { Tab } from "../state/studio";
 
 export type FlowNode = Node<

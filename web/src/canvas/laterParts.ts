@@ -10,6 +10,7 @@ export { Groups } from "./Groups";
 export { Minimap } from "./Minimap";
 export { NoteCard } from "./NoteCard";
 export { Overview } from "./Overview";
+export { PictureMenu } from "./PictureMenu";
 export { Pulling } from "./Pulling";
 export { RerouteCard } from "./RerouteCard";
 export { SelectionBar } from "./SelectionBar";

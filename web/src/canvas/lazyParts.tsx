@@ -13,6 +13,7 @@ export const DifferenceLayer = lazily(async () => ({
 export const Groups = lazily(async () => ({ default: (await laterParts).Groups }));
 export const Minimap = lazily(async () => ({ default: (await laterParts).Minimap }));
 export const Overview = lazily(async () => ({ default: (await laterParts).Overview }));
+export const PictureMenu = lazily(async () => ({ default: (await laterParts).PictureMenu }));
 export const Pulling = lazily(async () => ({ default: (await laterParts).Pulling }));
 export const SelectionBar = lazily(async () => ({ default: (await laterParts).SelectionBar }));
 export const WireLayer = lazily(async () => ({ default: (await laterParts).WireLayer }));

@@ -64,6 +64,10 @@ const SELECT: MenuPlan = [
 ];
 const NODE: MenuPlan = [
   "note.edit",
+  "run.selected",
+  "node.rename",
+  "help.node",
+  "line",
   "node.bypass",
   "node.mute",
   "node.collapse",
@@ -77,7 +81,7 @@ const NODE: MenuPlan = [
   "line",
   "graph.group",
   "frame.addSelected",
-  "subgraph.create",
+  "subgraph.make",
   { title: "Align and distribute", plan: ALIGN },
   { title: "Select", plan: SELECT },
   "line",
@@ -108,6 +112,7 @@ const PLANS: Readonly<Record<Target["kind"], MenuPlan>> = {
     "graph.add",
     "graph.note",
     "frame.add",
+    "file.templates",
     "line",
     "edit.paste",
     { title: "Select", plan: SELECT },
@@ -138,7 +143,7 @@ function itemOf(planned: MenuPlan[number], target: Target): MenuItem[] {
   if (!enabled && HIDDEN_WHEN_DISABLED.has(planned)) return [];
   return [
     {
-      label: t(command.title),
+      label: t(SHORT[planned] ?? command.title),
       ...(key === undefined ? {} : { keys: shownKey(key) }),
       ...(enabled ? {} : { disabled: true }),
       ...checked(planned),
@@ -146,6 +151,30 @@ function itemOf(planned: MenuPlan[number], target: Target): MenuItem[] {
     },
   ];
 }
+
+/** In a menu of the selection, its entries do not repeat what they act on. */
+const SHORT: Readonly<Record<string, string>> = {
+  "run.selected": "Run to here",
+  "node.rename": "Rename",
+  "help.node": "Help",
+  "node.bypass": "Bypass",
+  "node.mute": "Mute",
+  "node.collapse": "Collapse",
+  "node.pin": "Pin",
+  "node.replace": "Replace with…",
+  "node.recreate": "Recreate",
+  "node.swapInputs": "Swap inputs",
+  "node.pullOut": "Pull out of the wires",
+  "graph.group": "Group",
+  "frame.addSelected": "Add to the group",
+  "subgraph.make": "Make a subgraph",
+  "edit.copy": "Copy",
+  "edit.paste": "Paste",
+  "edit.duplicate": "Duplicate",
+  "edit.delete": "Delete",
+  "edit.deleteAndHeal": "Delete and reconnect",
+  "file.templates": "Templates",
+};
 
 /** These apply to few nodes only: they are left out instead of greyed where they do nothing. */
 const HIDDEN_WHEN_DISABLED = new Set([

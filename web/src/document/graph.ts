@@ -156,8 +156,14 @@ export interface WidgetSlot {
   nested?: Readonly<Record<string, readonly WidgetSlot[]>>;
 }
 
-/** The entries that a node of this type saves; undefined for an unknown type. */
-export type WidgetLayout = (type: string) => readonly WidgetSlot[] | undefined;
+/**
+ * The entries that a node of this type saves; undefined for an unknown type. `drawn` are the inputs
+ * for which the node's slots name a widget: scripts of plugins draw some for types of their own.
+ */
+export type WidgetLayout = (
+  type: string,
+  drawn?: ReadonlySet<string>,
+) => readonly WidgetSlot[] | undefined;
 
 export function emptyGraph(): Workflow {
   return {

@@ -198,7 +198,9 @@ export function writeInstanceValues(
   );
   if (added.length > 0) addPromotions(written, added);
   const all = [...names, ...added];
-  written.widgets_values = all.map((name) => values[name] ?? null);
+  // What has no name keeps its value, after what has one.
+  const places = [...names, ...slots.filter(isPositionalName), ...added];
+  written.widgets_values = places.map((name) => values[name] ?? null);
   if (isObject(saved.widgets_values_named)) {
     written.widgets_values_named = Object.fromEntries(
       all.map((name) => [name, values[name] ?? null]),

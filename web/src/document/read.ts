@@ -20,7 +20,7 @@ import {
 import { nameValues } from "./instances";
 import { isObject, type Json, type JsonObject } from "./json";
 import { isLink, isNode, repairLevel } from "./repair";
-import { namesOf } from "./slots";
+import { drawnBy, namesOf } from "./slots";
 import { UserError } from "./userError";
 import { isId, listOf, pointOf, sizeOf, textOf, typeOf } from "./values";
 
@@ -128,11 +128,12 @@ export function readNode(value: Json, layout: WidgetLayout): GraphNode {
     throw new NotAWorkflowError("A node of this workflow has no id or no type.");
   }
   const widgets = value.widgets_values;
+  const inputs = listOf(value.inputs).map(readInput);
   const flags = isObject(value.flags) ? value.flags : {};
   let values: JsonObject = {};
   let slots: string[] = [];
   if (Array.isArray(widgets)) {
-    slots = namesOf(widgets, layout(value.type));
+    slots = namesOf(widgets, layout(value.type, drawnBy(inputs)));
     slots.forEach((name, index) => {
       values[name] = widgets[index] ?? null;
     });
@@ -149,7 +150,7 @@ export function readNode(value: Json, layout: WidgetLayout): GraphNode {
     mode: typeof value.mode === "number" ? value.mode : 0,
     collapsed: flags.collapsed === true,
     color: textOf(value.color),
-    inputs: listOf(value.inputs).map(readInput),
+    inputs,
     outputs: listOf(value.outputs).map(readOutput),
     values,
     slots,

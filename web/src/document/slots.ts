@@ -2,7 +2,7 @@
  * Maps each entry of a saved list of values to a widget. Lists of any length are accepted: extra
  * entries without a widget are named by their index.
  */
-import type { WidgetSlot } from "./graph";
+import type { InputSlot, WidgetSlot } from "./graph";
 import type { Json, JsonObject } from "./json";
 
 const CONTROLS: ReadonlySet<Json> = new Set<Json>([
@@ -14,6 +14,11 @@ const CONTROLS: ReadonlySet<Json> = new Set<Json>([
   true,
   false,
 ]);
+
+/** The widgets that the slots of a node's inputs name. */
+export function drawnBy(inputs: readonly InputSlot[]): ReadonlySet<string> {
+  return new Set(inputs.flatMap(({ widget }) => widget ?? []));
+}
 
 /** A name for each entry of the list. */
 export function namesOf(list: readonly Json[], layout?: readonly WidgetSlot[]): string[] {

@@ -5,7 +5,7 @@
  */
 import type { Graph, GraphNode, WidgetLayout, Workflow } from "./graph";
 import type { Json } from "./json";
-import { isPositionalName, namesOf } from "./slots";
+import { drawnBy, isPositionalName, namesOf } from "./slots";
 
 /** The document with all values named that can be; the same object where nothing changes. */
 export function withNames(workflow: Workflow, layout: WidgetLayout): Workflow {
@@ -33,7 +33,7 @@ function graphWithNames<Level extends Graph>(graph: Level, layout: WidgetLayout)
 }
 
 function nodeWithNames(node: GraphNode, layout: WidgetLayout): GraphNode {
-  const slots = layout(node.type);
+  const slots = layout(node.type, drawnBy(node.inputs));
   if (slots === undefined) return node;
   const list = node.slots.map((name) => node.values[name] ?? null);
   const names = namesOf(list, slots);

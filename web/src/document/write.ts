@@ -209,13 +209,24 @@ function writeValues(node: GraphNode, written: JsonObject): void {
   if (Object.keys(changed).length === 0) return;
   written.widgets_values = slots.map((name) => values[name] ?? null);
   if (isObject(saved.widgets_values_named)) {
-    const named = Object.entries(changed).filter(([name]) => !isPositionalName(name));
-    const kept = Object.entries(saved.widgets_values_named).filter(
-      // Values that a choice brought are removed with it.
-      ([name]) => !name.includes(".") || slots.includes(name),
-    );
-    written.widgets_values_named = Object.fromEntries([...kept, ...named]);
+    written.widgets_values_named = writeNamed(saved.widgets_values_named, slots, changed);
   }
+}
+
+/** The named copy of a node's values, with those that have changed. */
+function writeNamed(before: JsonObject, slots: readonly string[], changed: JsonObject): JsonObject {
+  const names = Object.keys(before);
+  const isRemoved = (name: string) =>
+    // Values that a choice brought are removed with it.
+    !slots.includes(name) && Object.keys(changed).some((each) => name.startsWith(`${each}.`));
+  const kept = Object.entries(before).filter(([name]) => !isRemoved(name));
+  const named = Object.entries(changed).flatMap(([name, value]) => {
+    if (!isPositionalName(name)) return [[name, value]];
+    // Where the class is unknown, its names are in the order of its values.
+    const found = names.length === slots.length ? names[slots.indexOf(name)] : undefined;
+    return found === undefined ? [] : [[found, value]];
+  });
+  return Object.fromEntries([...kept, ...named]);
 }
 
 function writeGroup(group: Group): JsonObject {

@@ -7,6 +7,7 @@ import {
   Grid3x3,
   Hash,
   ImageUp,
+  RotateCcw,
   SplitSquareHorizontal,
   Star,
   Trash2,
@@ -16,6 +17,7 @@ import type { ListedJob } from "../api/results";
 import { compareWithOpen, compareWorkflows } from "../state/results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../state/results/history";
 import { compareJobs, latestBeside } from "../state/results/lightbox";
+import { reproduceResult } from "../state/results/reproduce";
 import {
   copyFact,
   downloadJobs,
@@ -90,6 +92,12 @@ function actionsForOne(job: ListedJob): Action[] {
   const latest = latestBeside(id);
   const actions: (Action | null)[] = [
     { label: t("Open its workflow"), Icon: FileInput, run: () => void openResult(id) },
+    {
+      label: t("Reproduce"),
+      brief: true,
+      Icon: RotateCcw,
+      run: () => void reproduceResult(id),
+    },
     file === null
       ? null
       : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(file) },

@@ -1,7 +1,7 @@
 /** Search for a command by a few letters of its name. Recently used commands come first. */
-import UFuzzy from "@leeoniya/ufuzzy";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
+import { commandsFor } from "../state/finding/commandSearch";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
@@ -11,26 +11,9 @@ import { useClickOutside } from "./useClickOutside";
 import { useRestoreFocus } from "./useRestoreFocus";
 import "./dialog.css";
 
-const fuzzy = new UFuzzy({ intraMode: 1 });
-
 export function CommandPalette() {
   const open = useView((state) => state.commands);
   return open ? <Open /> : null;
-}
-
-/**
- * The commands whose names match the typed text, best first; those that are enabled before others.
- */
-function found(all: readonly Command[], typed: string): readonly Command[] {
-  const named = all.map((each) => `${t(each.title)} ${t(each.group)}`);
-  const known = typed.trim() === "" ? all : ranked(named, typed).flatMap((at) => all[at] ?? []);
-  return [...known.filter(isEnabled), ...known.filter((each) => !isEnabled(each))];
-}
-
-function ranked(named: string[], typed: string): readonly number[] {
-  const [matched, info, order] = fuzzy.search(named, typed);
-  if (matched === null) return [];
-  return order === null ? matched : order.flatMap((place) => info.idx[place] ?? []);
 }
 
 function close(): void {
@@ -59,7 +42,7 @@ function Open() {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<HTMLDivElement>(null);
   useRestoreFocus();
-  const shown = useMemo(() => found(all, typed), [all, typed]);
+  const shown = useMemo(() => commandsFor(all, typed), [all, typed]);
   useClickOutside(box, close);
   useEffect(() => bringIntoSight(list.current?.children[at]), [at]);
   const key = (event: KeyboardEvent) => {

@@ -1,5 +1,5 @@
 /**
- * The dock with results, queue, history and problems: always at the same place, with an adjustable
+ * The dock with results, queue, history, problems and the log: always at the same place, with an adjustable
  * height.
  */
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
@@ -13,6 +13,7 @@ import { Problems, useProblemCount } from "./Problems";
 import { Results } from "./Results";
 
 const Queue = part(() => import("./Queue").then((module) => module.Queue));
+const Logs = part(() => import("./Logs").then((module) => module.Logs));
 const History = part(() => import("./History").then((module) => module.History));
 
 const LOWEST = 112;
@@ -35,6 +36,7 @@ export function Dock() {
         <Suspense fallback={<p className="empty">{t("Loading")}</p>}>
           {dock === "queue" && <Queue />}
           {dock === "history" && <History />}
+          {dock === "logs" && <Logs />}
         </Suspense>
         {dock === "problems" && <Problems />}
       </div>
@@ -42,7 +44,7 @@ export function Dock() {
   );
 }
 
-const TABS: readonly DockTab[] = ["results", "queue", "history", "problems"];
+const TABS: readonly DockTab[] = ["results", "queue", "history", "problems", "logs"];
 
 function titleOf(tab: DockTab): string {
   const titles = {
@@ -50,6 +52,7 @@ function titleOf(tab: DockTab): string {
     queue: t("Queue"),
     history: t("History"),
     problems: t("Problems"),
+    logs: t("Log"),
   };
   return titles[tab];
 }

@@ -32,11 +32,15 @@ export function Lightbox() {
 
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const { shelf, job, file: chosen, facts } = useLightbox();
+  const { shelf, job, file: index, facts, wanted } = useLightbox();
   const result = useResult(url === null ? job : undefined);
   const room = useZoom();
   const picture = useRef<HTMLImageElement>(null);
   const files = result?.files ?? [];
+  const first = files.findIndex(
+    (each) => each.filename === wanted?.filename && each.subfolder === wanted.subfolder,
+  );
+  const chosen = wanted !== null && first >= 0 ? first : index;
   const file = files[chosen] ?? files[0];
   const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
   const { setZoom } = room;
@@ -256,7 +260,7 @@ function Strip({ files, chosen }: { files: readonly ImageFile[]; chosen: number 
           type="button"
           aria-label={t("File {{place}}: {{name}}", { place: index + 1, name: file.filename })}
           aria-current={index === chosen}
-          onClick={() => useLightbox.setState({ file: index })}
+          onClick={() => useLightbox.setState({ file: index, wanted: null })}
         >
           <img src={viewUrl(plain(file), "webp;80")} alt="" loading="lazy" />
         </button>

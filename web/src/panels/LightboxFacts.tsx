@@ -5,6 +5,7 @@ import {
   FileInput,
   GitCompareArrows,
   ImageUp,
+  RotateCcw,
   SplitSquareHorizontal,
   Star,
 } from "lucide-react";
@@ -12,6 +13,7 @@ import type { ListedJob } from "../api/results";
 import { compareWithOpen } from "../state/results/difference";
 import { star, useHistory } from "../state/results/history";
 import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
+import { reproduceResult } from "../state/results/reproduce";
 import {
   downloadJobs,
   giveAsInput,
@@ -116,6 +118,12 @@ function useActions(job: ListedJob, result: Result) {
       label: t("Open its workflow"),
       Icon: FileInput,
       run: leave(() => void openResult(job.id)),
+      can: true,
+    },
+    {
+      label: t("Reproduce"),
+      Icon: RotateCcw,
+      run: leave(() => void reproduceResult(job.id)),
       can: true,
     },
     {

@@ -8,7 +8,7 @@ import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";
 import { Description, Line } from "./Description";
 import { Dialog } from "./Dialog";
-import "./missing.css";
+import "./templates.css";
 
 export function NodeHelp() {
   const graph = useActive((tab) => tab.graph);

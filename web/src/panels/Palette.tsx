@@ -155,8 +155,7 @@ function handleKey(event: KeyboardEvent, choosing: Choosing, palette: PaletteVal
   } else if (event.key === "Tab" && hints[0] !== undefined) type(completed(typed, hints[0]));
   else if (event.key === "Tab" && sockets.length > 1) {
     turnBy(event.shiftKey ? sockets.length - 1 : 1);
-  } else if (event.key === "Escape" && typed !== "") type("");
-  else if (event.key === "Escape" || event.key === "Tab") {
+  } else if (event.key === "Escape" || event.key === "Tab") {
     // The user may be moving through the page with Tab: it opens no palette until a node is added.
     setTabAddsNode(false);
     close();

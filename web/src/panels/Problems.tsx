@@ -15,7 +15,7 @@ import "./run.css";
 const TITLES: Readonly<Record<ProblemGroup, string>> = {
   run: "Failed in the last run",
   document: "The workflow",
-  plugins: "Missing plugins",
+  plugins: "Missing nodes",
   files: "Missing files",
   wires: "Wires",
   values: "Values",

@@ -1,5 +1,13 @@
-/** The rail at the side: four buttons. */
-import { Boxes, CircleHelp, FolderOpen, ListTree, Plus } from "lucide-react";
+/** The rail at the side: buttons for panels. */
+import {
+  Blocks,
+  Boxes,
+  CircleHelp,
+  FolderOpen,
+  ListTree,
+  type LucideIcon,
+  Plus,
+} from "lucide-react";
 import { runCommand } from "../state/commands";
 import { withKey } from "../state/keymap";
 import { useView } from "../state/view";
@@ -11,50 +19,34 @@ export function Rail() {
   const models = useView((state) => state.models);
   return (
     <nav className="rail" aria-label={t("Panels")}>
-      <button
-        type="button"
-        aria-label={t("Add a node")}
-        title={withKey(t("Add a node"), "graph.add")}
-        onClick={() => runCommand("graph.add")}
-      >
-        <Plus size={18} aria-hidden />
-      </button>
-      <button
-        type="button"
-        aria-label={t("Workflows")}
-        aria-pressed={workflows}
-        title={withKey(t("Workflows"), "file.open")}
-        onClick={() => runCommand("file.open")}
-      >
-        <FolderOpen size={18} aria-hidden />
-      </button>
-      <button
-        type="button"
-        aria-label={t("Models")}
-        aria-pressed={models}
-        title={withKey(t("Models"), "view.models")}
-        onClick={() => runCommand("view.models")}
-      >
-        <Boxes size={18} aria-hidden />
-      </button>
-      <button
-        type="button"
-        aria-label={t("Outline")}
-        aria-pressed={outline}
-        title={withKey(t("Outline"), "view.outline")}
-        onClick={() => runCommand("view.outline")}
-      >
-        <ListTree size={18} aria-hidden />
-      </button>
+      <Item label={t("Add a node")} icon={Plus} command="graph.add" />
+      <Item label={t("Workflows")} icon={FolderOpen} command="file.open" pressed={workflows} />
+      <Item label={t("Models")} icon={Boxes} command="view.models" pressed={models} />
+      <Item label={t("Outline")} icon={ListTree} command="view.outline" pressed={outline} />
+      <Item label={t("Packs of nodes")} icon={Blocks} command="view.packs" />
       <span className="space" />
-      <button
-        type="button"
-        aria-label={t("Keys")}
-        title={withKey(t("Keys"), "help.keys")}
-        onClick={() => useView.setState({ shortcuts: true })}
-      >
-        <CircleHelp size={18} aria-hidden />
-      </button>
+      <Item label={t("Keys")} icon={CircleHelp} command="help.keys" />
     </nav>
+  );
+}
+
+interface ItemProps {
+  label: string;
+  icon: LucideIcon;
+  command: string;
+  pressed?: boolean;
+}
+
+function Item({ label, icon: Icon, command, pressed }: ItemProps) {
+  return (
+    <button
+      type="button"
+      aria-label={label}
+      aria-pressed={pressed}
+      title={withKey(label, command)}
+      onClick={() => runCommand(command)}
+    >
+      <Icon size={18} aria-hidden />
+    </button>
   );
 }

@@ -1,16 +1,19 @@
 /** The run bar: the Run button, what a run would do, and the progress of the current one. */
-import { ChevronDown, LoaderCircle, Play, Square } from "lucide-react";
+import { ChevronDown, Dices, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
+import { runCommand } from "../state/commands";
 import { titleOfPrompt } from "../state/editing/levels";
+import { canRoll } from "../state/fields/rolling";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/runs/plan";
 import { holdText, useQueue } from "../state/runs/queue";
-import { interrupt, run, useRunOptions } from "../state/runs/running";
+import { interrupt, run } from "../state/runs/running";
 import { type ActiveRun, placeOf, useRuns } from "../state/runs/runs";
 import { wholeSentence } from "../state/runs/sentences";
 import { client } from "../state/server";
 import { useActive, useStudio } from "../state/studio";
 import { showDock } from "../state/view";
 import { t } from "../words/words";
+import { RunCount } from "./RunCount";
 import "./run.css";
 import { withKey } from "../state/keymap";
 import { part } from "../widgets/part";
@@ -43,6 +46,7 @@ export function RunBar() {
           <ChevronDown size={14} aria-hidden />
         </button>
       </div>
+      <RunCount />
       <Suspense>{open && <RunMenu bar={bar} onClose={() => setOpen(false)} />}</Suspense>
       <div className="plan">
         {connection !== "open" ? (
@@ -75,7 +79,6 @@ export function RunBar() {
 function RunButton() {
   const connection = useRuns((state) => state.connection);
   const sending = useRuns((state) => state.sending);
-  const count = useRunOptions((state) => state.count);
   return (
     <button
       type="button"
@@ -89,7 +92,6 @@ function RunButton() {
         <Play size={15} fill="currentColor" aria-hidden />
       )}
       {t("Run")}
-      {count > 1 && <span className="count">×{count}</span>}
     </button>
   );
 }
@@ -145,6 +147,7 @@ function Before() {
   const isEmpty = useActive((each) => each.workflow.order.length === 0);
   const report = useRuns((state) => state.problems[tab]);
   const plan = useRuns((state) => state.plans[tab]);
+  const hasSeeds = useActive((each) => canRoll(each.workflow));
   if (isEmpty) return <span>{t("Nothing to run yet")}</span>;
   const whole = wholeSentence(report);
   if (whole !== null) {
@@ -166,6 +169,17 @@ function Before() {
   }
   if (plan === undefined) return null;
   const [what, ...costs] = wordsOf(plan);
+  if (plan.run === 0 && what !== undefined && hasSeeds) {
+    return (
+      <span className="foreseen anew">
+        <span title={what}>{what}</span>
+        <button type="button" className="chip" onClick={() => runCommand("run.newSeed")}>
+          <Dices size={13} aria-hidden />
+          {t("New seed and run")}
+        </button>
+      </span>
+    );
+  }
   return (
     <span className="foreseen" title={reasonOf(plan)}>
       <span>{what}</span>

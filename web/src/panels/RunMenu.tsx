@@ -1,19 +1,16 @@
 /**
- * The menu of the Run button: all run commands, the number of runs, and running on every change.
+ * The menu of the Run button: all run commands, and running on every change.
  */
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { isEnabled, runCommand, useCommands } from "../state/commands";
 import { keyFor } from "../state/keymap";
 import { planForTargets, selectedTargets } from "../state/runs/partialPlan";
 import { wordsOf } from "../state/runs/plan";
-import { useRunOptions } from "../state/runs/running";
 import { useSetting } from "../state/settings";
 import { errorText as wordsOfError } from "../state/view";
 import { type MenuItem, MenuRows } from "../widgets/Menu";
 import { t } from "../words/words";
 import { useClickOutside } from "./useClickOutside";
-
-const MOST = 999;
 
 interface Props {
   bar: RefObject<HTMLElement | null>;
@@ -38,7 +35,6 @@ export function RunMenu({ bar, onClose }: Props) {
         onClose={close}
         onDone={close}
       />
-      <HowOften onClose={close} />
     </div>
   );
 }
@@ -84,29 +80,4 @@ function useRunItems(): readonly MenuItem[] {
       ...(id === PART ? { note: <Foreseen /> } : {}),
     };
   });
-}
-
-function HowOften({ onClose }: Pick<Props, "onClose">) {
-  const count = useRunOptions((state) => state.count);
-  return (
-    <label className="how-often">
-      {t("Number of runs, each with its own seed")}
-      <input
-        type="number"
-        min={1}
-        max={MOST}
-        value={count}
-        onKeyDown={(event) => {
-          if (event.key !== "Escape") return;
-          event.stopPropagation();
-          onClose();
-        }}
-        onChange={({ currentTarget: { valueAsNumber: given } }) =>
-          useRunOptions.setState({
-            count: Number.isFinite(given) ? Math.min(MOST, Math.max(1, Math.round(given))) : 1,
-          })
-        }
-      />
-    </label>
-  );
 }

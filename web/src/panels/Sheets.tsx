@@ -8,9 +8,11 @@ const SHEETS: Readonly<Record<Sheet, ComponentType>> = {
   settings: part(() => import("./Settings").then(({ Settings }) => Settings)),
   keys: part(() => import("./KeySettings").then(({ KeySettings }) => KeySettings)),
   templates: part(() => import("./Templates").then(({ Templates }) => Templates)),
-  missing: part(() => import("./Missing").then(({ Missing }) => Missing)),
+  needs: part(() => import("./Needs").then(({ Needs }) => Needs)),
   blueprints: part(() => import("./Blueprints").then(({ Blueprints }) => Blueprints)),
   versions: part(() => import("./Versions").then(({ Versions }) => Versions)),
+  packs: part(() => import("./Packs").then(({ Packs }) => Packs)),
+  about: part(() => import("./About").then(({ About }) => About)),
   help: part(() => import("./NodeHelp").then(({ NodeHelp }) => NodeHelp)),
 };
 

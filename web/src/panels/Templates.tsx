@@ -1,45 +1,38 @@
-/** Templates to start from, each with an image that it made. */
+/** Templates to start from: the bundled ones, each with an image that it made, and families'. */
 import { useEffect, useState } from "react";
-import { sentenceOf } from "../state/files/missing";
-import {
-  missingForTemplate,
-  openTemplate,
-  pictureOf,
-  TEMPLATES,
-  type Template,
-} from "../state/files/templates";
+import type { TemplateCategory } from "../api/templates";
+import { familyTemplates, needsOfFamily, openFamilyTemplate } from "../state/files/familyTemplates";
+import { TEMPLATES } from "../state/files/templates";
 import { notifyError, openSheet } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
-import "./missing.css";
+import { TemplateGrid, TemplateTile } from "./TemplateGrid";
 
 export function Templates() {
+  const [families, setFamilies] = useState<TemplateCategory[]>([]);
+  useEffect(() => {
+    familyTemplates().then(setFamilies, notifyError);
+  }, []);
   return (
     <Dialog title={t("Templates")} width="wide" onClose={() => openSheet(null)}>
-      <div className="template-grid">
-        {TEMPLATES.map((each) => (
-          <Tile key={each.id} template={each} />
-        ))}
-      </div>
+      <TemplateGrid templates={TEMPLATES} />
+      {families.map(({ title, templates }) => (
+        <section key={title} className="template-family">
+          <h3>{title}</h3>
+          <div className="template-grid">
+            {templates.map((each) => (
+              <TemplateTile
+                key={each.name}
+                title={each.title}
+                about={each.description}
+                picture={<i aria-hidden="true">{title}</i>}
+                needs={() => needsOfFamily(each)}
+                open={() => openFamilyTemplate(each)}
+              />
+            ))}
+          </div>
+        </section>
+      ))}
     </Dialog>
-  );
-}
-
-function Tile({ template }: { template: Template }) {
-  const [lacks, setLacks] = useState<string | null>(null);
-  useEffect(() => {
-    missingForTemplate(template).then((missing) => setLacks(sentenceOf(missing)), notifyError);
-  }, [template]);
-  const open = () => {
-    openSheet(null);
-    void openTemplate(template, t(template.title)).catch(notifyError);
-  };
-  return (
-    <button type="button" onClick={open}>
-      <img src={pictureOf(template)} alt="" loading="lazy" />
-      <b>{t(template.title)}</b>
-      <span>{t(template.about)}</span>
-      {lacks !== null && <span className="lacks">{lacks}</span>}
-    </button>
   );
 }

@@ -1,5 +1,16 @@
 /** The top bar: the open documents, and the commands for the whole document. */
-import { Download, Moon, PanelRight, Redo2, Save, Search, Sun, Undo2 } from "lucide-react";
+import {
+  Download,
+  Image as ImageIcon,
+  Moon,
+  PanelRight,
+  Redo2,
+  Save,
+  Search,
+  Sun,
+  Undo2,
+} from "lucide-react";
+import { Suspense, useRef, useState } from "react";
 import { runCommand } from "../state/commands";
 import { download } from "../state/files/files";
 import { keyFor, withKey } from "../state/keymap";
@@ -7,21 +18,18 @@ import { useSetting } from "../state/settings";
 import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/studio";
 import { useView } from "../state/view";
 import { IconButton } from "../widgets/IconButton";
+import { part } from "../widgets/part";
 import { t, translateMessage } from "../words/words";
 import { Tabs } from "./Tabs";
 
+const BrandMenu = part(() => import("./BrandMenu").then((module) => module.BrandMenu));
+
 export function TopBar() {
   const theme = useSetting("calotype.theme");
-  const inspector = useView((state) => state.inspector);
   const app = useShowsApp();
   return (
     <header className="top-bar">
-      <span className="brand" aria-hidden>
-        <svg viewBox="0 0 32 32" width="20" height="20" aria-hidden>
-          <circle cx="16" cy="16" r="11" fill="none" stroke="var(--accent)" strokeWidth="3" />
-          <circle cx="16" cy="16" r="3.6" fill="var(--type-conditioning)" />
-        </svg>
-      </span>
+      <Brand />
       <Tabs />
       <div className="actions">
         <ModeSwitch />
@@ -56,17 +64,58 @@ export function TopBar() {
           icon={theme === "light" ? Moon : Sun}
           onClick={() => runCommand("view.theme")}
         />
-        {!app && (
-          <IconButton
-            label={t("Inspector")}
-            title={withKey(t("Inspector"), "view.inspector")}
-            icon={PanelRight}
-            pressed={inspector}
-            onClick={() => useView.setState({ inspector: !inspector })}
-          />
-        )}
+        {!app && <SidePanels />}
       </div>
     </header>
+  );
+}
+
+/** The logo, which opens the menu of files, settings and help. */
+function Brand() {
+  const [open, setOpen] = useState(false);
+  const button = useRef<HTMLButtonElement>(null);
+  return (
+    <>
+      <button
+        ref={button}
+        type="button"
+        className="brand"
+        aria-label={t("Menu")}
+        aria-haspopup="menu"
+        aria-expanded={open}
+        title={t("Menu")}
+        onClick={() => setOpen(!open)}
+      >
+        <svg viewBox="0 0 32 32" width="20" height="20" aria-hidden>
+          <circle cx="16" cy="16" r="11" fill="none" stroke="var(--accent)" strokeWidth="3" />
+          <circle cx="16" cy="16" r="3.6" fill="var(--type-conditioning)" />
+        </svg>
+      </button>
+      <Suspense>{open && <BrandMenu button={button} onClose={() => setOpen(false)} />}</Suspense>
+    </>
+  );
+}
+
+function SidePanels() {
+  const inspector = useView((state) => state.inspector);
+  const stage = useView((state) => state.stage === "docked" || state.stage === "window");
+  return (
+    <>
+      <IconButton
+        label={t("Stage")}
+        title={withKey(t("Stage: the newest result, large"), "view.stage")}
+        icon={ImageIcon}
+        pressed={stage}
+        onClick={() => runCommand("view.stage")}
+      />
+      <IconButton
+        label={t("Inspector")}
+        title={withKey(t("Inspector"), "view.inspector")}
+        icon={PanelRight}
+        pressed={inspector}
+        onClick={() => useView.setState({ inspector: !inspector })}
+      />
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 /** The saved workflows by folder, the closed and deleted ones, and the import of files. */
 import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { openFiles } from "../state/files/files";
+import { chooseFiles } from "../state/files/choosing";
 import { lastPart, nameOf } from "../state/files/paths";
 import { reopen } from "../state/files/restore";
 import {
@@ -142,7 +142,6 @@ function Kept({ name, when, action, run }: KeptItem) {
 }
 
 function Elsewhere() {
-  const chooser = useRef<HTMLInputElement>(null);
   return (
     <footer>
       <button
@@ -154,20 +153,9 @@ function Elsewhere() {
       >
         <LayoutTemplate size={13} aria-hidden /> {t("Start from a template")}
       </button>
-      <button type="button" onClick={() => chooser.current?.click()}>
+      <button type="button" onClick={() => chooseFiles(close)}>
         <FileUp size={13} aria-hidden /> {t("Open a file")}
       </button>
-      <input
-        ref={chooser}
-        type="file"
-        multiple
-        accept=".json,.safetensors,.latent,.glb,image/*,video/*,audio/*"
-        hidden
-        onChange={(event) => {
-          void openFiles(event.currentTarget.files ?? [], { x: 0, y: 0 });
-          close();
-        }}
-      />
     </footer>
   );
 }

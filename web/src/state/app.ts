@@ -5,7 +5,7 @@ import { useMemo } from "react";
 import type { Catalog } from "../api/catalog";
 import type { InputSchema } from "../api/types";
 import { type App, type AppField, fieldKey, readApp, setApp } from "../document/app";
-import type { Graph, GraphNode } from "../document/graph";
+import type { Graph, GraphNode, Workflow } from "../document/graph";
 import { isNote } from "../document/notes";
 import { inputsOf } from "./nodes/inputs";
 import { isWidget } from "./nodes/widgets";
@@ -109,10 +109,17 @@ export function changeApp(label: string, change: (app: App) => App): void {
   edit(label, (_draft, workflow) => setApp(workflow, change(readApp(workflow))));
 }
 
+function hasForm(workflow: Workflow): boolean {
+  const { fields, outputs } = readApp(workflow);
+  return fields.length > 0 || outputs.length > 0;
+}
+
+/** Makes a form of what the workflow has; changes nothing where it has no field for one. */
 export function suggestApp(): void {
   const { catalog } = useStudio.getState();
   const { workflow } = activeTab();
-  changeApp("Choose the fields of the app", () => suggestedApp(workflow, catalog));
+  const app = suggestedApp(workflow, catalog);
+  if (app.fields.length > 0) changeApp("Choose the fields of the app", () => app);
 }
 
 /** Moves a field up or down, at most to the ends of the form. */
@@ -155,8 +162,13 @@ export function toggleOutput(key: string): void {
   }));
 }
 
-/** Shows the app or the graph. An app belongs to the root level, so that level is shown. */
+/**
+ * Shows the app or the graph. An app belongs to the root level, so that level is shown. A workflow
+ * without a form gets one at once, which can be changed and undone.
+ */
 export function showApp(shown: boolean, id = activeTab().id): void {
+  const { workflow, id: active } = activeTab();
+  if (shown && id === active && !hasForm(workflow)) suggestApp();
   changeTab(id, ({ level, workflow }) => ({
     app: shown,
     ...(shown && level.length > 0 ? { level: [], graph: workflow } : {}),

@@ -135,9 +135,9 @@ export function promptIdOf(tab: Tab, key: string): string {
   return promptId(tab.level, key);
 }
 
-export const layout: WidgetLayout = (type) => {
+export const layout: WidgetLayout = (type, drawn) => {
   const schema = schemaOf(type);
-  return schema === undefined ? undefined : layoutOf(schema);
+  return schema === undefined ? undefined : layoutOf(schema, drawn);
 };
 
 export function isDirty(tab: Tab): boolean {

@@ -9,7 +9,7 @@ import { t, translateMessage } from "../words/words";
 import type { Pulled } from "./finding/fitting";
 import { leaveApp, showsApp } from "./studio";
 
-export type DockTab = "results" | "queue" | "history" | "problems";
+export type DockTab = "results" | "queue" | "history" | "problems" | "logs";
 
 export interface Palette {
   /** The palette's position on the screen, and the new node's position in the graph. */
@@ -42,10 +42,12 @@ export type Sheet =
   | "settings"
   | "keys"
   | "templates"
-  | "missing"
+  | "needs"
+  | "packs"
   | "help"
   | "versions"
-  | "blueprints";
+  | "blueprints"
+  | "about";
 
 /** A node that is being connected by keyboard; `link` is the wire whose end is moved, if any. */
 export interface Connecting {
@@ -63,6 +65,13 @@ interface View {
   /** The side length of a picture in the gallery, in pixels. */
   thumbnail: number;
   inspector: boolean;
+  /**
+   * Where the newest result is shown large. "unopened": nobody has opened or closed it yet, so the
+   * first finished picture opens it.
+   */
+  stage: "unopened" | "closed" | "docked" | "window";
+  /** The width of the docked stage in pixels, as the user dragged it; null for the standard. */
+  stageWidth: number | null;
   workflows: boolean;
   /** Whether the outline is open: the drawer with all nodes as a tree. */
   outline: boolean;
@@ -82,19 +91,29 @@ interface View {
   recent: readonly string[];
 }
 
-const INSPECTOR_MIN_WIDTH = 960;
 const STORAGE_KEY = "calotype.view";
-const PERSISTED_PARTS = ["dock", "dockHeight", "thumbnail", "inspector", "used", "recent"] as const;
+const PERSISTED_PARTS = [
+  "dock",
+  "dockHeight",
+  "thumbnail",
+  "inspector",
+  "stage",
+  "stageWidth",
+  "used",
+  "recent",
+] as const;
 
 export const useView = create<View>(() => ({
   palette: null,
   connecting: null,
   notice: null,
-  dock: "results",
+  // Panels are closed until the user opens them, or something that needs them does.
+  dock: null,
   dockHeight: null,
   thumbnail: 128,
-  // On a narrow window the inspector would leave too little space for the graph.
-  inspector: (globalThis.innerWidth ?? INSPECTOR_MIN_WIDTH) >= INSPECTOR_MIN_WIDTH,
+  inspector: false,
+  stage: "unopened",
+  stageWidth: null,
   workflows: false,
   outline: false,
   models: false,
@@ -112,7 +131,10 @@ type PersistedView = Partial<Pick<View, (typeof PERSISTED_PARTS)[number]>>;
 
 function storedView(): PersistedView {
   try {
-    return JSON.parse(globalThis.localStorage?.getItem(STORAGE_KEY) ?? "{}") as PersistedView;
+    const text = globalThis.localStorage?.getItem(STORAGE_KEY) ?? "{}";
+    const stored = JSON.parse(text) as PersistedView;
+    // A window of its own ends with the page.
+    return stored.stage === "window" ? { ...stored, stage: "closed" } : stored;
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;

@@ -18,18 +18,21 @@ interface Props {
   value: unknown;
   choices: readonly unknown[];
   onChange: (value: unknown) => void;
+  /** Has `choices` read again, where the parent reads them; else they are read here. */
+  onRefresh?: () => void;
 }
 
-export function ComboField({ label, input, value, choices: given, onChange }: Props) {
+export function ComboField({ label, input, value, choices: given, onChange, onRefresh }: Props) {
   const [open, setOpen] = useState(false);
   const [listed, setListed] = useState<readonly unknown[] | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   const services = useFieldServices();
-  const choices = listed ?? given;
+  const choices = onRefresh === undefined ? (listed ?? given) : given;
   const missing = isMissing(value, choices);
   const shown = shownChoice(value);
   const refresh = () => {
-    services.listed(input)?.then(setListed, services.complain);
+    if (onRefresh === undefined) services.listed(input)?.then(setListed, services.complain);
+    else onRefresh();
   };
   const key = nextByKeys({ value, choices, onChange, onOpen: () => setOpen(true) });
   return (
@@ -146,7 +149,17 @@ export function ManyField({ label, input, value, choices, onChange }: ManyProps)
         onClick={() => setOpen(true)}
       >
         <span className="label">{label}</span>{" "}
-        <span className="value">{shown || placeholderOf(input)}</span>
+        {value.length > 0 && showsChips(input) ? (
+          <span className="value chips">
+            {value.map((each) => (
+              <span key={shownChoice(each)} className="chip">
+                {shownChoice(each)}
+              </span>
+            ))}
+          </span>
+        ) : (
+          <span className="value">{shown || placeholderOf(input)}</span>
+        )}
         {value.length > 1 && <span className="count">{value.length}</span>}
         <ChevronDown size={12} aria-hidden />
       </button>
@@ -172,6 +185,15 @@ export function ManyField({ label, input, value, choices, onChange }: ManyProps)
         </Suspense>
       )}
     </>
+  );
+}
+
+/** Whether the node's author wants each choice in a box of its own. */
+function showsChips({ options }: InputSchema): boolean {
+  const { multi_select: many, chip } = options;
+  return (
+    chip === true ||
+    (typeof many === "object" && many !== null && "chip" in many && many.chip === true)
   );
 }
 

@@ -18,6 +18,8 @@ import { TextField } from "./TextField";
 const ColorField = part(() => import("./ColorField").then((all) => all.ColorField));
 const MarksField = part(() => import("./MarksField").then((all) => all.MarksField));
 const MediaField = part(() => import("./MediaField").then((all) => all.MediaField));
+const RemoteField = part(() => import("./RemoteField").then((all) => all.RemoteField));
+const JsonField = part(() => import("./JsonField").then((all) => all.JsonField));
 const CurveField = part(() => import("./CurveField").then((all) => all.CurveField));
 
 interface FieldProps {
@@ -138,8 +140,23 @@ function Unlinked(props: FieldProps) {
     case "text":
       return <Text {...said} owner={props.owner} input={input} kind={kind} />;
     default:
-      return <Foreign label={label} type={input.type} />;
+      return <Rare {...said} input={input} kind={kind} />;
   }
+}
+
+type RareProps = ManyProps & { kind: "remote" | "json" };
+
+/** Fields that few nodes have. */
+function Rare({ kind, input, ...said }: RareProps) {
+  return (
+    <Later className={kind === "remote" ? "row" : "field"}>
+      {kind === "remote" ? (
+        <RemoteField {...said} input={input} />
+      ) : (
+        <JsonField {...said} type={input.type} />
+      )}
+    </Later>
+  );
 }
 
 interface TextProps {
@@ -191,18 +208,5 @@ function Toggle({ label, value, options, onChange }: ToggleProps) {
       {typeof words === "string" && <span className="value">{words}</span>}
       <span className="switch" />
     </button>
-  );
-}
-
-/** The field of a type that only its plugin can show: the value is kept and saved unchanged. */
-function Foreign({ label, type }: { label: string; type: string }) {
-  return (
-    <div
-      className="field linked"
-      title={t("Only the plugin itself can show this. The value is kept unchanged.")}
-    >
-      <span className="label">{label}</span>
-      <span className="value">{type}</span>
-    </div>
   );
 }

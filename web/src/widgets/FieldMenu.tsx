@@ -11,7 +11,9 @@ import {
 } from "lucide-react";
 import { type KeyboardEvent, type MouseEvent, type ReactNode, useRef, useState } from "react";
 import { t } from "../words/words";
-import { besideField, Menu, type MenuEntry, type MenuItem } from "./Menu";
+import { besideField } from "./besideField";
+import { LazyMenu } from "./LazyMenu";
+import type { MenuEntry, MenuItem } from "./Menu";
 
 interface FieldItem extends MenuEntry {
   /** With a line above it. */
@@ -60,7 +62,7 @@ export function FieldMenu({ items, children }: Props) {
     >
       {children}
       {open && box.current !== null && (
-        <Menu
+        <LazyMenu
           at={besideField(box.current)}
           label={t("Field")}
           items={items().flatMap(entryOf)}

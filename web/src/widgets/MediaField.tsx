@@ -6,8 +6,10 @@ import { Brush, ClipboardPaste, FolderSearch, Upload, X } from "lucide-react";
 import { type DragEvent, Suspense, useRef, useState } from "react";
 import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
+import { besideField } from "./besideField";
 import { ComboField } from "./ComboField";
-import { besideField, Menu, type MenuItem } from "./Menu";
+import { LazyMenu } from "./LazyMenu";
+import type { MenuItem } from "./Menu";
 import { part } from "./part";
 import { type MediaKind, useFieldServices } from "./services";
 
@@ -38,16 +40,19 @@ const ACCEPTED: Readonly<Record<MediaKind, string>> = {
   image: "image/*",
   video: "video/*,image/gif,image/webp",
   audio: "audio/*,video/*",
+  file: "",
 };
 const TAKEN: Readonly<Record<MediaKind, RegExp>> = {
   image: /^image\//,
   video: /^(video\/|image\/(gif|webp)$)/,
   audio: /^(audio|video)\//,
+  file: /^/,
 };
 const BRING: Readonly<Record<MediaKind, string>> = {
   image: "Upload an image",
   video: "Upload a video",
   audio: "Upload an audio file",
+  file: "Upload a file",
 };
 
 export function MediaField({ label, input, value, media, onChange }: Props) {
@@ -150,7 +155,7 @@ function More({ input, value, media, onChange }: Omit<Props, "label">) {
         <FolderSearch size={13} aria-hidden />
       </button>
       {open && button.current !== null && (
-        <Menu
+        <LazyMenu
           at={besideField(button.current)}
           label={t("Other sources")}
           items={items}

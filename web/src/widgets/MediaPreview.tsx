@@ -13,7 +13,9 @@ export function MediaPreview({ media, onOpen }: Props) {
   const [broken, setBroken] = useState(false);
   if (broken)
     return <p className="media-gone">{t("{{name}} cannot be shown.", { name: media.name })}</p>;
-  const length = (element: HTMLMediaElement) => setAbout(clock(element.duration));
+  const length = (sound: HTMLMediaElement) => setAbout(clock(sound.duration));
+  const size = (film: HTMLVideoElement) =>
+    setAbout(`${film.videoWidth} × ${film.videoHeight}, ${clock(film.duration)}`);
   return (
     <figure className={`media-preview ${media.kind}`}>
       {media.kind === "image" && (
@@ -44,9 +46,8 @@ export function MediaPreview({ media, onOpen }: Props) {
           loop
           preload="metadata"
           onError={() => setBroken(true)}
-          onLoadedMetadata={({ currentTarget: video }) =>
-            setAbout(`${video.videoWidth} × ${video.videoHeight}, ${clock(video.duration)}`)
-          }
+          ref={ifLoaded(size)}
+          onLoadedMetadata={(event) => size(event.currentTarget)}
         />
       )}
       {media.kind === "audio" && (
@@ -57,12 +58,23 @@ export function MediaPreview({ media, onOpen }: Props) {
           controls
           preload="metadata"
           onError={() => setBroken(true)}
+          ref={ifLoaded(length)}
           onLoadedMetadata={(event) => length(event.currentTarget)}
         />
       )}
       {about !== "" && <figcaption>{about}</figcaption>}
     </figure>
   );
+}
+
+/**
+ * Tells of an element whose file was there before React had put it on the page: its event is lost
+ * then.
+ */
+function ifLoaded<Element extends HTMLMediaElement>(tell: (element: Element) => void) {
+  return (element: Element | null) => {
+    if (element !== null && element.readyState >= element.HAVE_METADATA) tell(element);
+  };
 }
 
 /** Seconds as "minutes:seconds". */

@@ -15,6 +15,7 @@ import {
   useState,
 } from "react";
 import { createPortal } from "react-dom";
+import type { MenuPlace } from "./besideField";
 import "./menu.css";
 
 export interface MenuEntry {
@@ -36,28 +37,14 @@ export interface MenuEntry {
 
 export type MenuItem = MenuEntry | "line";
 
-/** In screen coordinates. Where there is no room below, the menu ends at `above` instead. */
-interface Place {
-  x: number;
-  y: number;
-  above?: number;
-}
-
-/** Below a field, else above it. */
-export function besideField(field: HTMLElement): Place {
-  const { left, top, bottom } = field.getBoundingClientRect();
-  return { x: left, y: bottom + GAP, above: top - GAP };
-}
-
 interface Props {
   label: string;
   items: readonly MenuItem[];
-  at: Place;
+  at: MenuPlace;
   onClose: () => void;
 }
 
 const EDGE = 4;
-const GAP = 4;
 
 export function Menu({ label, items, at, onClose }: Props) {
   const list = useRef<HTMLDivElement>(null);
@@ -87,7 +74,8 @@ export function Menu({ label, items, at, onClose }: Props) {
   }, [onClose]);
   return createPortal(
     <Placed ref={list} label={label} items={items} at={at} onClose={onClose} onDone={onClose} />,
-    document.body,
+    // What is outside of a modal dialog cannot be used while it is open.
+    [...document.querySelectorAll<HTMLElement>("dialog[open]")].at(-1) ?? document.body,
   );
 }
 

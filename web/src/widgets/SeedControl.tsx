@@ -13,7 +13,9 @@ import {
 } from "lucide-react";
 import { useRef, useState } from "react";
 import { t } from "../words/words";
-import { besideField, Menu, type MenuItem } from "./Menu";
+import { besideField } from "./besideField";
+import { LazyMenu } from "./LazyMenu";
+import type { MenuItem } from "./Menu";
 import type { Whole } from "./number";
 
 export interface Control {
@@ -56,7 +58,7 @@ export function SeedControl({ control, current }: { control: Control; current: u
         <Icon size={13} aria-hidden />
       </button>
       {open && button.current !== null && (
-        <Menu
+        <LazyMenu
           at={besideField(button.current)}
           label={t("Before each run")}
           items={itemsFor(control, mode, current)}

@@ -1,6 +1,7 @@
 /** The kind of field of an input, by its type and its author's options. */
 import type { InputSchema } from "../api/types";
 import type { Marker } from "./boxes";
+import { hexOf } from "./color";
 import type { Range, Whole } from "./number";
 import type { MediaKind } from "./services";
 
@@ -16,7 +17,8 @@ type FieldKind =
   | "color"
   | "curve"
   | "marks"
-  | "foreign";
+  | "remote"
+  | "json";
 
 const BY_TYPE: Readonly<Record<string, FieldKind>> = {
   INT: "number",
@@ -50,13 +52,29 @@ export function kindOf(input: InputSchema, value: unknown): FieldKind {
   if (type === "COMBO") return comboKind(input);
   const texts = Array.isArray(value) && value.every((each) => typeof each === "string");
   if (type === "STRING") return options.multiline === true ? promptKind(input) : "text";
-  return texts ? "lines" : "foreign";
+  return texts ? "lines" : kindOfValue(type, value);
+}
+
+/** A field for a type of a plugin's own, by what the value is; any value can be JSON. */
+function kindOfValue(type: string, value: unknown): FieldKind {
+  switch (typeof value) {
+    case "boolean":
+      return "toggle";
+    case "number":
+    case "bigint":
+      return "number";
+    case "string":
+      return /colou?r/i.test(type) && hexOf(value) !== null ? "color" : "text";
+    default:
+      return "json";
+  }
 }
 
 function comboKind(input: InputSchema): FieldKind {
   const { options } = input;
   if (options.multiselect === true || typeof options.multi_select === "object") return "many";
-  return mediaOf(input) === null ? "combo" : "media";
+  if (mediaOf(input) !== null) return "media";
+  return typeof options.remote === "object" && options.remote !== null ? "remote" : "combo";
 }
 
 /** Text for a text encoder gets a prompt field; any other long text a plain one. */
@@ -69,7 +87,8 @@ function promptKind({ name, options }: InputSchema): FieldKind {
 function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";
-  return options.audio_upload === true ? "audio" : null;
+  if (options.audio_upload === true) return "audio";
+  return options.file_upload === true ? "file" : null;
 }
 
 export function markerOf(input: InputSchema): Marker {

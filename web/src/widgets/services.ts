@@ -5,7 +5,8 @@
 import { createContext, useContext } from "react";
 import type { InputSchema } from "../api/types";
 
-export type MediaKind = "image" | "video" | "audio";
+/** `file`: any file, which no field shows. */
+export type MediaKind = "image" | "video" | "audio" | "file";
 
 /** A file that a value names, in a form that the page can show. */
 export interface Media {
@@ -49,6 +50,8 @@ interface FieldServices {
   chose: (input: InputSchema, choice: string) => void;
   /** The completions of a word in a prompt, the most likely first. */
   complete: (word: string, place: FieldPlace | null) => Promise<readonly Completion[]>;
+  /** JSON with integers of any size; `read` gives undefined for a text that is none. */
+  json: { read: (text: string) => unknown; write: (value: unknown) => string };
   /** Reports an error to the user. */
   complain: (error: unknown) => void;
 }
@@ -62,6 +65,7 @@ const NONE: FieldServices = {
   star: () => undefined,
   chose: () => undefined,
   complete: () => Promise.resolve([]),
+  json: { read: () => undefined, write: String },
   complain: () => undefined,
 };
 

@@ -1,5 +1,11 @@
 /** English plurals: all other English sentences are their own keys. */
 export const english: Readonly<Record<string, string>> = {
+  "{{count}} packs_one": "{{count}} pack",
+  "{{count}} packs_other": "{{count}} packs",
+  "{{count}} packs could not be loaded. The others are not affected._one":
+    "{{count}} pack could not be loaded. The others are not affected.",
+  "{{count}} packs could not be loaded. The others are not affected._other":
+    "{{count}} packs could not be loaded. The others are not affected.",
   "{{count}} nodes_one": "{{count}} node",
   "{{count}} nodes_other": "{{count}} nodes",
   "Reroute point of {{count}} wires of {{type}}_one": "Reroute point of {{count}} wire of {{type}}",
@@ -85,6 +91,12 @@ export const english: Readonly<Record<string, string>> = {
   "{{count}} selected_other": "{{count}} selected",
   "{{count}} nodes are selected._one": "{{count}} node is selected.",
   "{{count}} nodes are selected._other": "{{count}} nodes are selected.",
+  "Download {{count}} files_one": "Download {{count}} file",
+  "Download {{count}} files_other": "Download {{count}} files",
+  "{{count}} of its needs are here_one": "{{count}} of its needs is here",
+  "{{count}} of its needs are here_other": "{{count}} of its needs are here",
+  "{{count}} hosts are allowed_one": "{{count}} host is allowed",
+  "{{count}} hosts are allowed_other": "{{count}} hosts are allowed",
   "and {{count}} more_one": "and {{count}} more",
   "and {{count}} more_other": "and {{count}} more",
   "{{name}}, {{place}} of {{count}}: move it with the arrow keys_one":

@@ -102,8 +102,8 @@ describe("the catalog", () => {
       ["mode", "COMBO", [1, 2]],
     ]);
     expect(Loader?.outputs).toEqual([
-      { type: "IMAGE", name: "picture", is_list: true, tooltip: null },
-      { type: "COMBO", name: "COMBO", is_list: false, tooltip: null },
+      { type: "IMAGE", name: "picture", is_list: true, tooltip: null, match: null },
+      { type: "COMBO", name: "COMBO", is_list: false, tooltip: null, match: null },
     ]);
   });
 });

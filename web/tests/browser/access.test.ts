@@ -136,6 +136,15 @@ test(
     await dialog("many runs", () => page.keyboard.press("Control+Shift+B"));
     await dialog("versions", () => command("file.versions"));
     await dialog("blueprints", () => command("subgraph.blueprints"));
+    await dialog("about", () => command("help.about"));
+    await page.getByRole("button", { name: "Menu", exact: true }).click();
+    await page.getByRole("menu", { name: "Calotype" }).waitFor();
+    await check("menu of the logo");
+    await page.keyboard.press("Escape");
+    await page.getByRole("tab", { name: /^Log/ }).click();
+    await page.getByRole("log", { name: "Log" }).waitFor();
+    await check("the server's log");
+    await page.getByRole("tab", { name: /^Results/ }).click();
     await dialog("a question", () => page.keyboard.press("Control+Shift+S"));
     for (const [name, key] of [
       ["Workflows", "w"],
@@ -150,8 +159,7 @@ test(
       await page.keyboard.press("Escape");
     }
     await page.keyboard.press("Alt+m");
-    await check("app mode, empty");
-    await page.getByRole("button", { name: /Create a form from its prompts/ }).click();
+    await page.getByRole("region", { name: "Form" }).getByRole("textbox").first().waitFor();
     await check("app mode");
     await page.getByRole("button", { name: "Change the form" }).click();
     await check("the form being changed");
@@ -200,6 +208,14 @@ test(
     await check("running");
     await page.locator(".card .picture img").first().waitFor({ timeout: 110_000 });
     await check("a result");
+    await page.locator(".card .picture").first().click({ button: "right" });
+    await page.getByRole("menu", { name: "Picture" }).waitFor();
+    await check("menu of a picture");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Alt+s");
+    await page.locator(".stage-open img").first().waitFor();
+    await check("the stage");
+    await page.keyboard.press("Alt+s");
     for (const name of ["Queue", "History"]) {
       await page.getByRole("tab", { name: new RegExp(`^${name}`) }).click();
       await page.getByRole("tabpanel", { name }).waitFor();

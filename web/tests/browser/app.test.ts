@@ -19,12 +19,9 @@ async function setNumber(page: Page, name: string, value: string): Promise<void>
   await typing.press("Enter");
 }
 
-test("a workflow becomes a form, runs from it, and the graph has its values", async () => {
+test("a workflow without a form gets one at once, runs from it, and the graph has its values", async () => {
   const page = await openPage(studio);
   await page.keyboard.press("Alt+m");
-  await form(page)
-    .getByRole("button", { name: /Create a form from its prompts/ })
-    .click();
   await form(page).getByRole("textbox", { name: "Prompt", exact: true }).fill("a red house");
   await setNumber(page, "width", "64");
   await setNumber(page, "height", "64");
@@ -50,9 +47,6 @@ test("a workflow becomes a form, runs from it, and the graph has its values", as
 test("the form is changed: words, order, fields; one undo takes each back", async () => {
   const page = await openPage(studio);
   await page.keyboard.press("Alt+m");
-  await form(page)
-    .getByRole("button", { name: /Create a form from its prompts/ })
-    .click();
   await form(page).getByRole("button", { name: "Change the form" }).click();
   const fields = form(page).getByRole("list", { name: "Fields of the form" }).getByRole("listitem");
   const count = await fields.count();
@@ -93,9 +87,6 @@ test("the form is changed: words, order, fields; one undo takes each back", asyn
 test("on a phone a workflow with a form opens as an app and fits the screen", async () => {
   const desk = await openPage(studio);
   await desk.keyboard.press("Alt+m");
-  await form(desk)
-    .getByRole("button", { name: /Create a form from its prompts/ })
-    .click();
   await desk.setViewportSize({ width: 390, height: 844 });
   await desk.reload();
   await form(desk).getByRole("textbox", { name: "Prompt", exact: true }).waitFor();
@@ -114,9 +105,6 @@ test("on a phone the result comes into view, unless somebody types meanwhile", a
   const phone = await openPage(studio, undefined, { reducedMotion: "reduce" });
   await phone.keyboard.press("Alt+m");
   await phone.setViewportSize({ width: 390, height: 844 });
-  await form(phone)
-    .getByRole("button", { name: /Create a form from its prompts/ })
-    .click();
   await setNumber(phone, "width", "64");
   await setNumber(phone, "height", "64");
   await setNumber(phone, "steps", "2");
@@ -191,7 +179,9 @@ test("beside the form nothing of the graph is changed by keys, and a dropped fil
   await page.locator(".app-stage").click();
   await page.keyboard.press("Delete");
   await page.keyboard.press("Shift+N");
-  expect(await page.getByRole("button", { name: "Undo", exact: true }).isDisabled()).toBe(true);
+  // The last edit is still the one that made the form.
+  const undo = page.getByRole("button", { name: "Undo", exact: true });
+  expect(await undo.getAttribute("title")).toContain("Undo: Choose the fields of the app");
   const workflow = JSON.stringify({ nodes: [], links: [], version: 0.4 });
   await dropFile(
     page,

@@ -383,3 +383,14 @@ test("a note is written in Markdown, and read without harm", async () => {
   // A note does not run, so it has no problems.
   expect(await note.locator(".problem").count()).toBe(0);
 });
+
+test("a new group is named at once, and the keys act on the graph afterwards", async () => {
+  await title("Prompt").click();
+  await page.keyboard.press("Control+g");
+  await page.locator("[data-frame] input:focus").waitFor();
+  await page.keyboard.type("Words");
+  await page.keyboard.press("Enter");
+  await frame("Words").waitFor();
+  await page.keyboard.press("Control+b");
+  await expect.poll(() => page.locator(".card.bypassed").count()).toBe(1);
+});

@@ -89,6 +89,18 @@ test("a template opens beside what was open", async () => {
   expect(await page.getByRole("tab", { name: "Text to image" }).count()).toBe(1);
 });
 
+test("a family's workflow names its missing files, and opens as a whole", async () => {
+  await command("start from a template");
+  const templates = dialog("Templates");
+  await templates.getByRole("heading", { name: "Qwen-Image 2.1", exact: true }).waitFor();
+  const tile = templates.getByRole("button", { name: /Qwen-Image 2\.1: edit pictures/ });
+  await tile.getByText("qwen3vl_8b_int8_convrot.safetensors").waitFor();
+  await tile.click();
+  await page.getByRole("tab", { name: /Qwen-Image 2\.1: edit pictures/ }).waitFor();
+  await expect.poll(() => page.locator(".react-flow__node").count()).toBe(9);
+  await expect.poll(() => page.locator(".react-flow__edge").count()).toBe(11);
+});
+
 test("what a workflow misses is named exactly, and its nodes stay", async () => {
   const workflow = {
     nodes: [
@@ -107,9 +119,9 @@ test("what a workflow misses is named exactly, and its nodes stay", async () => 
   const content = Buffer.from(JSON.stringify(workflow));
   await dropFile(page, { name: "absent.json", type: "application/json", content });
   await page.getByRole("button", { name: "Show what is missing" }).click();
-  const sheet = dialog("What this workflow is missing");
+  const sheet = dialog("What this workflow needs");
   await sheet.getByText("sd15/absent model.safetensors", { exact: true }).waitFor();
-  await sheet.getByText("models/checkpoints").waitFor();
+  await sheet.getByText("models/checkpoints", { exact: true }).waitFor();
   await sheet.getByText("NotInstalled", { exact: true }).first().waitFor();
   await page.keyboard.press("Escape");
   expect(await page.locator(".card").count()).toBe(2);

@@ -168,7 +168,9 @@ test("a frame that was dragged by its title goes back by undo, folded up and not
   await press("Control+a");
   await press("Control+g");
   const frame = page.locator("[data-frame]");
-  await frame.waitFor();
+  // Its name is being typed; Enter ends that.
+  await frame.locator("input:focus").waitFor();
+  await press("Enter");
   for (const fold of [false, true]) {
     if (fold) await frame.getByRole("button", { name: "Fold the group", exact: true }).click();
     if (fold) await page.locator(".fold").waitFor();

@@ -52,7 +52,7 @@ test("a dropped WebP opens as the workflow that made it", async () => {
 test("the text of another program becomes a graph that can run, and what is left out is said", async () => {
   const text = `a red (fox:1.2) in the snow
 Negative prompt: blurry
-Steps: 3, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 11, Size: 96x64, Model: calotype-demo, Denoising strength: 0.4, Hires upscale: 2, Version: v1.10`;
+Steps: 3, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 11, Size: 96x64, Model: calotype-demo, Variation seed: 3, Version: v1.10`;
   const chunk = Buffer.concat([Buffer.from("tEXtparameters\0"), Buffer.from(text, "latin1")]);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(chunk.length - 4);
@@ -62,7 +62,7 @@ Steps: 3, Sampler: DPM++ 2M Karras, CFG scale: 4.5, Seed: 11, Size: 96x64, Model
   await page.getByRole("tab", { name: "fox" }).waitFor();
   await page
     .getByRole("status")
-    .getByText(/made from the text in fox\.png\. Left out: Hires fix/)
+    .getByText(/made from the text in fox\.png\. Left out: Variation seed/)
     .waitFor();
   const sampler = node("KSampler");
   await sampler.waitFor();
@@ -80,4 +80,39 @@ test("a film without a workflow is told of", async () => {
   await dropFile(page, { name: "plain.mp4", type: "video/mp4", content });
   await page.getByRole("alert").getByText("plain.mp4 contains no workflow.").waitFor();
   expect(await page.locator(".card").count()).toBeGreaterThan(1);
+});
+
+test("a result is reproduced with its values, and what differs now is said", async () => {
+  const put = (colour: string) =>
+    page.evaluate(async (fill) => {
+      const canvas = new OffscreenCanvas(16, 16);
+      const context = canvas.getContext("2d");
+      if (context === null) throw new Error("no canvas");
+      context.fillStyle = fill;
+      context.fillRect(0, 0, 16, 16);
+      const form = new FormData();
+      form.set("image", await canvas.convertToBlob(), "scene.png");
+      form.set("overwrite", "true");
+      const response = await fetch("/upload/image", { method: "POST", body: form });
+      if (!response.ok) throw new Error(await response.text());
+    }, colour);
+  await put("red");
+  const graph = {
+    1: { class_type: "LoadImage", inputs: { image: "scene.png" } },
+    2: { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "scene" } },
+  };
+  const content = Buffer.from(JSON.stringify(graph));
+  await dropFile(page, { name: "scene.json", type: "application/json", content });
+  await page.getByRole("tab", { name: "scene" }).waitFor();
+  await page.keyboard.press("Control+Enter");
+  const made = page.locator(".results .thumb.completed").first();
+  await made.waitFor({ timeout: 60_000 });
+  await put("blue");
+  await made.click();
+  const box = page.getByRole("dialog", { name: "A result in full size" });
+  await box.getByRole("button", { name: "Reproduce" }).click();
+  await page.getByRole("tab", { name: /^From / }).waitFor();
+  const notice = page.getByRole("status").getByText(/What differs now/);
+  await notice.waitFor();
+  expect(await notice.textContent()).toContain("input/scene.png is another file than it was");
 });

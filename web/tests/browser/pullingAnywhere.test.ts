@@ -96,7 +96,9 @@ test("on the boundary of a subgraph a wire makes a port, changes ports, and is t
   await on.node("Inputs").waitFor();
   const edges = () => page.locator(".react-flow__edge").count();
   const ports = () => on.node("Inputs").locator(".socket-label").allTextContents();
-  const before = await edges();
+  // Wires are drawn after the nodes.
+  const before = 5;
+  await expect.poll(edges).toBe(before);
   const names = await ports();
   // A field pulled onto the body of the inputs node makes a new port.
   const steps = on.node("KSampler").locator("[data-input=steps] .socket");

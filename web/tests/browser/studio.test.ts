@@ -204,7 +204,7 @@ test("a saved workflow is found again, a result brings its own", async () => {
   const made = page.locator(".results .thumb.completed").first();
   await made.hover();
   await made.getByRole("button", { name: "Open its workflow" }).click();
-  await page.getByRole("tab", { name: /^From / }).waitFor();
+  await page.getByRole("tab", { name: /, seed \d+$/ }).waitFor();
   await expect.poll(() => page.locator(".card").count()).toBe(7);
 });
 

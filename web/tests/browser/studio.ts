@@ -111,13 +111,27 @@ async function answered(address: string, server: ChildProcess): Promise<void> {
   throw new Error("The server did not answer.");
 }
 
+/** The panels that most tests look at, as a user may have left them open. */
+const OPEN_PANELS = { dock: "results", inspector: true, stage: "closed" };
+
+/** Has a context's pages begin with these panels, unless the browser has stored others. */
+async function beginWithPanels(page: Page, panels: object = OPEN_PANELS): Promise<void> {
+  await page.addInitScript((view) => {
+    // A frame of a plugin has no storage of its own.
+    if (window !== window.top || localStorage.getItem("calotype.view") !== null) return;
+    localStorage.setItem("calotype.view", JSON.stringify(view));
+  }, panels);
+}
+
 /**
- * Opens a page as for a new user; any error in it fails the test. `prepare` runs before it loads.
+ * Opens a page as for a new user, with `panels` open; any error in it fails the test. `prepare`
+ * runs before it loads.
  */
 export async function openPage(
   { browser, address }: Studio,
   prepare?: (page: Page) => Promise<void>,
   device: BrowserContextOptions = {},
+  panels: object | null = OPEN_PANELS,
 ): Promise<Page> {
   const context = await browser.newContext({
     viewport: { width: 1440, height: 900 },
@@ -137,6 +151,10 @@ export async function openPage(
   await page.addInitScript(() => {
     Object.defineProperty(navigator, "connection", { value: { saveData: true } });
   });
+  if (panels !== null) {
+    const isNarrow = (page.viewportSize()?.width ?? 1440) < 960;
+    await beginWithPanels(page, isNarrow ? { ...panels, inspector: false } : panels);
+  }
   await prepare?.(page);
   await page.goto(address);
   await page.locator(".card").first().waitFor();

@@ -113,7 +113,7 @@ function settingsPage(): string {
     "# Settings",
     MADE,
     "`Ctrl+,` opens them; they can be searched. They are stored on the server, in the user directory, so they are the same in every browser. Plugins may [add their own](extensions.md).",
-    "Folders, device and [access](http_api.md#ways-in) are set by flags (`python main.py serve --help`); folders, `device`, `dtype`, `cache`, `vram` and `reserve_vram` can also be set in `calotype.toml` in the user directory.",
+    "Folders, device and [access](http_api.md#ways-in) are set by flags (`python main.py serve --help`); folders, `device`, `dtype`, `cache`, `vram`, `reserve_vram` and `embed_metadata = false` (no workflow, prompt or record in saved files) can also be set in `calotype.toml` in the user directory.",
     MEMORY,
     ...[...groups].flatMap(([group, settings]) => [
       `## ${group}`,

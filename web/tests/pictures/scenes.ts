@@ -318,7 +318,6 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await page.setViewportSize({ width: 390, height: 780 });
       await page.keyboard.press("Alt+m");
       const form = page.getByRole("region", { name: "Form" });
-      await form.getByRole("button", { name: /Create a form from its prompts/ }).click();
       await form
         .getByRole("textbox", { name: "Prompt", exact: true })
         .fill("a lighthouse by the sea");

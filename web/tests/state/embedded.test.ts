@@ -2,7 +2,6 @@
 import { Buffer } from "node:buffer";
 import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { promptOf, readParameters, type ServerChoices } from "../../src/state/embedded/parameters";
 import { textsIn } from "../../src/state/embedded/texts";
 
 const WORKFLOW = '{"nodes":[]}';
@@ -253,100 +252,12 @@ describe("graphs in files", () => {
   });
 });
 
-const KNOWN: ServerChoices = {
-  has: () => true,
-  choices: (type, input) =>
-    ({
-      ckpt_name: ["other.safetensors", "sdxl/Real_Photo.safetensors"],
-      lora_name: ["style/Ink.safetensors"],
-      vae_name: ["good.vae.safetensors"],
-      sampler_name: [
-        "euler",
-        "euler_ancestral",
-        "dpmpp_2m",
-        "dpmpp_2s_ancestral",
-        "dpm_2_ancestral",
-        "uni_pc",
-      ],
-      scheduler: ["normal", "karras", "ddim_uniform"],
-    })[input] ?? (type === "" ? [] : []),
-  embeddings: ["easynegative"],
-};
-
 const TEXT = `a cat, [dull] (sharp:1.2) <lora:ink:0.8>
 on two lines
 Negative prompt: EasyNegative, blurry
 Steps: 25, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 18446744073709551615, Size: 832x1216, Model hash: 1234, Model: Real_Photo, Clip skip: 2, Lora hashes: "ink: 12, other: 13", Version: v1.10`;
 
-function built(text: string) {
-  const read = readParameters(text);
-  if (read === null) throw new Error("not read");
-  const { prompt, left } = promptOf(read, KNOWN);
-  return {
-    nodes: prompt as Record<string, { class_type: string; inputs: Record<string, unknown> }>,
-    left,
-  };
-}
-
 describe("the text of A1111 and Forge", () => {
-  test("is read into words and settings", () => {
-    const read = readParameters(TEXT);
-    expect(read?.positive).toBe("a cat, [dull] (sharp:1.2) <lora:ink:0.8>\non two lines");
-    expect(read?.negative).toBe("EasyNegative, blurry");
-    expect(read?.settings.get("Lora hashes")).toBe("ink: 12, other: 13");
-    expect(read?.settings.get("Version")).toBe("v1.10");
-    expect(readParameters("a cat: two, three")).toBeNull();
-    expect(readParameters("")).toBeNull();
-  });
-
-  test("becomes a graph of text to image", () => {
-    const { nodes, left } = built(TEXT);
-    expect(left).toEqual([]);
-    expect(nodes.checkpoint?.inputs.ckpt_name).toBe("sdxl/Real_Photo.safetensors");
-    expect(nodes.lora0?.inputs).toMatchObject({
-      lora_name: "style/Ink.safetensors",
-      strength_model: 0.8,
-      strength_clip: 0.8,
-    });
-    expect(nodes.skip?.inputs).toEqual({ stop_at_clip_layer: -2, clip: ["lora0", 1] });
-    expect(nodes.positive?.inputs).toEqual({
-      text: "a cat, (dull:0.91) (sharp:1.2) \non two lines",
-      clip: ["skip", 0],
-    });
-    expect(nodes.negative?.inputs.text).toBe("embedding:easynegative, blurry");
-    expect(nodes.latent?.inputs).toEqual({ width: 832, height: 1216, batch_size: 1 });
-    expect(nodes.sampler?.inputs).toMatchObject({
-      seed: 18446744073709551615n,
-      steps: 25,
-      cfg: 6.5,
-      sampler_name: "dpmpp_2m",
-      scheduler: "karras",
-      model: ["lora0", 0],
-    });
-  });
-
-  test.each([
-    ["Euler a", "euler_ancestral", "normal"],
-    ["DPM++ 2S a Karras", "dpmpp_2s_ancestral", "karras"],
-    ["DPM2 a", "dpm_2_ancestral", "normal"],
-    ["UniPC, Schedule type: DDIM", "uni_pc", "ddim_uniform"],
-    ["DPM++ 2M, Schedule type: Automatic", "dpmpp_2m", "karras"],
-  ])("%s", (told, sampler, scheduler) => {
-    const { nodes, left } = built(`a\nSteps: 4, Sampler: ${told}, Seed: 1`);
-    expect(nodes.sampler?.inputs).toMatchObject({ sampler_name: sampler, scheduler });
-    expect(left).toEqual([]);
-  });
-
-  test("says what it leaves out, and keeps the names of files that are not here", () => {
-    const { nodes, left } = built(
-      "a\nSteps: 4, Sampler: PLMS, Seed: -1, Model: Gone, Denoising strength: 0.4, Hires upscale: 2, VAE: none.pt, Distilled CFG Scale: 3.5",
-    );
-    expect(left).toEqual(["Hires fix", "Distilled CFG Scale", "VAE", "Sampler: PLMS"]);
-    expect(nodes.checkpoint?.inputs.ckpt_name).toBe("Gone.safetensors");
-    expect(nodes.sampler?.inputs).toMatchObject({ seed: 0, sampler_name: "euler" });
-    expect(built("a\nSteps: 4, Seed: 1, Denoising strength: 0.4").left).toEqual(["img2img"]);
-  });
-
   test("is found in the user's comment of EXIF, in either order of bytes", async () => {
     for (const order of ["utf16le", "utf16be"] as const) {
       const text = Buffer.from(TEXT, "utf16le");

@@ -27,6 +27,16 @@ const catalog = withPrimitive(
       },
       output: ["COMFY_MATCHTYPE_V3"],
     },
+    Pair: {
+      input: {
+        required: {
+          item: ["COMFY_MATCHTYPE_V3", { template: { template_id: "A", allowed_types: "*" } }],
+          other: ["COMFY_MATCHTYPE_V3", { template: { template_id: "B", allowed_types: "*" } }],
+        },
+      },
+      output: ["COMFY_MATCHTYPE_V3", "COMFY_MATCHTYPE_V3"],
+      output_matchtypes: ["B", "A"],
+    },
     Make: { input: { required: {} }, output: ["IMAGE"] },
     Steps: { input: { required: { steps: ["INT", { min: 1, max: 50 }] } }, output: [] },
   }),
@@ -75,6 +85,42 @@ describe("inputs that take the type of what is joined", () => {
     });
     const nodes = writeGraph(joined).nodes as { outputs: { type: string }[] }[];
     expect(nodes.map((each) => each.outputs[0]?.type)).toEqual(["IMAGE", "IMAGE", "IMAGE"]);
+  });
+});
+
+describe("two templates of a node", () => {
+  test("have types of their own", () => {
+    const graph = readGraph(
+      {
+        nodes: [
+          { id: 1, type: "Make", outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }] },
+          {
+            id: 2,
+            type: "Pair",
+            inputs: ["item", "other"].map((name) => ({
+              name,
+              type: "COMFY_MATCHTYPE_V3",
+              link: null,
+            })),
+            outputs: ["b", "a"].map((name) => ({ name, type: "COMFY_MATCHTYPE_V3", links: [] })),
+          },
+        ],
+        links: [],
+      },
+      layout,
+    );
+    const { graph: joined } = record({ graph, log: EMPTY_LOG }, "Connect", (draft) => {
+      connect(
+        draft,
+        { node: "1", slot: 0 },
+        { node: "2", name: "item", type: "*", isWidget: false },
+        "IMAGE",
+      );
+      resolveTypes(draft, "2");
+    });
+    const node = joined.nodes["2"];
+    expect(node?.inputs.map((each) => each.type)).toEqual(["IMAGE", "*"]);
+    expect(node?.outputs.map((each) => each.type)).toEqual(["*", "IMAGE"]);
   });
 });
 

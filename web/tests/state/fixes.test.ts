@@ -118,3 +118,33 @@ test("nodes that came and went are told", () => {
     text: "removed",
   });
 });
+
+test("a sampler without a negative prompt gets an empty one, never its positive one", () => {
+  const encoder = { required: { clip: ["CLIP"], text: ["STRING", { multiline: true }] } };
+  const guided = { required: { positive: ["CONDITIONING"], negative: ["CONDITIONING"] } };
+  useStudio.setState({
+    catalog: readCatalog({
+      LoadClip: { input: { required: {} }, output: ["CLIP"], display_name: "Load CLIP" },
+      CLIPTextEncode: { input: encoder, output: ["CONDITIONING"], display_name: "Encode" },
+      Guided: { input: guided, output: ["LATENT"], display_name: "Guided" },
+    }),
+  });
+  const prompt = {
+    "1": { class_type: "LoadClip", inputs: {} },
+    "2": { class_type: "CLIPTextEncode", inputs: { clip: ["1", 0], text: "a boat" } },
+    "3": { class_type: "Guided", inputs: { positive: ["2", 0] } },
+  };
+  useStudio.setState({ active: openWorkflow(workflowOfPrompt(prompt), { name: "guided" }) });
+  const missing = { type: "required_input_missing", extra_info: { input_name: "negative" } };
+  const problem = only(report("Guided", missing));
+  expect(problem?.fixes.map(({ title }) => title)).toEqual(["Add a negative prompt"]);
+  problem?.fixes[0]?.run();
+  const { graph, log } = activeTab();
+  const sampler = graph.nodes[key("Guided")];
+  const link = sampler?.inputs.find(({ name }) => name === "negative")?.link;
+  const made = graph.nodes[graph.links[link ?? ""]?.from ?? ""];
+  expect(made?.type).toBe("CLIPTextEncode");
+  expect(made?.values.text ?? "").toBe("");
+  expect(graph.links[made?.inputs[0]?.link ?? ""]?.from).toBe(key("LoadClip"));
+  expect(log.done.length).toBe(1);
+});

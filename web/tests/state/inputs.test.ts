@@ -52,6 +52,20 @@ const catalog = readCatalog({
     },
     output: ["IMAGE"],
   },
+  Slot: {
+    input: {
+      optional: {
+        picture: [
+          "COMFY_DYNAMICSLOT_V3",
+          {
+            slotType: "IMAGE",
+            inputs: { required: { strength: ["FLOAT", { default: 1 }], mask: ["MASK", {}] } },
+          },
+        ],
+      },
+    },
+    output: ["IMAGE"],
+  },
   Make: { input: { required: {} }, output: ["IMAGE"] },
   Custom: {
     input: {
@@ -124,6 +138,31 @@ describe("inputs that multiply", () => {
     const shape = shapeOf(nodeOf(graph, "2"), schema("Batch"), false);
     expect(shape.inputs.map((each) => each.label)).toEqual(["image0", "image1"]);
   });
+});
+
+test("a slot that brings inputs has them once it is connected", () => {
+  const graph = readGraph(
+    {
+      nodes: [
+        { id: 1, type: "Make", outputs: [{ name: "IMAGE", type: "IMAGE", links: [] }] },
+        { id: 2, type: "Slot", inputs: [] },
+      ],
+      links: [],
+    },
+    layout,
+  );
+  expect(inputsOf(schema("Slot")).map(({ name, type }) => [name, type])).toEqual([
+    ["picture", "IMAGE"],
+  ]);
+  const { graph: joined } = record({ graph, log: EMPTY_LOG }, "Connect", (draft) => {
+    connect(
+      draft,
+      { node: "1", slot: 0 },
+      { node: "2", name: "picture", type: "IMAGE", isWidget: false },
+      "IMAGE",
+    );
+  });
+  expect(names("Slot", joined.nodes["2"])).toEqual(["picture", "picture.strength", "picture.mask"]);
 });
 
 describe("a choice that brings fields", () => {

@@ -4,7 +4,7 @@ import { readCatalog } from "../../src/api/catalog";
 import { moveNodes, removeNodes } from "../../src/document/edit";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
-import { rollSeeds, workflowToRun } from "../../src/state/fields/rolling";
+import { canRoll, rollSeeds, rolls, workflowToRun } from "../../src/state/fields/rolling";
 import { workflowOfPrompt } from "../../src/state/files/prompt";
 import {
   activeTab,
@@ -75,4 +75,20 @@ test("what was undone before a run can be redone after it, where it is not about
   undoEdit();
   rollSeeds();
   expect(activeTab().log.undone).toEqual([]);
+});
+
+test("a fixed seed gets another value on request only, and stays fixed", () => {
+  const { workflow, node } = sampling("fixed");
+  openWorkflow(writeGraph(workflow), { name: "fixed" });
+  const values = () => activeTab().workflow.nodes[node.key]?.values;
+  expect([rolls(workflow), canRoll(workflow)]).toEqual([false, true]);
+  rollSeeds();
+  expect(values()?.seed).toBe(4);
+  const seeds = new Set<unknown>();
+  for (let time = 0; time < 40; time += 1) {
+    rollSeeds(activeTab(), true);
+    seeds.add(values()?.seed);
+  }
+  expect(seeds.size).toBeGreaterThan(1);
+  expect(values()?.control_after_generate).toBe("fixed");
 });

@@ -9,9 +9,9 @@ beforeEach(() => useRuns.setState({ shown: {} }));
 
 test("two pictures to be compared are a pair, one alone a picture", () => {
   setShown("tab", "1", { a_images: [file("a"), file("c")], b_images: [file("b")] });
-  expect(shown()).toEqual({ images: [], pair: [file("a"), file("b")], text: [] });
+  expect(shown()).toEqual({ images: [], pair: [file("a"), file("b")], files: [], text: [] });
   setShown("tab", "1", { a_images: [file("a")] });
-  expect(shown()).toEqual({ images: [file("a")], pair: null, text: [] });
+  expect(shown()).toEqual({ images: [file("a")], pair: null, files: [], text: [] });
 });
 
 test("what names no file shows nothing", () => {
@@ -58,4 +58,43 @@ test("a run that is no longer heard of stands still, and goes on when it is hear
   progress(9);
   expect(useRuns.getState().nodes[place]).toMatchObject({ state: "running", value: 9 });
   expect(useRuns.getState().running).toMatchObject({ prompt: "p", plan });
+});
+
+test("files are sorted by how they can be shown, whatever their key", () => {
+  setShown("tab", "1", {
+    animated: [true],
+    images: [file("a.webp"), file("clip.mp4")],
+    gifs: [{ ...file("b.gif"), fullpath: "/home/somebody/b.gif", frame_rate: 8 }],
+    audio: [file("c.flac")],
+    "3d": [file("d.glb")],
+    my_images: [file("e.png")],
+  });
+  expect(shown()).toEqual({
+    images: [file("a.webp"), file("b.gif"), file("e.png")],
+    pair: null,
+    files: [
+      { file: file("clip.mp4"), kind: "video" },
+      { file: file("c.flac"), kind: "audio" },
+      { file: file("d.glb"), kind: "file" },
+    ],
+    text: [],
+  });
+});
+
+test("texts are shown as they are, all else as JSON after its key", () => {
+  setShown("tab", "1", {
+    text: ["one", 2, { three: [3] }],
+    value: [1.5, 18446744073709551615n],
+    state: { on: true },
+    said: "plainly",
+    nothing: [null],
+  });
+  expect(shown()?.text).toEqual([
+    "one",
+    "2",
+    '{"three":[3]}',
+    "value: 1.5, 18446744073709551615",
+    'state: {"on":true}',
+    "said: plainly",
+  ]);
 });

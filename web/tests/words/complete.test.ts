@@ -20,6 +20,7 @@ const NOT_WORDS = new Map([
   ["Up", "id"],
   // Names and descriptions of nodes, which are not translated.
   ["Primitive", "node"],
+  ["Canny,LoadImage", "classes of nodes"],
   [
     "Supplies its value to the inputs it is connected to. In new graphs, use a node for one type of value.",
     "node",
@@ -30,7 +31,7 @@ const NOT_WORDS = new Map([
   // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
   ["`color-mix(in srgb, ${one} 45%, ${other})`", "colour"],
   // biome-ignore lint/suspicious/noTemplateCurlyInString: sources as they are written
-  ["`models/${folder}`", "path"],
+  ["`models/${need.kind}`", "path"],
 ]);
 
 /** Translated under names that are also names in the code. */

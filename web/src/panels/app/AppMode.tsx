@@ -8,11 +8,12 @@ import { viewUrl } from "../../api/client";
 import { type ShownField, suggestApp, useApp, useShownFields } from "../../state/app";
 import { pluginWidgetOf, useExtensions } from "../../state/extensions";
 import { useField } from "../../state/fields/fields";
+import { openPicture, pictureAttribute } from "../../state/results/pictureActions";
 import { useRunOf } from "../../state/runs/places";
 import { useRuns } from "../../state/runs/runs";
 import { schemaOf, titleOf, useActive, useStudio } from "../../state/studio";
-import { useView } from "../../state/view";
 import { Field } from "../../widgets/Field";
+import { MediaPreview } from "../../widgets/MediaPreview";
 import { beginning } from "../../words/format";
 import { t } from "../../words/words";
 import { NoticeBar } from "../NoticeBar";
@@ -136,11 +137,24 @@ function Made({ node }: { node: string }) {
           type="button"
           className="app-picture"
           aria-label={t("View {{name}}", { name: image.filename })}
-          onClick={() => useView.setState({ lightbox: viewUrl(image) })}
+          data-picture={pictureAttribute(image, shown.job)}
+          onClick={() => openPicture({ file: image, job: shown.job ?? null, node: null })}
         >
           <img src={viewUrl(image)} alt={image.filename} />
         </button>
       ))}
+      {shown.files.map(({ file, kind }) =>
+        kind === "file" ? (
+          <a key={file.filename} href={viewUrl(file)} download={file.filename}>
+            {file.filename}
+          </a>
+        ) : (
+          <MediaPreview
+            key={file.filename}
+            media={{ kind, url: viewUrl(file), name: file.filename }}
+          />
+        ),
+      )}
       {shown.text.map((text, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
         <pre key={index}>{beginning(text)}</pre>

@@ -5,14 +5,19 @@
 import type { Command } from "../commands";
 import { accessCommands, leavingCommands } from "./access";
 import { arrangeCommands } from "./arrange";
+import { clipboardCommands } from "./clipboard";
 import { editCommands } from "./edit";
 import { fieldCommands } from "./fields";
 import { fileCommands } from "./file";
 import { frameCommands } from "./frames";
 import { graphCommands } from "./graph";
+import { helpCommands } from "./help";
+import { machineCommands } from "./machine";
 import { resultCommands } from "./results";
 import { runCommands } from "./run";
+import { runViewCommands } from "./runViews";
 import { subgraphCommands } from "./subgraphs";
+import { tabCommands } from "./tabs";
 import { viewCommands } from "./view";
 import { wiringCommands } from "./wiring";
 
@@ -22,15 +27,20 @@ export const COMMANDS: readonly Command[] = [
   // Before all others that use Escape.
   ...leavingCommands,
   ...runCommands,
+  ...runViewCommands,
   ...resultCommands,
+  ...machineCommands,
   ...fileCommands,
+  ...tabCommands,
   // Before editing: Escape closes what is above the graph before it changes the selection.
   ...viewCommands,
+  ...helpCommands,
   // Before editing: Delete removes selected reroute points first.
   ...wiringCommands,
   // Before editing: Escape cancels an outline being drawn before it changes the selection.
   ...arrangeCommands,
   ...editCommands,
+  ...clipboardCommands,
   ...frameCommands,
   ...graphCommands,
   ...fieldCommands,

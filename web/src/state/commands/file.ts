@@ -2,9 +2,7 @@
 
 import type { Command } from "../commands";
 import { download } from "../files/files";
-import { reopenLast } from "../files/restore";
-import { askTabName, closeDocument, moveTab, stepTab } from "../files/tabs";
-import { activeTab, newTab, useStudio } from "../studio";
+import { newTab } from "../studio";
 import { openSheet, toggleDrawer } from "../view";
 
 export const fileCommands: readonly Command[] = [
@@ -25,9 +23,9 @@ export const fileCommands: readonly Command[] = [
   },
   {
     id: "file.missing",
-    title: "Show what this workflow is missing",
+    title: "Show what this workflow needs",
     group: "File",
-    run: () => openSheet("missing"),
+    run: () => openSheet("needs"),
   },
   {
     id: "file.save",
@@ -57,61 +55,4 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     run: async () => (await import("../files/saving")).showVersions(null),
   },
-  {
-    id: "file.rename",
-    title: "Rename the workflow",
-    group: "File",
-    run: askTabName,
-  },
-  {
-    id: "file.close",
-    title: "Close the workflow",
-    group: "File",
-    keys: ["Ctrl+Alt+W"],
-    run: () => closeDocument(activeTab().id),
-  },
-  {
-    id: "file.reopen",
-    title: "Reopen the last closed workflow",
-    group: "File",
-    // Browsers use Ctrl+Shift+T for their own tabs.
-    keys: ["Alt+Shift+W"],
-    fields: true,
-    run: reopenLast,
-  },
-  {
-    id: "file.next",
-    title: "Show the next workflow",
-    group: "File",
-    keys: ["Alt+PageDown"],
-    fields: true,
-    run: () => stepTab(1),
-  },
-  {
-    id: "file.previous",
-    title: "Show the previous workflow",
-    group: "File",
-    keys: ["Alt+PageUp"],
-    fields: true,
-    run: () => stepTab(-1),
-  },
-  {
-    id: "file.moveLeft",
-    title: "Move the tab to the left",
-    group: "File",
-    keys: ["Alt+Shift+PageUp"],
-    run: () => moveActive(-1),
-  },
-  {
-    id: "file.moveRight",
-    title: "Move the tab to the right",
-    group: "File",
-    keys: ["Alt+Shift+PageDown"],
-    run: () => moveActive(1),
-  },
 ];
-
-function moveActive(by: number): void {
-  const { tabs, active } = useStudio.getState();
-  moveTab(active, tabs.findIndex((each) => each.id === active) + by);
-}

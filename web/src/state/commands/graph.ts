@@ -4,6 +4,7 @@ import { t } from "../../words/words";
 import { canvas } from "../canvas";
 import type { Command } from "../commands";
 import { toggleCollapsed, toggleMode } from "../editing/actions";
+import { useRenaming } from "../editing/renaming";
 import { canMask, maskNode } from "../fields/masking";
 import { avoidOverlap } from "../finding/placing";
 import { activeTab } from "../studio";
@@ -25,7 +26,10 @@ export const graphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+G"],
     enabled: hasNodes,
-    run: async () => void (await import("../editing/framing")).frameSelected(t("Group")),
+    run: async () => {
+      const frame = (await import("../editing/framing")).frameSelected(t("Group"));
+      useRenaming.setState({ frame });
+    },
   },
   {
     id: "node.bypass",

@@ -5,7 +5,9 @@ import type { Command } from "../commands";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
 import { compareJobs, latestBeside, openLightbox } from "../results/lightbox";
+import { reproduceResult } from "../results/reproduce";
 import { giveAsInput, openResult, previewOf } from "../results/results";
+import { openStageWindow, toggleStage } from "../results/stage";
 import { type Move, moveInQueue, pauseQueue, queueRow, useQueue, useQueueRow } from "../runs/queue";
 import { cancelAll, cancelJob } from "../runs/running";
 import { useRuns } from "../runs/runs";
@@ -36,6 +38,21 @@ function moving(move: Move, title: string, key: string): Command {
 }
 
 export const resultCommands: readonly Command[] = [
+  {
+    id: "view.stage",
+    title: "Show or hide the stage with the newest result",
+    group: "View",
+    keys: ["Alt+S"],
+    app: true,
+    run: toggleStage,
+  },
+  {
+    id: "view.stageWindow",
+    title: "Show the stage in a window of its own",
+    group: "View",
+    app: true,
+    run: openStageWindow,
+  },
   {
     id: "run.batch",
     title: "Run a batch: seeds, values, grids",
@@ -110,6 +127,16 @@ export const resultCommands: readonly Command[] = [
     run: () => {
       const job = current();
       if (job !== undefined) void openResult(job.id);
+    },
+  },
+  {
+    id: "result.reproduce",
+    title: "Reproduce the result",
+    group: "File",
+    enabled: anyResult,
+    run: () => {
+      const job = current();
+      if (job !== undefined) void reproduceResult(job.id);
     },
   },
   {

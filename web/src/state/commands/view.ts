@@ -124,26 +124,4 @@ export const viewCommands: readonly Command[] = [
     keys: ["R"],
     run: refreshCatalog,
   },
-  {
-    id: "help.changeKeys",
-    title: "Change the keys",
-    group: "Help",
-    run: () => openSheet("keys"),
-  },
-  {
-    id: "help.node",
-    title: "Help about the selected node",
-    group: "Help",
-    keys: ["F1"],
-    fields: true,
-    enabled: () => activeTab().selected.length === 1,
-    run: () => openSheet("help"),
-  },
-  {
-    id: "help.keys",
-    title: "Show the keyboard shortcuts",
-    group: "Help",
-    keys: ["?"],
-    run: () => useView.setState(({ shortcuts }) => ({ shortcuts: !shortcuts })),
-  },
 ];

@@ -1,9 +1,10 @@
 /** Extracts the document that a picture, video, sound or model was made with from its file. */
+
+import { HttpError } from "../../api/transport";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { kindOf, NotAWorkflowError } from "../../document/read";
 import { client } from "../server";
-import { schemaOf } from "../studio";
-import { type BuiltPrompt, promptOf, readParameters, type ServerChoices } from "./parameters";
+import type { Texts } from "./bytes";
 import { jsonIn, parsedJson, textsIn } from "./texts";
 
 interface Found {
@@ -28,10 +29,26 @@ export async function documentIn(file: File): Promise<Found | null> {
     const value = parsedJson(text);
     if (kindOf(value) !== null && !isTooDeep(value)) return { value, left: null };
   }
-  const read = readParameters(texts.parameters ?? "");
-  if (read === null) return null;
-  const { prompt, left }: BuiltPrompt = promptOf(read, await serverChoices());
-  return { value: prompt, left };
+  return converted(texts);
+}
+
+/** Under which keywords other programs write how a file was made. */
+const FOREIGN = ["invokeai_metadata", "sd-metadata", "parameters", "comment"];
+
+/** The graph that the server makes of another program's texts; null if it recognizes none. */
+async function converted(texts: Texts): Promise<Found | null> {
+  const found = FOREIGN.flatMap((keyword) => {
+    const text = texts[keyword];
+    return text === undefined ? [] : [[keyword, text]];
+  });
+  if (found.length === 0) return null;
+  try {
+    const { prompt, left } = await client.convertTexts(Object.fromEntries(found));
+    return { value: prompt as Json, left };
+  } catch (error) {
+    if (error instanceof HttpError && error.status === 400) return null;
+    throw error;
+  }
 }
 
 function documentOf(text: string, name: string): Json {
@@ -68,15 +85,4 @@ function isTooDeep(value: Json): boolean {
     );
   }
   return false;
-}
-
-async function serverChoices(): Promise<ServerChoices> {
-  return {
-    has: (type) => schemaOf(type) !== undefined,
-    choices: (type, input) => {
-      const described = schemaOf(type)?.inputs.find(({ name }) => name === input);
-      return (described?.choices ?? []).filter((each) => typeof each === "string");
-    },
-    embeddings: await client.embeddings(),
-  };
 }

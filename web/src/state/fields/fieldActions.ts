@@ -7,9 +7,10 @@ import { definitionAt } from "../../document/levels";
 import { portOfWidget } from "../../document/ports";
 import { t } from "../../words/words";
 import { changeValue } from "../editing/actions";
+import { widgetType } from "../nodes/fieldTypes";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { holdersOf, setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
-import { defaultOf, newNode, widgetType } from "../nodes/widgets";
+import { defaultOf, newNode } from "../nodes/widgets";
 import { activeTab, edit, endThread, schemaOf, select } from "../studio";
 import { notify, notifyError } from "../view";
 

@@ -1,6 +1,7 @@
 /** The services that fields need: pictures of choices, lists of files, completions, history. */
 import { viewUrl } from "../../api/client";
 import type { InputSchema } from "../../api/types";
+import { type Json, parseJson, writeJson } from "../../document/json";
 import { client } from "../server";
 import { notifyError } from "../view";
 import { recentChoices, recordChoice, starChoice, starredChoices } from "./choiceHistory";
@@ -18,6 +19,8 @@ const FOLDERS: Readonly<Record<string, string>> = {
   model_name: "upscale_models",
 };
 
+type Remote = Readonly<Record<string, unknown>>;
+
 export const fieldServices = {
   thumbnail(input: InputSchema, choice: string): string | null {
     if (mediaOf(input) === "image") {
@@ -34,7 +37,8 @@ export const fieldServices = {
     const route =
       typeof remote === "object" && remote !== null && "route" in remote ? remote.route : null;
     // Only routes of this server: a node's author must not make the page contact other hosts.
-    return typeof route === "string" && /^\/(?!\/)/.test(route) ? client.list(route) : null;
+    if (typeof route !== "string" || !/^\/(?!\/)/.test(route)) return null;
+    return import("./remote").then((all) => all.readRemote(route, remote as object as Remote));
   },
   async filesIn(place: "output" | "temp", kind: MediaKind): Promise<readonly string[]> {
     const names = await client.list(`/internal/files/${place}`);
@@ -49,5 +53,15 @@ export const fieldServices = {
   chose: recordChoice,
   complete: async (word: string, place: { node: string; input: string } | null) =>
     (await import("./completions")).completionsFor(word, place),
+  json: {
+    read(text: string): unknown {
+      try {
+        return text.trim() === "" ? null : parseJson(text);
+      } catch {
+        return undefined;
+      }
+    },
+    write: (value: unknown) => writeJson(value as Json),
+  },
   complain: notifyError,
 };

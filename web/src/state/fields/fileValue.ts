@@ -7,7 +7,8 @@ import type { MediaKind } from "./mediaTypes";
 export function mediaOf({ options }: InputSchema): MediaKind | null {
   if (options.image_upload === true) return "image";
   if (options.video_upload === true) return "video";
-  return options.audio_upload === true ? "audio" : null;
+  if (options.audio_upload === true) return "audio";
+  return options.file_upload === true ? "file" : null;
 }
 
 export function fileOf(value: unknown, place = "input"): ImageFile | null {

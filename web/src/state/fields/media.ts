@@ -79,7 +79,8 @@ export function inputFor(node: string, file: { name: string; type: string }): In
 
 /** By the browser's type for the file, or by its name where the browser has none. */
 function acceptsFile(kind: MediaKind | null, file: { name: string; type: string }): boolean {
-  if (kind === null) return false;
+  // Any file would do, so one that is dropped elsewhere is not meant for it.
+  if (kind === null || kind === "file") return false;
   const type = file.type === "" ? mediaTypeOf(file.name) : file.type;
   if (kind === "audio") return /^(audio|video)\//.test(type);
   return type.startsWith(`${kind}/`);

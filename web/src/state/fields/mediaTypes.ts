@@ -1,6 +1,7 @@
 /** Media types by file extension: how files are shown, and which inputs take them. */
 
-export type MediaKind = "image" | "video" | "audio";
+/** `file`: any file, which no field shows. */
+export type MediaKind = "image" | "video" | "audio" | "file";
 
 const TYPES: Readonly<Record<string, string>> = {
   png: "image/png",
@@ -49,6 +50,7 @@ export function shownKindOf(name: string): MediaKind | null {
 
 /** Whether an input of this kind takes a file of this name. */
 export function isOfKind(name: string, kind: MediaKind): boolean {
+  if (kind === "file") return true;
   // Animated pictures count as videos for inputs that take videos.
   return kindOfFile(name) === kind || (kind === "video" && mediaTypeOf(name) === "image/gif");
 }

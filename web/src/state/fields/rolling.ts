@@ -28,10 +28,13 @@ interface Roll {
   value: Json;
 }
 
-/** Advances all controlled numbers of a document; by default the one shown. */
-export function rollSeeds(tab: Tab = activeTab()): void {
+/**
+ * Advances all controlled numbers of a document; by default the one shown. With `anew`, seeds that
+ * are fixed get a random value, too, and stay fixed.
+ */
+export function rollSeeds(tab: Tab = activeTab(), anew = false): void {
   const catalog = catalogOf(tab.workflow);
-  const rolls = rollsIn(tab.workflow, catalog);
+  const rolls = rollsIn(tab.workflow, catalog, anew);
   if (rolls.length === 0) return;
   editAt(
     tab,
@@ -40,6 +43,16 @@ export function rollSeeds(tab: Tab = activeTab()): void {
     "roll the seeds",
     true,
   );
+}
+
+/** Whether a run advances any number of a document. */
+export function rolls(workflow: Workflow): boolean {
+  return rollsIn(workflow, catalogOf(workflow)).length > 0;
+}
+
+/** Whether a document has a seed that could be given another value. */
+export function canRoll(workflow: Workflow): boolean {
+  return rollsIn(workflow, catalogOf(workflow), true).length > 0;
 }
 
 /** The document that the next run will use; the open one is not changed. */
@@ -57,10 +70,12 @@ function catalogOf(workflow: Workflow): Catalog {
   return catalogWith(workflow, useStudio.getState().catalog);
 }
 
-function rollsIn(workflow: Workflow, catalog: Catalog): Roll[] {
+function rollsIn(workflow: Workflow, catalog: Catalog, anew = false): Roll[] {
   return graphsOf(workflow).flatMap(({ nodes }, graph) =>
     Object.values(nodes).flatMap((node) =>
-      rollsOf(workflow, catalog, node).map((each): Roll => ({ graph, node: node.key, ...each })),
+      rollsOf(workflow, catalog, node, anew).map(
+        (each): Roll => ({ graph, node: node.key, ...each }),
+      ),
     ),
   );
 }
@@ -79,14 +94,16 @@ function rollsOf(
   workflow: Workflow,
   catalog: Catalog,
   node: GraphNode,
+  anew: boolean,
 ): { name: string; value: Json }[] {
   const schema = catalog[node.type];
   if (schema === undefined) return [];
   return inputsOf(schema, node).flatMap((input) => {
     const { name } = input;
     if (node.inputs.some((each) => each.name === name && each.link !== null)) return [];
-    const control = controlFor(workflow, catalog, node, input);
-    if (control === null) return [];
+    const chosen = controlFor(workflow, catalog, node, input);
+    if (chosen === null) return [];
+    const control = anew && chosen === "fixed" ? "randomize" : chosen;
     const { min, max } = input.options;
     const value = nextValue(node.values[name] ?? fallbackValue(input), control, { min, max });
     return value === null ? [] : [{ name, value }];

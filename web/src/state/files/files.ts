@@ -19,13 +19,17 @@ export async function openDefault(): Promise<void> {
   if (prompt !== undefined) select([prompt.key]);
 }
 
-/** Opens dropped or chosen files; `at` is where a picture would become a node. */
+/**
+ * Opens dropped or chosen files; `at` is where a picture would become a node, in the document that
+ * is active now.
+ */
 export async function openFiles(files: Iterable<File>, at: Point | null): Promise<void> {
   // Copied at once, as the browser clears the list of dropped files after the event.
   const all = [...files];
+  const { id, level } = activeTab();
   try {
     const { openEach } = await import("./opening");
-    await openEach(all, at);
+    await openEach(all, { id, level }, at);
   } catch (error) {
     notifyError(error);
   }
@@ -57,16 +61,23 @@ export async function refreshCatalog(): Promise<void> {
 /** Downloads the open document as a file. */
 export function download(): void {
   const { workflow, name } = activeTab();
-  const blob = new Blob([writeJson(writeGraph(workflow), 1)], { type: "application/json" });
+  downloadText(writeJson(writeGraph(workflow), 1), `${name}.json`);
+}
+
+export function downloadText(text: string, name: string): void {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${name}.json`;
+  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
+  link.download = name;
   link.click();
   URL.revokeObjectURL(link.href);
 }
 
-export async function openJob(job: string, workflow: Json | null): Promise<void> {
+export async function openJob(
+  job: string,
+  workflow: Json | null,
+  name: string | null = null,
+): Promise<void> {
   if (workflow === null) notify(t("This image was made without a saved workflow."));
-  else openWorkflow(workflow, { name: t("From {{job}}", { job: job.slice(0, 8) }) });
+  else openWorkflow(workflow, { name: name ?? t("From {{job}}", { job: job.slice(0, 8) }) });
   await refreshJobs();
 }

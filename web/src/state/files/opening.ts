@@ -7,7 +7,7 @@ import { placeNodeWithValues } from "../editing/actions";
 import { documentIn } from "../embedded/document";
 import { namedValue } from "../fields/fileValue";
 import { kindOfFile } from "../fields/mediaTypes";
-import { activeTab, schemaOf } from "../studio";
+import { type Place, schemaOf } from "../studio";
 import { notify, notifyError } from "../view";
 import { notifyDamage } from "./damage";
 import { addFileToLists } from "./lists";
@@ -15,15 +15,22 @@ import { openDocument } from "./prompt";
 
 const OFFSET = 40;
 
-/** Opens all files; pictures are placed side by side. */
-export async function openEach(files: readonly File[], at: Point | null): Promise<void> {
+/**
+ * Opens all files. Pictures are placed side by side in the given document, which need not be active
+ * any more once a file was read and uploaded.
+ */
+export async function openEach(
+  files: readonly File[],
+  place: Place,
+  at: Point | null,
+): Promise<void> {
   for (const [index, file] of files.entries()) {
-    await openOne(file, at && { x: at.x + index * OFFSET, y: at.y + index * OFFSET });
+    await openOne(file, place, at && { x: at.x + index * OFFSET, y: at.y + index * OFFSET });
   }
 }
 
-/** A picture without a workflow becomes a node at the given place, if any. */
-async function openOne(file: File, at: Point | null): Promise<void> {
+/** A picture without a workflow becomes a node at the given point, if any. */
+async function openOne(file: File, place: Place, at: Point | null): Promise<void> {
   try {
     const found = await documentIn(file);
     if (found !== null) {
@@ -35,7 +42,7 @@ async function openOne(file: File, at: Point | null): Promise<void> {
     const isPicture = file.type.startsWith("image/") || kindOfFile(file.name) === "image";
     if (at === null || !isPicture)
       throw new NotAWorkflowError("{{name}} contains no workflow.", { name: file.name });
-    await addPicture(file, at);
+    await addPicture(file, place, at);
   } catch (error) {
     notifyError(error);
   }
@@ -52,12 +59,11 @@ function notifyBuilt(name: string, left: readonly string[]): void {
   );
 }
 
-async function addPicture(file: File, at: Point): Promise<void> {
-  const { id, level } = activeTab();
+async function addPicture(file: File, place: Place, at: Point): Promise<void> {
   const schema = schemaOf("LoadImage");
   if (schema === undefined) throw new Error("This server has no node that loads images.");
   const { signal } = new AbortController();
   const uploaded = await uploadFile(file, { signal, onProgress: () => undefined });
   addFileToLists(uploaded, "image");
-  placeNodeWithValues({ id, level }, schema, at, { image: namedValue(uploaded) });
+  placeNodeWithValues(place, schema, at, { image: namedValue(uploaded) });
 }

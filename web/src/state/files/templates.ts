@@ -1,11 +1,11 @@
 /** The bundled workflows; each runs with the bundled model. */
+import type { Needs } from "../../api/downloads";
 import { parseJson } from "../../document/json";
-import { readGraph } from "../../document/read";
-import { layout, openWorkflow, useStudio } from "../studio";
-import type { Missing } from "./missing";
-import { missingFrom } from "./missing";
+import { client } from "../server";
+import { openWorkflow } from "../studio";
+import { NOTHING } from "./needs";
 
-export interface Template {
+interface Template {
   id: string;
   /** In English, shown through `t()`, like `about`. */
   title: string;
@@ -62,7 +62,7 @@ export function pictureOf({ id }: Template): string | undefined {
   return PICTURES[`../../../workflows/${id}.webp`];
 }
 
-async function textOf({ id }: Template): Promise<string> {
+export async function textOf({ id }: Template): Promise<string> {
   const load = FILES[`../../../workflows/${id}.json`];
   if (load === undefined) throw new Error(`There is no template ${id}.`);
   return await load();
@@ -72,8 +72,8 @@ export async function openTemplate(template: Template, title: string): Promise<v
   openWorkflow(parseJson(await textOf(template)), { name: title });
 }
 
-/** What a template needs and the server lacks. */
-export async function missingForTemplate(template: Template): Promise<Missing> {
-  const graph = readGraph(parseJson(await textOf(template)), layout);
-  return missingFrom(graph, useStudio.getState().catalog);
+/** What a template needs, as the server says. */
+export async function needsOfTemplate(template: Template): Promise<Needs> {
+  const { needs = NOTHING } = await client.check(parseJson(await textOf(template)));
+  return needs;
 }

@@ -7,6 +7,7 @@ import { refusalToNest } from "../editing/levels";
 import { planOf } from "../editing/replacing";
 import { isBlueprint } from "../files/blueprints";
 import type { Palette } from "../view";
+import { partnersOf } from "./partners";
 import { type Found, type Narrowing, search, type UsageStats } from "./search";
 
 export type Offer =
@@ -68,7 +69,10 @@ function narrowingOf({ graph, palette }: OfferQuery): Narrowing {
   }
   const old = graph.nodes[replaces?.[0] ?? ""];
   if (old !== undefined) return { weightOf: (each) => replacementScore(graph, old.key, each) };
-  return { pulled };
+  if (pulled === null) return {};
+  const { side, socket: name, type } = pulled;
+  const node = graph.nodes[pulled.node]?.type ?? "";
+  return { pulled, partners: partnersOf({ side, node, name, type }) };
 }
 
 /** How much of a node would be kept in a replacement of this class. */

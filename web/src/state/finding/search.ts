@@ -29,6 +29,8 @@ export interface UsageStats {
 
 export interface Narrowing {
   pulled?: Pulled | null;
+  /** Classes that are usually joined to the pulled socket, the most usual first. */
+  partners?: readonly string[];
   /** An additional factor of the score: 0 excludes a node, 1 is neutral. */
   weightOf?: (schema: NodeSchema) => number;
 }
@@ -47,15 +49,21 @@ export function search(
   catalog: Catalog,
   typed: string,
   usage: UsageStats,
-  { pulled = null, weightOf = () => 1 }: Narrowing = {},
+  { pulled = null, partners = [], weightOf = () => 1 }: Narrowing = {},
 ): Found[] {
   const query = readQuery(typed);
   const schemas = Object.values(catalog).filter(
     (each) => matchesFilters(query, each) && (pulled === null || closenessOf(each, pulled) >= 0),
   );
   const scored = matchesOf(schemas, query).flatMap(({ schema, match }) => {
-    const fit = pulled === null ? 1 : specificity(schema, pulled);
-    const score = match.score * fit * (1 + usageScore(schema, usage)) * visibilityScore(schema);
+    const fit =
+      pulled === null
+        ? 1
+        : specificity(schema, pulled) * partnerScore(schema, partners, query.words !== "");
+    // For a wire, habits only decide between nodes that fit equally well.
+    const habit = usageScore(schema, usage) * (pulled === null ? 1 : HABIT_OF_WIRES);
+    const hidden = pulled !== null && schema.deprecated ? DEPRECATED_FOR_WIRES : 1;
+    const score = match.score * fit * (1 + habit) * visibilityScore(schema) * hidden;
     const weight = weightOf(schema);
     return weight > 0 ? [{ schema, match, score: score * weight }] : [];
   });
@@ -147,6 +155,21 @@ function usageScore({ class_type }: NodeSchema, { used, recent }: UsageStats): n
 function visibilityScore({ category, deprecated, experimental }: NodeSchema): number {
   if (deprecated) return 0.4;
   return experimental || /(^|\/)(_|advanced)/.test(category) ? 0.8 : 1;
+}
+
+const HABIT_OF_WIRES = 0.05;
+const DEPRECATED_FOR_WIRES = 0.05;
+
+/** From 2 to 6 for usual partners, 1 for others; less where the name was typed. */
+function partnerScore(
+  { class_type }: NodeSchema,
+  partners: readonly string[],
+  isTyped: boolean,
+): number {
+  const index = partners.indexOf(class_type);
+  if (index < 0) return 1;
+  const share = (partners.length - index) / partners.length;
+  return isTyped ? 1 + share / 2 : 2 + 4 * share;
 }
 
 /** How specific a node is to the pulled type: its first socket counts more than later ones. */

@@ -2,8 +2,9 @@
  * The drawn sizes of nodes, from the catalog and the results they show; a collapsed frame is one
  * box.
  */
-import type { Box, Boxes } from "../../document/arrange";
+import { type Box, type Boxes, boundsOfBoxes } from "../../document/arrange";
 import { isPinned } from "../../document/flags";
+import { frameBox } from "../../document/frames";
 import type { GraphNode } from "../../document/graph";
 import { shows } from "../runs/places";
 import { useRuns } from "../runs/runs";
@@ -28,6 +29,21 @@ export function boxesOf(keys?: readonly string[], folded = false): Boxes {
       return node === undefined || (hidden.has(key) && !folded) ? [] : [[key, boxOf(node)]];
     }),
   );
+}
+
+/**
+ * The smallest box around these drawn nodes, or around all nodes, frames and points of wires; null
+ * for none.
+ */
+export function drawnBounds(keys: readonly string[] = []): Box | null {
+  if (keys.length > 0) return boundsOfBoxes(boxesOf(keys).values());
+  const { groups, reroutes } = activeTab().graph;
+  const points = Object.values(reroutes).map(({ position }) => ({
+    ...position,
+    width: 0,
+    height: 0,
+  }));
+  return boundsOfBoxes([...boxesOf().values(), ...groups.map(frameBox), ...points]);
 }
 
 /** The nodes that must not move: pinned ones. */

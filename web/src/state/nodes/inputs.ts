@@ -7,12 +7,14 @@ import { isDraft } from "mutative";
 import { readInputs } from "../../api/catalog";
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
-import { positionalName } from "../../document/slots";
+import { drawnBy, positionalName } from "../../document/slots";
+import { DYNAMIC_COMBO, withDrawnFields } from "./fieldTypes";
 import { PRIMITIVE, primitiveInput } from "./primitive";
 
 export const AUTOGROW = "COMFY_AUTOGROW_V3";
-export const DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3";
+const DYNAMIC_SLOT = "COMFY_DYNAMICSLOT_V3";
 export const MATCH = "COMFY_MATCHTYPE_V3";
+const DYNAMIC: ReadonlySet<string> = new Set([AUTOGROW, DYNAMIC_COMBO, DYNAMIC_SLOT]);
 const MAX_INPUTS = 100;
 
 type Raw = Record<string, unknown>;
@@ -46,7 +48,9 @@ const dynamicCache = new WeakMap<NodeSchema, boolean>();
 /** The inputs of a node, or of a new one where none is given. */
 export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSchema[] {
   if (schema.class_type === PRIMITIVE && node !== undefined) return [primitiveOf(node)];
-  if (!isDynamic(schema)) return schema.inputs;
+  if (!isDynamic(schema) && !node?.inputs.some(({ widget }) => widget !== null)) {
+    return schema.inputs;
+  }
   if (node === undefined) return expand(schema.inputs, EMPTY_STATE);
   const cached = isDraft(node) ? undefined : cache.get(node);
   if (cached?.schema === schema) return cached.inputs;
@@ -54,7 +58,11 @@ export function inputsOf(schema: NodeSchema, node?: GraphNode): readonly InputSc
   const typed = new Set(schema.inputs.flatMap((each) => comboOfChoices(each) ?? []));
   const choices = typed.size === 0 ? [] : typedChoices(node);
   const fields = typed.size === 0 ? [] : choiceFields(node, schema.inputs.length);
-  const inputs = expand(schema.inputs, { values: node.values, linked, typed, choices, fields });
+  const state = { values: node.values, linked, typed, choices, fields };
+  const inputs = withDrawnFields(
+    isDynamic(schema) ? expand(schema.inputs, state) : schema.inputs,
+    drawnBy(node.inputs),
+  );
   // Not cached for a draft, which changes in place.
   if (!isDraft(node)) cache.set(node, { schema, inputs });
   return inputs;
@@ -74,8 +82,7 @@ function isDynamic(schema: NodeSchema): boolean {
   const cached = dynamicCache.get(schema);
   if (cached !== undefined) return cached;
   const is = schema.inputs.some(
-    (each) =>
-      each.type === AUTOGROW || each.type === DYNAMIC_COMBO || comboOfChoices(each) !== undefined,
+    (each) => DYNAMIC.has(each.type) || comboOfChoices(each) !== undefined,
   );
   dynamicCache.set(schema, is);
   return is;
@@ -83,15 +90,13 @@ function isDynamic(schema: NodeSchema): boolean {
 
 /** Whether a saved input without a wire is one that multiplied, and so need not be shown. */
 export function isAutogrown(schema: NodeSchema, name: string): boolean {
-  return schema.inputs.some(
-    (each) =>
-      (each.type === AUTOGROW || each.type === DYNAMIC_COMBO) && name.startsWith(`${each.name}.`),
-  );
+  return schema.inputs.some((each) => DYNAMIC.has(each.type) && name.startsWith(`${each.name}.`));
 }
 
 function expand(inputs: readonly InputSchema[], state: NodeState): InputSchema[] {
   return inputs.flatMap((each) => {
     if (each.type === AUTOGROW) return expand(autogrown(each, state), state);
+    if (each.type === DYNAMIC_SLOT) return expand(slotParts(each, state), state);
     if (each.type === DYNAMIC_COMBO) {
       const combo = comboOf(each);
       const chosen = String(state.values[each.name] ?? combo.options.default ?? "");
@@ -103,6 +108,15 @@ function expand(inputs: readonly InputSchema[], state: NodeState): InputSchema[]
     if (comboOfChoices(each) !== undefined) return [...state.fields];
     return [state.typed.has(each.name) ? { ...each, choices: [...state.choices] } : each];
   });
+}
+
+/** A slot that brings further inputs once it is connected, and those. */
+function slotParts(parent: InputSchema, state: NodeState): InputSchema[] {
+  const { slotType, inputs, ...options } = parent.options;
+  const own = { ...parent, type: String(slotType ?? "*"), options };
+  if (!state.linked.has(parent.name)) return [own];
+  const brought = readInputs(isRaw(inputs) ? inputs : {});
+  return [own, ...brought.map((each) => ({ ...each, name: `${parent.name}.${each.name}` }))];
 }
 
 /** The name of the combo of typed choices whose index this input is. */
@@ -200,6 +214,12 @@ function requiredCount(parent: InputSchema, template: Raw): number {
 
 function isRaw(value: unknown): value is Raw {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** The name of the template whose type a matching input has. */
+export function templateOf({ name, options: { template } }: InputSchema): string {
+  const named = isRaw(template) ? template.template_id : undefined;
+  return typeof named === "string" ? named : name;
 }
 
 /** The types that a matching input accepts by its template: `IMAGE,MASK`, or any. */

@@ -6,7 +6,7 @@
 import type { NodeSchema } from "../../api/types";
 import type { Draft, GraphNode } from "../../document/graph";
 import { schemaOf } from "../studio";
-import { allowedTypes, inputsOf, MATCH } from "./inputs";
+import { allowedTypes, inputsOf, MATCH, templateOf } from "./inputs";
 
 /** The most nodes that are followed in a chain of such nodes. */
 const MAX_FOLLOWED = 64;
@@ -28,40 +28,66 @@ export function resolveTypes(draft: Draft, key: string): void {
 
 /** Updates a node; returns whether the type of an output changed. */
 function updateTypes(draft: Draft, node: GraphNode, schema: NodeSchema): boolean {
-  const matching = inputsOf(schema, node).filter((each) => each.type === MATCH);
-  if (matching.length === 0) return false;
-  const names = new Set(matching.map((each) => each.name));
-  const [first] = matching;
-  const found = typeOfWires(draft, node, names, schema) ?? allowedTypes(first?.options ?? {});
+  const templates = new Map<string, Template>();
+  for (const each of inputsOf(schema, node)) {
+    if (each.type !== MATCH) continue;
+    const name = templateOf(each);
+    const template = templates.get(name) ?? { allowed: allowedTypes(each.options), names: [] };
+    template.names.push(each.name);
+    templates.set(name, template);
+  }
+  const changes = [...templates].map(([name, each]) => match(draft, node, schema, name, each));
+  return changes.includes(true);
+}
+
+/** The inputs of one template, and the types that it allows. */
+interface Template {
+  allowed: string;
+  names: string[];
+}
+
+/** Gives the inputs and outputs of a template its type; returns whether that of an output changed. */
+function match(
+  draft: Draft,
+  node: GraphNode,
+  schema: NodeSchema,
+  template: string,
+  { allowed, names }: Template,
+): boolean {
+  const slots = schema.outputs.flatMap((each, slot) =>
+    // A schema without names of templates has one.
+    each.type === MATCH && (each.match ?? template) === template ? [slot] : [],
+  );
+  const found = typeOfWires(draft, node, names, slots) ?? allowed;
   for (const input of node.inputs) {
-    if (!names.has(input.name) || input.type === found) continue;
+    if (!names.includes(input.name) || input.type === found) continue;
     input.type = found;
     input.saved = { ...input.saved, type: found };
   }
   let changed = false;
-  node.outputs.forEach((output, slot) => {
-    if (schema.outputs[slot]?.type !== MATCH || output.type === found) return;
+  for (const slot of slots) {
+    const output = node.outputs[slot];
+    if (output === undefined || output.type === found) continue;
     output.type = found;
     output.saved = { ...output.saved, type: found };
     changed = true;
-  });
+  }
   return changed;
 }
 
 function typeOfWires(
   draft: Draft,
   node: GraphNode,
-  names: ReadonlySet<string>,
-  schema: NodeSchema,
+  names: readonly string[],
+  slots: readonly number[],
 ): string | null {
   for (const { name, link: key } of node.inputs) {
-    const link = key === null || !names.has(name) ? undefined : draft.links[key];
+    const link = key === null || !names.includes(name) ? undefined : draft.links[key];
     const type = link && draft.nodes[link.from]?.outputs[link.fromSlot]?.type;
     if (isConcrete(type)) return type;
   }
-  for (const [slot, output] of node.outputs.entries()) {
-    if (schema.outputs[slot]?.type !== MATCH) continue;
-    for (const key of output.links) {
+  for (const slot of slots) {
+    for (const key of node.outputs[slot]?.links ?? []) {
       const link = draft.links[key];
       const type = link && draft.nodes[link.to]?.inputs[link.toSlot]?.type;
       if (isConcrete(type)) return type;

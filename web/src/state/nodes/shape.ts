@@ -4,7 +4,6 @@
  * above it; here both are one box.
  */
 import type { InputSchema, NodeSchema } from "../../api/types";
-import { boundsOfBoxes } from "../../document/arrange";
 import {
   type Graph,
   type GraphNode,
@@ -14,10 +13,11 @@ import {
 } from "../../document/graph";
 import { boundaryShape } from "../editing/boundary";
 import { mediaOf } from "../fields/fileValue";
+import { widgetType } from "./fieldTypes";
 import { allowedTypes, inputsOf, isAutogrown, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
 import type { Shape, SocketRow, WidgetRow } from "./rows";
-import { controlOf, fallbackValue, isSocket, isWidget, widgetType } from "./widgets";
+import { controlOf, fallbackValue, isSocket, isWidget } from "./widgets";
 
 export const TITLE = 30;
 export const ROW = 20;
@@ -233,13 +233,6 @@ export function outputType(node: GraphNode, schema: NodeSchema | undefined, slot
 /** A widget's value as the server would use it: the saved one, else the default. */
 export function currentValue(node: GraphNode, input: InputSchema) {
   return node.values[input.name] ?? fallbackValue(input);
-}
-
-/** The smallest box around all nodes and frames. */
-export function boundsOfAll(graph: Graph) {
-  const nodes = boundsOf(graph, graph.order);
-  const frames = graph.groups.map(({ position, size }) => ({ ...position, ...size }));
-  return boundsOfBoxes([...(nodes === null ? [] : [nodes]), ...frames]);
 }
 
 export function boundsOf(graph: Graph, keys: readonly string[]) {

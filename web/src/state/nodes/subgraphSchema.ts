@@ -156,6 +156,7 @@ function blank({ id, name, graph }: Definition): NodeSchema {
     python_module: SUBGRAPH,
     is_output: false,
     input_is_list: false,
+    any_slot: false,
     deprecated: false,
     experimental: false,
     not_idempotent: false,
@@ -171,6 +172,7 @@ function outputsOf({ graph }: Definition): OutputSchema[] {
     name: slotLabel(port),
     is_list: port.saved.shape === 6,
     tooltip: null,
+    match: null,
   }));
 }
 

@@ -5,9 +5,10 @@
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
+import { widgetType } from "./fieldTypes";
 import { PRIMITIVE } from "./primitive";
 import { inputNamed } from "./shape";
-import { controlOf, fallbackValue, isWidget, widgetType } from "./widgets";
+import { controlOf, fallbackValue, isWidget } from "./widgets";
 
 /** By the type of the field; the most general class is last. */
 const HOLDERS: Readonly<Record<string, readonly string[]>> = {

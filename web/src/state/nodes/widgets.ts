@@ -7,20 +7,9 @@ import { blankNode, blankSaved } from "../../document/blank";
 import type { GraphNode, Point, WidgetSlot } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { entriesOf } from "../../document/slots";
-import { AUTOGROW, comboOf, DYNAMIC_COMBO, inputsOf, optionsOf } from "./inputs";
+import { DYNAMIC_COMBO, WIDGETS, widgetType, withDrawnFields } from "./fieldTypes";
+import { AUTOGROW, comboOf, inputsOf, optionsOf } from "./inputs";
 
-/** Types that have a field. `options.widgetType` may name one for another type. */
-const WIDGETS: ReadonlySet<string> = new Set([
-  "INT",
-  "FLOAT",
-  "STRING",
-  "BOOLEAN",
-  "COMBO",
-  "COLOR",
-  "CURVE",
-  "BOUNDING_BOX",
-  DYNAMIC_COMBO,
-]);
 const SEEDS: ReadonlySet<string> = new Set(["seed", "noise_seed"]);
 const EMPTY: Readonly<Record<string, Json>> = {
   INT: 0,
@@ -40,16 +29,11 @@ const EMPTY: Readonly<Record<string, Json>> = {
 const CONTROL = "control_after_generate";
 export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;
 
-/** The type of the field for an input. */
-export function widgetType({ type, options }: InputSchema): string {
-  const stated = options.widgetType;
-  return typeof stated === "string" && stated !== "" ? stated : type;
-}
-
 export function isWidget(input: InputSchema): boolean {
   if (input.section === "hidden" || input.options.forceInput === true) return false;
-  if (input.options.plugin_widget !== undefined) return true;
-  return WIDGETS.has(widgetType(input)) || input.options.socketless === true;
+  const { plugin_widget, socketless, widgetType: stated } = input.options;
+  if (plugin_widget !== undefined || socketless === true) return true;
+  return WIDGETS.has(widgetType(input)) || (typeof stated === "string" && stated !== "");
 }
 
 /** Whether it is a random seed; such inputs have more than one name. */
@@ -111,9 +95,16 @@ function statedControl({ options }: InputSchema): Json {
   return CONTROLS.find((each) => each === options[CONTROL]) ?? "randomize";
 }
 
+const NONE: ReadonlySet<string> = new Set();
 const layouts = new WeakMap<NodeSchema, readonly WidgetSlot[]>();
 
-export function layoutOf(schema: NodeSchema): readonly WidgetSlot[] {
+/** The entries of the saved list; `drawn` as in `WidgetLayout`. */
+export function layoutOf(
+  schema: NodeSchema,
+  drawn: ReadonlySet<string> = NONE,
+): readonly WidgetSlot[] {
+  const inputs = isSubgraph(schema) ? schema.inputs : withDrawnFields(schema.inputs, drawn);
+  if (inputs !== schema.inputs) return entriesFor(schema, inputs);
   const cached = layouts.get(schema);
   if (cached !== undefined) return cached;
   const made = isSubgraph(schema) ? [] : entriesFor(schema, schema.inputs);
@@ -153,6 +144,7 @@ function uploadEntries(options: InputSchema["options"]): WidgetSlot[] {
   if (options.audio_upload === true) {
     return ["audioUI", "upload"].map((name) => ({ name, kind: "extra", default: null }));
   }
+  if (options.file_upload === true) return [{ name: "upload", kind: "extra", default: null }];
   return [];
 }
 

@@ -23,6 +23,8 @@ interface LightboxState {
   job: ListedJob | undefined;
   /** The index among the job's files. */
   file: number;
+  /** The file to begin with once the job's files are known. */
+  wanted: ImageFile | null;
   facts: boolean;
   compared: { one: Side; other: Side } | null;
 }
@@ -31,13 +33,14 @@ export const useLightbox = create<LightboxState>(() => ({
   shelf: null,
   job: undefined,
   file: 0,
+  wanted: null,
   facts: true,
   compared: null,
 }));
 
 export function openLightbox(shelf: Shelf, at: number): void {
   useView.setState({ lightbox: null });
-  useLightbox.setState({ shelf, job: jobsOn(shelf)[at], file: 0 });
+  useLightbox.setState({ shelf, job: jobsOn(shelf)[at], file: 0, wanted: null });
 }
 
 /** The result's current index in its list. */
@@ -64,7 +67,7 @@ export async function showNext(by: number): Promise<void> {
     await readAround(to - 2, to + 2).catch(notifyError);
     useHistory.setState({ at: to });
   }
-  useLightbox.setState({ job: jobsOn(shelf)[to], file: 0 });
+  useLightbox.setState({ job: jobsOn(shelf)[to], file: 0, wanted: null });
 }
 
 function compare(one: Side, other: Side): void {

@@ -6,15 +6,17 @@ import { isObject, type Json } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
-import { changeValue, placeNode } from "../editing/actions";
+import { changeValue } from "../editing/actions";
 import { shownKindOf } from "../fields/mediaTypes";
 import { openJob } from "../files/files";
 import { workflowOf } from "../runs/running";
 import { client } from "../server";
-import { activeTab, layout, schemaOf, useStudio } from "../studio";
+import { activeTab, layout, schemaOf } from "../studio";
 import { notify, notifyError } from "../view";
+import { placeAsInput } from "./asInput";
 import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
+import { nameOfResult } from "./resultName";
 
 /** The kinds of output files, by how they are shown. */
 type Medium = "picture" | "video" | "audio" | "file";
@@ -79,7 +81,8 @@ function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
 /** Opens the workflow that made a result in a new tab. */
 export async function openResult(id: string): Promise<void> {
   try {
-    await openJob(id, await workflowOf(id));
+    const { facts } = await readResult(id);
+    await openJob(id, await workflowOf(id), nameOfResult(facts));
   } catch (error) {
     notifyError(error);
   }
@@ -105,7 +108,7 @@ function pictureInput(type: string): string | null {
 
 /**
  * Uses a picture as the input of a node that loads one: the given node, else the selected one, else
- * the only one; else a new node at the given place, or in the centre of the canvas.
+ * the only one; else a new node at the given place, or beside what would take its picture.
  */
 export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Place } = {}): void {
   const { graph, selected } = activeTab();
@@ -123,14 +126,13 @@ export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Pl
     if (where.node === undefined) canvas()?.fit([chosen]);
     return;
   }
-  const schema = useStudio.getState().catalog.LoadImage;
   const handle = canvas();
-  if (schema === undefined || handle === null) {
-    notify(t("This server has no node that loads images."));
-    return;
-  }
-  const at = handle.toGraph(where.screen ?? handle.pointer());
-  changeValue(placeNode(schema, at), "image", inputName(file));
+  if (handle === null) return;
+  placeAsInput(
+    inputName(file),
+    handle.toGraph(where.screen ?? handle.pointer()),
+    where.screen !== undefined,
+  );
 }
 
 interface Place {

@@ -8,6 +8,7 @@ import type { Plan } from "../../api/types";
 import type { Workflow } from "../../document/graph";
 import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
+import { recordNeeds } from "../files/needs";
 import { client } from "../server";
 import { activeTab, type Tab, useStudio } from "../studio";
 import { useRuns } from "./runs";
@@ -26,8 +27,9 @@ export function checkAgain(): void {
   checkNow();
 }
 
-export function recordCheck(tab: string, { report, plan }: CheckResult): void {
+export function recordCheck(tab: string, { report, plan, needs }: CheckResult): void {
   record(tab, report, plan);
+  recordNeeds(tab, needs);
 }
 
 function record(tab: string, report: ValidationReport, plan: Plan): void {

@@ -3,17 +3,29 @@
  * ordinary edit, which can be undone.
  */
 import type { InputProblem, ValidationReport } from "../../api/client";
+import { addNode, setTitle } from "../../document/edit";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { levelAt, nodeOfPrompt, ROOT } from "../../document/levels";
 import { t } from "../../words/words";
-import { changeValue, connectWire, disconnect, insertBetween, placeNode } from "../editing/actions";
+import {
+  changeValue,
+  connectInDraft,
+  connectWire,
+  createNode,
+  disconnect,
+  insertBetween,
+  placeNode,
+} from "../editing/actions";
 import { goTo } from "../editing/levels";
-import { boundsOf, GRID } from "../nodes/shape";
+import { missingModels, needsOf, putFile } from "../files/needs";
+import { freeBelow } from "../finding/placing";
+import { bodyAt, boundsOf, GRID } from "../nodes/shape";
 import { convertersFor, fits } from "../nodes/sockets";
-import { schemaOf, type Tab, useStudio } from "../studio";
+import { edit, schemaOf, type Tab, useStudio } from "../studio";
+import { openSheet } from "../view";
 import { placeOf } from "./runs";
-import { sentenceOf, wholeSentence } from "./sentences";
+import { absenceOf, sentenceOf, wholeSentence } from "./sentences";
 
 interface Fix {
   title: string;
@@ -42,14 +54,15 @@ export function problemsOf(
   const start = placeOf(tab.id, "");
   for (const [place, text] of Object.entries(failures)) {
     if (!place.startsWith(start)) continue;
-    found.push({ group: "run", node: place.slice(start.length), input: null, text, fixes: [] });
+    const fixes = lacksTokenizer(text) ? [showNeeds()] : [];
+    found.push({ group: "run", node: place.slice(start.length), input: null, text, fixes });
   }
   for (const [place, text] of Object.entries(former)) {
     if (!place.startsWith(start)) continue;
     found.push({ group: "former", node: place.slice(start.length), input: null, text, fixes: [] });
   }
   for (const [type, ids] of Object.entries(report?.missing ?? {})) {
-    const text = t("{{type}} is not installed: its plugin is missing.", { type });
+    const text = absenceOf(report, type);
     for (const node of ids) found.push({ group: "plugins", node, input: null, text, fixes: [] });
   }
   for (const [id, { errors }] of Object.entries(report?.node_errors ?? {})) {
@@ -77,15 +90,39 @@ function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
   const place = nodeOfPrompt(tab.workflow, id);
   const graph = levelAt(tab.workflow, place?.path ?? ROOT);
   const isHere = place?.path.join() === tab.level.join();
-  const fixes = place === null ? [] : fixesFor(graph, place.node, problem);
+  const edits = place === null ? [] : fixesFor(graph, place.node, problem);
+  const input = problem.extra_info?.input_name ?? null;
+  const fixes = isFile ? [...fixesForFile(tab, id, input), ...edits] : edits;
   return {
     group: isFile ? "files" : (GROUPS[problem.type] ?? "values"),
     node: id,
-    input: problem.extra_info?.input_name ?? null,
+    input,
     text: sentenceOf(problem),
     // An edit applies to the level shown, so the node's level is shown first.
     fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => applyAt(id, fix) })),
   };
+}
+
+/** A file that differs only by folder or case, and where the wanted one can be fetched. */
+function fixesForFile(tab: Tab, id: string, input: string | null): Fix[] {
+  const need = missingModels(needsOf(tab.id)).find((each) =>
+    each.nodes.some(([node, name]) => node === id && name === input),
+  );
+  if (need === undefined) return [];
+  const offers = need.offers.slice(0, MAX_FIXES).map((name) => ({
+    title: t("Use {{name}}", { name }),
+    run: () => putFile(tab, need, name),
+  }));
+  return need.host === null ? offers : [...offers, showNeeds()];
+}
+
+function showNeeds(): Fix {
+  return { title: t("Show where to get it"), run: () => openSheet("needs") };
+}
+
+/** Whether a run failed for lack of a tokenizer: the server's sentence names its folder. */
+export function lacksTokenizer(text: string): boolean {
+  return text.includes("models/tokenizers/");
 }
 
 function applyAt(id: string, fix: Fix): void {
@@ -117,7 +154,7 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
       return [set(standard, t("Set to {{value}}", { value: String(standard) }))];
     }
     case "required_input_missing":
-      return connectSources(graph, node, input);
+      return [...addNegative(graph, node, input), ...connectSources(graph, node, input)];
     case "return_type_mismatch":
       return [...insertConverter(graph, node, input), ...removeWire(node, input)];
     case "exception_during_validation":
@@ -143,7 +180,10 @@ function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
   const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
   if (inputType === undefined) return [];
   const found: { fix: Fix; distance: number }[] = [];
+  // Guided away from what it is guided to, a run would make nothing of the prompt.
+  const positive = input === NEGATIVE ? sourceOf(graph, node, POSITIVE) : undefined;
   for (const source of Object.values(graph.nodes)) {
+    if (source.key === positive?.key) continue;
     const schema = schemaOf(source.type);
     const slot = schema?.outputs.findIndex((each) => fits(each.type, inputType)) ?? -1;
     if (schema === undefined || slot < 0 || source.key === node.key) continue;
@@ -161,6 +201,35 @@ function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
   }
   found.sort((one, other) => one.distance - other.distance);
   return found.slice(0, MAX_FIXES).map((each) => each.fix);
+}
+
+const POSITIVE = "positive";
+const NEGATIVE = "negative";
+
+function sourceOf(graph: Graph, node: GraphNode, input: string): GraphNode | undefined {
+  return graph.nodes[graph.links[linkInto(node, input) ?? ""]?.from ?? ""];
+}
+
+/** An empty prompt from the text encoder of the positive one, for a sampler without a negative. */
+function addNegative(graph: Graph, node: GraphNode, input: string): Fix[] {
+  const positive = input === NEGATIVE ? sourceOf(graph, node, POSITIVE) : undefined;
+  const schema = schemaOf("CLIPTextEncode");
+  const clip = graph.links[positive === undefined ? "" : (linkInto(positive, "clip") ?? "")];
+  if (positive?.type !== "CLIPTextEncode" || schema === undefined || clip === undefined) return [];
+  const { position, size } = positive;
+  const below = { x: position.x, y: position.y + size.height + 3 * GRID };
+  const run = () => {
+    edit("Add a negative prompt", (draft, workflow) => {
+      const at = bodyAt(freeBelow(draft, below));
+      const made = createNode(schema, draft.lastNodeId + 1, at);
+      addNode(draft, { ...made, size: { ...made.size, width: size.width } });
+      setTitle(draft, made.key, t("Negative prompt"));
+      const source = { from: clip.from, slot: clip.fromSlot };
+      connectInDraft(draft, workflow, { ...source, to: made.key, input: "clip" });
+      connectInDraft(draft, workflow, { from: made.key, slot: 0, to: node.key, input });
+    });
+  };
+  return [{ title: t("Add a negative prompt"), run }];
 }
 
 function linkInto(node: GraphNode, input: string): string | null {

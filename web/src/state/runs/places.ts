@@ -3,8 +3,9 @@
 import type { NodeProblems, ValidationReport } from "../../api/client";
 import { subgraphOf } from "../../document/graph";
 import { promptIdOf, type Tab, useActive } from "../studio";
-import { type NodeRun, placeOf, type ShownOutput, useRuns } from "./runs";
+import { type NodeRun, placeOf, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
+import type { ShownOutput } from "./shownOutputs";
 
 /** The key under which the run's state of a node of the level shown is stored. */
 export function placeHere(tab: Tab, key: string): string {

@@ -1,13 +1,14 @@
 /** Running and interrupting, and the connection to the server. */
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
+import type { ListedJob } from "../../api/results";
 import { openSocket } from "../../api/socket";
 import { HttpError } from "../../api/transport";
-import type { Plan } from "../../api/types";
+import type { DownloadsChanged, Logs, Plan } from "../../api/types";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { rollSeeds } from "../fields/rolling";
+import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
@@ -39,6 +40,8 @@ interface RunOptions {
   targets?: readonly string[];
   /** The number of runs; seeds advance before each. */
   count?: number;
+  /** Give fixed seeds another value, too. */
+  newSeeds?: boolean;
   /** Do not advance seeds, as automatic runs must come to an end. */
   keepSeeds?: boolean;
   /** The id of the document; by default the one shown when Run is pressed. */
@@ -90,8 +93,9 @@ async function submitRuns(options: RunRequest): Promise<void> {
   useRuns.setState({ sending: true });
   try {
     const count = options.count ?? useRunOptions.getState().count;
+    const isSame = count > 1 && useRuns.getState().plans[options.tab]?.run === 0;
     for (let done = 0; done < count; done += 1) {
-      if (!(await submit(options))) return;
+      if (!(await submit(options, done > 0 || isSame))) return;
     }
   } catch (error) {
     notifyError(error);
@@ -101,11 +105,17 @@ async function submitRuns(options: RunRequest): Promise<void> {
   }
 }
 
-/** Whether it was submitted; otherwise the problems are shown. */
-async function submit({ tab: id, front, targets, keepSeeds }: RunRequest): Promise<boolean> {
+/**
+ * Whether it was submitted; otherwise the problems are shown. A run that `repeats` another gets its
+ * own seed even where all are fixed: it would make the same again.
+ */
+async function submit(
+  { tab: id, front, targets, keepSeeds, newSeeds = false }: RunRequest,
+  repeats: boolean,
+): Promise<boolean> {
   const before = tabOf(id);
   if (before === undefined) return false;
-  if (keepSeeds !== true) rollSeeds(before);
+  if (keepSeeds !== true) rollSeeds(before, newSeeds || (repeats && !rolls(before.workflow)));
   const tab = tabOf(id) ?? before;
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
@@ -178,7 +188,10 @@ export async function interrupt(): Promise<void> {
 /**
  * Connects to the server; reloads the queue whenever it changes. Returns a function that ends it.
  */
-export function connect(): () => void {
+export function connect(
+  onPacksChanged: () => void,
+  onDownloads: (news: DownloadsChanged) => void,
+): () => void {
   const url = socketUrl(clientId, window.location);
   let wasOpen = false;
   return openSocket(
@@ -188,6 +201,9 @@ export function connect(): () => void {
         handleMessage(message, performance.now());
         if (message.type === "status") refreshSoon();
         if (END_MESSAGES.has(message.type)) checkAgain();
+        if (message.type === "downloads_changed") onDownloads(message.data);
+        if ((message.type as string) === "pack_changed") onPacksChanged();
+        if (message.type === "logs") showLogs(message.data);
       },
       onPreview: addPreview,
       onConnection: (connection) => {
@@ -198,6 +214,11 @@ export function connect(): () => void {
       },
     },
   );
+}
+
+/** Lines of the server's log, which come while its panel is open. */
+function showLogs({ entries }: Logs): void {
+  void import("../logs").then(({ addLogs }) => addLogs(entries), notifyError);
 }
 
 const END_MESSAGES = new Set(["execution_success", "execution_error", "execution_interrupted"]);
@@ -228,12 +249,24 @@ export async function refreshJobs(): Promise<void> {
       client.history({}, { limit: HISTORY_LIMIT }),
     ]);
     const { running, waiting } = useQueue.getState();
-    useRuns.setState({ unfinished: [...running, ...waiting], past });
+    useRuns.setState({ unfinished: [...running, ...waiting], past: withoutRepeats(past) });
     await import("../results/history").then((module) => module.historyChanged());
   } catch (error) {
     if (error instanceof HttpError) notifyError(error);
     // Without a connection there is nothing to list; the socket reports it.
   }
+}
+
+/** Of several runs with the same file, all but the newest left out: they look the same. */
+export function withoutRepeats(past: readonly ListedJob[]): ListedJob[] {
+  const seen = new Set<string>();
+  return past.filter(({ preview_output: file }) => {
+    if (file === undefined) return true;
+    const name = [file.type ?? "output", file.subfolder ?? "", file.filename].join("/");
+    const isFirst = !seen.has(name);
+    seen.add(name);
+    return isFirst;
+  });
 }
 
 export async function cancelJob(id: string): Promise<void> {
@@ -282,7 +315,7 @@ export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
     for (const [node, output] of Object.entries(outputs ?? {})) {
       const known = useRuns.getState().shown[placeOf(tab.id, node)];
       if ((isNews || known === undefined) && node in tab.workflow.nodes)
-        setShown(tab.id, node, output);
+        setShown(tab.id, node, output, last.id);
     }
   } catch (error) {
     if (!(error instanceof HttpError)) notify(t("The last results could not be read."));

@@ -5,13 +5,13 @@
 import { create } from "zustand";
 import type { ValidationReport } from "../../api/client";
 import type { Preview } from "../../api/frames";
-import type { ImageFile } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
 import type { Connection } from "../../api/socket";
 import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../../api/types";
 import type { Workflow } from "../../document/graph";
 import { setting } from "../settings";
 import { type Shares, settled } from "./plan";
+import { readShown, type ShownOutput } from "./shownOutputs";
 
 export interface NodeRun {
   state: "waiting" | "running" | "finished" | "cached" | "error";
@@ -27,13 +27,6 @@ export interface NodeRun {
   duration: number | null;
   /** The worker's peak memory in bytes; null where not measured. */
   memory: number | null;
-}
-
-export interface ShownOutput {
-  images: readonly ImageFile[];
-  /** Two pictures to be compared. */
-  pair: readonly [ImageFile, ImageFile] | null;
-  text: readonly string[];
 }
 
 export interface ActiveRun {
@@ -308,30 +301,19 @@ function isDue(place: string): boolean {
 
 function show(prompt: string, node: string, output: Record<string, unknown>): void {
   const tab = useRuns.getState().prompts[prompt];
-  if (tab !== undefined) setShown(tab, visibleNode(node), output);
+  if (tab !== undefined) setShown(tab, visibleNode(node), output, prompt);
 }
 
-export function setShown(tab: string, node: string, output: Record<string, unknown>): void {
-  const [[one], [other]] = [imagesIn(output.a_images), imagesIn(output.b_images)];
-  const made: ShownOutput = {
-    images: imagesIn(output.images),
-    pair: one !== undefined && other !== undefined ? [one, other] : null,
-    text: Array.isArray(output.text) ? output.text.map(String) : [],
-  };
-  // With only one side there is nothing to compare, so it is shown as an ordinary picture.
-  if (made.pair === null && made.images.length === 0) {
-    made.images = [one, other].filter((each) => each !== undefined);
-  }
-  if (made.images.length === 0 && made.text.length === 0 && made.pair === null) return;
-  useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: made } }));
-}
-
-function imagesIn(value: unknown): readonly ImageFile[] {
-  return Array.isArray(value) ? value.filter(isImage) : [];
-}
-
-function isImage(value: unknown): value is ImageFile {
-  return typeof value === "object" && value !== null && "filename" in value && "type" in value;
+export function setShown(
+  tab: string,
+  node: string,
+  values: Record<string, unknown>,
+  job?: string,
+): void {
+  const made = readShown(values);
+  if (made === null) return;
+  const output = job === undefined ? made : { ...made, job };
+  useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: output } }));
 }
 
 function fail(error: ExecutionError): void {

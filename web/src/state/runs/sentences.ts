@@ -57,6 +57,14 @@ function missing({ extra_info: extra }: InputProblem, input: string, given: stri
       });
 }
 
+/** Why a class of nodes is missing. */
+export function absenceOf(report: ValidationReport | undefined, type: string): string {
+  const known = report?.absences?.[type];
+  return known === undefined
+    ? t("{{type}} is not installed: its plugin is missing.", { type })
+    : `${known}.`;
+}
+
 function plainly(message: string, details: string, input: string): string {
   const text = details !== "" && details !== input ? `${message}: ${details}` : message;
   return input === "" || text.includes(input) ? text : `${input}: ${text}`;
@@ -84,8 +92,7 @@ export function sentencesOf(report: ValidationReport): Sentences {
     for (const each of problemsIn(problems)) note(id, sentenceOf(each));
   }
   for (const [type, ids] of Object.entries(report.missing ?? {})) {
-    for (const id of ids)
-      note(id, t("{{type}} is not installed: its plugin is missing.", { type }));
+    for (const id of ids) note(id, absenceOf(report, type));
   }
   byNode.set(report, { language: currentLanguage(), found });
   return found;

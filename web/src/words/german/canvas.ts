@@ -118,8 +118,12 @@ export const canvas: Readonly<Record<string, string>> = {
   "A wire supplies this value; without it, the field's own value is used.":
     "Eine Verbindung bringt diesen Wert; ohne sie gilt wieder der des Felds.",
   linked: "verbunden",
-  "Only the plugin itself can show this. The value is kept unchanged.":
-    "Nur das Plugin selbst kann das anzeigen. Der Wert bleibt, wie er ist.",
+  "This is no JSON. The value is not changed.": "Das ist kein JSON. Der Wert bleibt unverändert.",
+  "A value of the type {{type}}, as JSON.": "Ein Wert des Typs {{type}}, als JSON.",
+  "{{label}}, as JSON": "{{label}}, als JSON",
+  "Read the choices of {{name}} again": "Auswahl von {{name}} neu lesen",
+  "Read the choices again": "Auswahl neu lesen",
+  "Upload a file": "Datei hochladen",
   Field: "Feld",
   "to do": "zu tun",
   "{{label}} {{number}}: {{x}}, {{y}}": "{{label}} {{number}}: {{x}}, {{y}}",

@@ -61,7 +61,7 @@ export const commands: Readonly<Record<string, string>> = {
   "Fix the seeds of the last run": "Seeds des letzten Laufs festlegen",
   File: "Datei",
   "Open a workflow": "Workflow öffnen",
-  "Show what this workflow is missing": "Zeigen, was diesem Workflow fehlt",
+  "Show what this workflow needs": "Zeigen, was dieser Workflow braucht",
   "Save the workflow": "Workflow speichern",
   "Save the workflow under another name": "Workflow unter anderem Namen speichern",
   "Download the workflow as a file": "Workflow als Datei herunterladen",
@@ -93,6 +93,7 @@ export const commands: Readonly<Record<string, string>> = {
   "View the newest result": "Neuestes Ergebnis ansehen",
   "Star the result": "Dem Ergebnis einen Stern geben",
   "Open the workflow of the result": "Workflow des Ergebnisses öffnen",
+  "Reproduce the result": "Ergebnis wiederholen",
   "Use the result as an input": "Ergebnis als Eingabe verwenden",
   "Compare two results": "Zwei Ergebnisse vergleichen",
   "Differences between the open workflow and the result":
@@ -240,4 +241,11 @@ export const commands: Readonly<Record<string, string>> = {
   "Edges with a ControlNet": "Kanten mit einem ControlNet",
   "Makes an image that follows the edges of another.":
     "Macht ein Bild, das den Kanten eines anderen folgt.",
+  "Run to here": "Bis hier ausführen",
+  "Replace with…": "Ersetzen durch…",
+  "Swap inputs": "Eingänge tauschen",
+  "Delete and reconnect": "Löschen und neu verbinden",
+  "Copy the selected nodes": "Gewählte Knoten kopieren",
+  "Paste nodes": "Knoten einfügen",
+  "Rename the node": "Knoten umbenennen",
 };

@@ -4,6 +4,55 @@ export const panels: Readonly<Record<string, string>> = {
   "Widgets to show here": "Widgets, die hier erscheinen können",
   "This part of the editor could not be loaded: the server does not answer.":
     "Dieser Teil des Editors ließ sich nicht holen: Der Server antwortet nicht.",
+  "Packs of nodes": "Knotenpakete",
+  "Open the classic view": "Klassische Ansicht öffnen",
+  "Reload the packs": "Pakete neu laden",
+  "The packs are loading.": "Die Pakete werden geladen.",
+  "Search packs and nodes": "Pakete und Knoten durchsuchen",
+  "No pack matches.": "Kein Paket passt.",
+  "There are no packs. Put their folders into custom_nodes, then reload.":
+    "Es gibt keine Pakete. Ihre Ordner unter custom_nodes ablegen, dann neu laden.",
+  "Some changes take effect when the packs are reloaded.":
+    "Manche Änderungen gelten erst, wenn die Pakete neu geladen sind.",
+  "{{count}} packs_one": "{{count}} Paket",
+  "{{count}} packs_other": "{{count}} Pakete",
+  "{{count}} packs could not be loaded. The others are not affected._one":
+    "{{count}} Paket ließ sich nicht laden. Die anderen sind nicht betroffen.",
+  "{{count}} packs could not be loaded. The others are not affected._other":
+    "{{count}} Pakete ließen sich nicht laden. Die anderen sind nicht betroffen.",
+  loading: "wird geladen",
+  loaded: "geladen",
+  "cannot be imported": "nicht importierbar",
+  "ended the worker": "beendete den Arbeitsprozess",
+  "did not finish": "wurde nicht fertig",
+  "switched off": "ausgeschaltet",
+  "loaded, isolated": "geladen, isoliert",
+  "A process of its own may help: its switch is under Details.":
+    "Ein eigener Prozess hilft vielleicht: Der Schalter steht unter Details.",
+  "It requires other versions than are here: {{list}}":
+    "Es verlangt andere Versionen als die vorhandenen: {{list}}",
+  "In a process and an environment of its own": "In eigenem Prozess und eigener Umgebung",
+  "Isolate {{name}}": "{{name}} isolieren",
+  "What isolating {{name}} installs": "Was das Isolieren von {{name}} installiert",
+  "Nodes that use models cannot run there.": "Knoten, die Modelle verwenden, laufen dort nicht.",
+  "Install and isolate": "Installieren und isolieren",
+  Isolate: "Isolieren",
+  "May use the network": "Darf das Netzwerk verwenden",
+  "{{name}} may use the network": "{{name}} darf das Netzwerk verwenden",
+  "Its environment exists; nothing is installed.":
+    "Seine Umgebung ist vorhanden; nichts wird installiert.",
+  "Installed into its environment: {{list}}": "In seine Umgebung wird installiert: {{list}}",
+  "Nothing is installed into its environment.": "In seine Umgebung wird nichts installiert.",
+  "Used from Calotype's environment: {{list}}": "Aus der Umgebung von Calotype: {{list}}",
+  "Never installed again: {{list}}": "Nie neu installiert: {{list}}",
+  "not loaded yet": "noch nicht geladen",
+  "Load {{name}}": "{{name}} laden",
+  "Copy the command that installs what {{name}} needs":
+    "Befehl kopieren, der installiert, was {{name}} braucht",
+  Details: "Details",
+  "Classes that several packs have": "Klassen, die mehrere Pakete haben",
+  "Workflows that name such a class get it from the chosen pack.":
+    "Workflows, die eine solche Klasse nennen, erhalten sie vom gewählten Paket.",
   Blueprints: "Bausteine",
   "Select a subgraph and save it as a blueprint to add it to any workflow.":
     "Einen Subgraphen auswählen und als Baustein speichern: Dann lässt er sich in jeden Workflow setzen.",
@@ -49,13 +98,37 @@ export const panels: Readonly<Record<string, string>> = {
   "Reset the keys of {{title}}": "Tasten von {{title}} zurücksetzen",
   "Also used by: {{titles}}. The first command that is available runs.":
     "Auch vergeben an: {{titles}}. Der erste verfügbare Befehl wird ausgeführt.",
-  "What this workflow is missing": "Was diesem Workflow fehlt",
+  "What this workflow needs": "Was dieser Workflow braucht",
+  "Files are fetched only when you click, from hosts that you have allowed. No file is replaced by another by itself.":
+    "Dateien werden nur auf Klick geholt, von erlaubten Servern. Keine Datei wird von selbst durch eine andere ersetzt.",
+  "Ask the hosts for sizes": "Server nach Größen fragen",
+  "Download {{count}} files_one": "{{count}} Datei herunterladen",
+  "Download {{count}} files_other": "{{count}} Dateien herunterladen",
+  "{{count}} of its needs are here_one": "{{count}} davon ist da",
+  "{{count}} of its needs are here_other": "{{count}} davon sind da",
+  "{{count}} hosts are allowed_one": "{{count}} Server ist erlaubt",
+  "{{count}} hosts are allowed_other": "{{count}} Server sind erlaubt",
+  "Tokenizers that are not part of this program": "Tokenizer, die nicht Teil dieses Programms sind",
+  "Most files of text encoders bring theirs. A run that lacks one names it.":
+    "Die meisten Dateien von Text-Encodern bringen ihren mit. Ein Lauf, dem einer fehlt, nennt ihn.",
+  "Other downloads": "Andere Downloads",
+  "Remove from the list": "Aus der Liste nehmen",
+  "Done. SHA-256 {{hash}}": "Fertig. SHA-256 {{hash}}",
+  "in your own network, too": "auch im eigenen Netz",
+  "Ask again for {{host}}": "{{host}} wieder erfragen",
+  "Goes into {{folder}}": "Kommt nach {{folder}}",
+  "Allow {{host}}": "{{host}} erlauben",
+  "Allow {{host}} in your own network": "{{host}} im eigenen Netz erlauben",
+  "Download in spite of that": "Trotzdem herunterladen",
+  "{{received}} of {{size}}": "{{received}} von {{size}}",
+  "{{size}} per second": "{{size}} pro Sekunde",
+  "Waiting for its turn.": "Wartet, bis es an der Reihe ist.",
+  "Paused.": "Angehalten.",
+  "Failed.": "Fehlgeschlagen.",
   "Copy the list": "Liste kopieren",
   "Check again": "Erneut prüfen",
   "Nothing is missing: all nodes and files are on this server.":
     "Nichts fehlt: Alle Knoten und Dateien sind auf diesem Server.",
-  "Put each file into its folder in models, then check again. No file was replaced by another.":
-    "Jede Datei in ihren Ordner unter models legen, dann erneut prüfen. Keine Datei wurde durch eine andere ersetzt.",
   "folder unknown": "Ordner unbekannt",
   Nodes: "Knoten",
   "They stay in the graph and are saved unchanged, but the workflow cannot run without them.":
@@ -107,7 +180,7 @@ export const panels: Readonly<Record<string, string>> = {
   "No node matches.": "Kein Knoten heißt so.",
   "Failed in the last run": "Im letzten Lauf fehlgeschlagen",
   "The workflow": "Der Workflow",
-  "Missing plugins": "Fehlende Plugins",
+  "Missing nodes": "Fehlende Nodes",
   "Missing files": "Fehlende Dateien",
   Wires: "Verbindungen",
   "No problems: this workflow can run.": "Keine Probleme: Dieser Workflow kann laufen.",
@@ -237,4 +310,30 @@ export const panels: Readonly<Record<string, string>> = {
   "Changes to the mask since the editor opened are lost.":
     "Was seit dem Öffnen gemalt wurde, geht verloren.",
   "Close without saving": "Schließen, ohne zu speichern",
+  "About Calotype": "Über Calotype",
+  "A studio for images from latent diffusion models.":
+    "Ein Studio für Bilder aus latenten Diffusionsmodellen.",
+  "Version {{version}}, Python {{python}}": "Version {{version}}, Python {{python}}",
+  "Licences of the libraries": "Lizenzen der Bibliotheken",
+  Log: "Protokoll",
+  Begin: "Anfang",
+  "Begin with a template": "Mit einer Vorlage beginnen",
+  "All templates": "Alle Vorlagen",
+  "Saved workflows": "Gespeicherte Workflows",
+  "The log is in the clipboard.": "Das Protokoll ist in der Zwischenablage.",
+  "Filter the log": "Protokoll filtern",
+  Copy: "Kopieren",
+  "No line matches.": "Keine Zeile passt.",
+  Menu: "Menü",
+  "Open a file from this computer": "Datei von diesem Rechner öffnen",
+  "Export for the API": "Für die API exportieren",
+  "Export the newest picture without its workflow": "Neuestes Bild ohne Workflow exportieren",
+  "Show or hide the server's log": "Protokoll des Servers zeigen oder verbergen",
+  "Free memory: unload the models and forget cached results":
+    "Speicher freigeben: Modelle entladen, Zwischenergebnisse verwerfen",
+  "The memory is freed as soon as nothing runs.":
+    "Der Speicher wird frei, sobald nichts mehr läuft.",
+  "Unload the models from memory": "Modelle aus dem Speicher entladen",
+  "The models are unloaded as soon as nothing runs.":
+    "Die Modelle werden entladen, sobald nichts mehr läuft.",
 };

@@ -105,6 +105,12 @@ export const state: Readonly<Record<string, string>> = {
   "This workflow uses files that are not on this server.":
     "Dieser Workflow verwendet Dateien, die auf diesem Server fehlen.",
   "Show what is missing": "Fehlendes zeigen",
+  "Show downloads": "Downloads zeigen",
+  "{{name}} is downloaded.": "{{name}} ist heruntergeladen.",
+  "{{name}} waits until {{host}} is allowed.": "{{name}} wartet, bis {{host}} erlaubt ist.",
+  "{{name}} could not be downloaded: {{reason}}":
+    "{{name}} ließ sich nicht herunterladen: {{reason}}",
+  "Show where to get it": "Zeigen, woher sie kommt",
   "No node of this server loads {{kind}}.": "Kein Knoten dieses Servers lädt {{kind}}.",
   Move: "Verschieben",
   "Nothing has changed: all {{count}} nodes are cached_one": "Der eine Knoten ist im Cache",
@@ -275,4 +281,6 @@ export const state: Readonly<Record<string, string>> = {
     "Dieses Ergebnis entstand ohne gespeicherten Workflow.",
   "This node has no output that can be shown.":
     "Dieser Knoten hat keinen Ausgang, der sich zeigen lässt.",
+  "Add a negative prompt": "Negativen Prompt hinzufügen",
+  "{{subject}}, seed {{seed}}": "{{subject}}, Seed {{seed}}",
 };

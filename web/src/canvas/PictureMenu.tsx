@@ -1,0 +1,40 @@
+/** The menu of the right button on any picture, with the node's own entries where it is on a node. */
+import { useEffect } from "react";
+import { pictureActions, pictureAt, usePictureMenu } from "../state/results/pictureActions";
+import { activeTab, select } from "../state/studio";
+import { Menu, type MenuItem } from "../widgets/Menu";
+import { t } from "../words/words";
+import { itemsOf } from "./menus";
+
+const close = () => usePictureMenu.setState({ opened: null });
+
+export function PictureMenu() {
+  const opened = usePictureMenu((state) => state.opened);
+  useEffect(() => {
+    const open = (event: MouseEvent) => {
+      const picture = pictureAt(event.target);
+      if (picture === null) return;
+      event.preventDefault();
+      usePictureMenu.setState({ opened: { picture, at: placeOf(event) } });
+    };
+    window.addEventListener("contextmenu", open);
+    return () => window.removeEventListener("contextmenu", open);
+  }, []);
+  if (opened === null) return null;
+  const { picture, at } = opened;
+  const items: MenuItem[] = pictureActions(picture);
+  if (picture.node !== null) {
+    if (!activeTab().selected.includes(picture.node)) select([picture.node]);
+    items.push("line", { label: t("Node"), entries: itemsOf({ kind: "node", key: picture.node }) });
+  }
+  return (
+    <Menu key={`${at.x} ${at.y}`} label={t("Picture")} items={items} at={at} onClose={close} />
+  );
+}
+
+/** The menu key's event may have no place: the middle of the picture is used then. */
+function placeOf({ clientX: x, clientY: y, target }: MouseEvent): { x: number; y: number } {
+  if (x !== 0 || y !== 0 || !(target instanceof Element)) return { x, y };
+  const { left, top, width, height } = target.getBoundingClientRect();
+  return { x: left + width / 2, y: top + height / 2 };
+}

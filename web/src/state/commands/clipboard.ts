@@ -1,0 +1,38 @@
+/** Commands for the clipboard, for menus: the keys are those of the browser's own events. */
+import { canvas } from "../canvas";
+import type { Command } from "../commands";
+import { paste, selectionAsText } from "../editing/clipboard";
+import { useRenaming } from "../editing/renaming";
+import { activeTab } from "../studio";
+
+export const clipboardCommands: readonly Command[] = [
+  {
+    id: "edit.copy",
+    title: "Copy the selected nodes",
+    group: "Edit",
+    enabled: () => activeTab().selected.length > 0,
+    run: async () => {
+      const text = selectionAsText();
+      if (text !== null) await navigator.clipboard.writeText(text);
+    },
+  },
+  {
+    id: "edit.paste",
+    title: "Paste nodes",
+    group: "Edit",
+    run: async () => {
+      const handle = canvas();
+      if (handle === null) return;
+      const at = handle.toGraph(handle.pointer());
+      paste({ text: await navigator.clipboard.readText(), html: "" }, at, false);
+    },
+  },
+  {
+    id: "node.rename",
+    title: "Rename the node",
+    group: "Node",
+    keys: ["F2"],
+    enabled: () => activeTab().selected.length === 1,
+    run: () => useRenaming.setState({ node: activeTab().selected[0] ?? null }),
+  },
+];

@@ -1,0 +1,91 @@
+/** What a node shows after a run, sorted by how it can be shown. */
+import type { ImageFile } from "../../api/jobs";
+import { type Json, writeJson } from "../../document/json";
+import { kindOfFile, shownKindOf } from "../fields/mediaTypes";
+
+/** A file that is no picture: played, or offered as a download. */
+export interface ShownFile {
+  file: ImageFile;
+  kind: "video" | "audio" | "file";
+}
+
+export interface ShownOutput {
+  images: readonly ImageFile[];
+  /** Two pictures to be compared. */
+  pair: readonly [ImageFile, ImageFile] | null;
+  files: readonly ShownFile[];
+  text: readonly string[];
+  /** The job that made it, where that is known. */
+  job?: string;
+}
+
+/** Says of a node's pictures that they move, which the browser sees itself. */
+const ANIMATED = "animated";
+const TEXT = "text";
+/** Keys of files; anything else under them is not shown. */
+const FILES: ReadonlySet<string> = new Set(
+  "images a_images b_images gifs video videos audio audios latents".split(" "),
+);
+
+/**
+ * Sorts a node's `ui` values: files under any key by their names, texts, and any other value as
+ * JSON after its key. Null where there is nothing to show.
+ */
+export function readShown(output: Readonly<Record<string, unknown>>): ShownOutput | null {
+  const images: ImageFile[] = [];
+  const files: ShownFile[] = [];
+  const text: string[] = [];
+  const pair = pairIn(output);
+  for (const [key, value] of Object.entries(output)) {
+    if (key === ANIMATED || (pair !== null && /^[ab]_images$/.test(key))) continue;
+    const rest: unknown[] = [];
+    for (const item of listOf(value)) {
+      const file = fileIn(item);
+      if (file !== null) addFile(key, file, images, files);
+      else if (key === TEXT) text.push(shownText(item));
+      else if (item != null && !FILES.has(key)) rest.push(item);
+    }
+    if (rest.length > 0) text.push(`${key}: ${rest.map(shownText).join(", ")}`);
+  }
+  const isEmpty = images.length + files.length + text.length === 0 && pair === null;
+  return isEmpty ? null : { images, pair, files, text };
+}
+
+/** With only one side there is nothing to compare. */
+function pairIn(output: Readonly<Record<string, unknown>>): ShownOutput["pair"] {
+  const [one, other] = [output.a_images, output.b_images].map(
+    (each) =>
+      listOf(each)
+        .map(fileIn)
+        .find((found) => found !== null) ?? null,
+  );
+  return one == null || other == null ? null : [one, other];
+}
+
+function addFile(key: string, file: ImageFile, images: ImageFile[], files: ShownFile[]): void {
+  const kind = shownKindOf(file.filename);
+  // A name without an ending that is known says nothing; its key may.
+  const isPicture = key.endsWith("images") && kindOfFile(file.filename) === null;
+  if (kind === "image" || isPicture) images.push(file);
+  else files.push({ file, kind: kind ?? "file" });
+}
+
+/** Only what names a file: plugins add facts of their own to it. */
+function fileIn(value: unknown): ImageFile | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { filename, subfolder, type } = value as Record<string, unknown>;
+  if (typeof filename !== "string" || !/^(input|output|temp)$/.test(String(type))) return null;
+  return {
+    filename,
+    subfolder: typeof subfolder === "string" ? subfolder : "",
+    type: String(type),
+  };
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [value];
+}
+
+function shownText(value: unknown): string {
+  return typeof value === "string" ? value : writeJson((value ?? null) as Json);
+}

@@ -1,0 +1,171 @@
+/** The newest result, large: it opens with the first picture, and what one can do with it. */
+import { readFileSync } from "node:fs";
+import type { Locator, Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { drag } from "./pointer";
+import { dropFile, openPage, SEVEN_NODES, type Studio, startStudio } from "./studio";
+
+const RUN = 110_000;
+let studio: Studio;
+let page: Page;
+
+const stage = () => page.getByRole("complementary", { name: "Stage" });
+const picture = () => stage().locator(".stage-open img.arriving");
+const recent = () => stage().getByRole("list", { name: "Recent results" }).getByRole("listitem");
+const onNode = (): Locator =>
+  page.getByRole("group", { name: "Picture", exact: true }).locator(".picture");
+const transform = () => page.locator(".react-flow__viewport").getAttribute("style");
+
+/** The tests' first workflow, so small that a run takes a moment; the seed is fixed. */
+async function openSmall(): Promise<void> {
+  const file = JSON.parse(readFileSync(SEVEN_NODES, "utf8"));
+  for (const node of file.nodes) {
+    if (node.type === "KSampler") node.widgets_values[2] = 2;
+    if (node.type === "EmptyLatentImage") node.widgets_values = [64, 64, 1];
+  }
+  const content = Buffer.from(JSON.stringify(file));
+  await dropFile(page, { name: "small.json", type: "application/json", content });
+  await page.getByRole("tab", { name: "small", exact: true }).waitFor();
+}
+
+beforeAll(async () => {
+  studio = await startStudio();
+  page = await openPage(studio, undefined, {}, null);
+  await openSmall();
+});
+afterAll(() => studio?.close());
+
+test("the first finished picture opens the stage, and the graph keeps its place", async () => {
+  expect(await stage().count()).toBe(0);
+  const before = await transform();
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await picture().waitFor({ timeout: RUN });
+  expect(await transform()).toBe(before);
+  const [large, canvas] = [
+    await stage().boundingBox(),
+    await page.locator(".canvas").boundingBox(),
+  ];
+  expect(large?.width).toBeGreaterThan(400);
+  expect((canvas?.x ?? 0) + (canvas?.width ?? 0)).toBeLessThanOrEqual((large?.x ?? 0) + 1);
+  await stage().getByText("a sailing boat on the sea at sunset", { exact: true }).waitFor();
+  await stage()
+    .getByText(/^Seed 7 /)
+    .waitFor();
+});
+
+test("a picture takes the whole width of its node", async () => {
+  await page.getByRole("button", { name: "Show all" }).click();
+  const card = await page.getByRole("group", { name: "Picture", exact: true }).boundingBox();
+  const box = await onNode().boundingBox();
+  expect(Math.abs((box?.width ?? 0) - (card?.width ?? 0))).toBeLessThanOrEqual(2);
+});
+
+test("where nothing has changed, a new seed is one click, and a repeat is no second tile", async () => {
+  const first = await picture().getAttribute("src");
+  await page.keyboard.press("Control+Enter");
+  await expect
+    .poll(async () => {
+      const all = await page.request.get(`${studio.address}/api/calotype/history?limit=9`);
+      return (await all.json()).total;
+    })
+    .toBe(2);
+  await page.getByRole("button", { name: "New seed and run" }).click();
+  await expect.poll(() => picture().getAttribute("src"), { timeout: RUN }).not.toBe(first);
+  await expect.poll(() => recent().count()).toBe(2);
+  // The seed is the one that is shown on the node, and it stays.
+  const seed = await stage().locator(".stage-line").textContent();
+  expect(seed).not.toContain("Seed 7 ");
+});
+
+test("before and after lie over each other, with a divider", async () => {
+  await stage().getByRole("button", { name: "Before and after" }).click();
+  await stage().getByRole("slider", { name: "Position of the divider" }).waitFor();
+  expect(await stage().locator(".wipe-room img").count()).toBe(2);
+  await stage().getByRole("button", { name: "Before and after" }).click();
+  await picture().waitFor();
+});
+
+test("the right button on a picture: its pixels are saved without the workflow", async () => {
+  await onNode().click({ button: "right" });
+  const menu = page.getByRole("menu", { name: "Picture" });
+  await menu.waitFor();
+  const saved = page.waitForEvent("download");
+  await menu.getByRole("menuitem", { name: "Save without the workflow" }).click();
+  const bytes = readFileSync(await (await saved).path());
+  expect(bytes.subarray(1, 4).toString()).toBe("PNG");
+  expect(bytes.includes("workflow")).toBe(false);
+  expect(bytes.includes("sailing")).toBe(false);
+});
+
+test("as an input, a picture is joined to what takes it; one undo takes it back", async () => {
+  const cards = page.locator(".outline [data-key], .card");
+  const before = await cards.count();
+  await picture().click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Use as an input" }).click();
+  await page.getByText("KSampler now begins with the picture; its denoise is 0.6.").waitFor();
+  const counted = async () => {
+    const undo = page.getByRole("button", { name: "Undo", exact: true });
+    return (await undo.getAttribute("title")) ?? "";
+  };
+  expect(await counted()).toContain("Use a picture as an input");
+  await page.getByRole("button", { name: "Undo", exact: true }).click();
+  await expect.poll(() => cards.count()).toBe(before);
+});
+
+test("one click and a double-click on a picture end in the viewer, which knows what made it", async () => {
+  await onNode().dblclick();
+  const viewer = page.getByRole("dialog", { name: "A result in full size" });
+  await viewer.getByRole("complementary", { name: "How it was made" }).waitFor();
+  await viewer.getByRole("button", { name: "Show actual pixels" }).waitFor();
+  await page.keyboard.press("Escape");
+  await viewer.waitFor({ state: "detached" });
+});
+
+test("the inner edge sets the width, and a second window takes the stage", async () => {
+  const edge = stage().getByRole("separator", { name: "Width of the stage" });
+  const before = (await stage().boundingBox())?.width ?? 0;
+  const box = await edge.boundingBox();
+  const at = { x: (box?.x ?? 0) + 4, y: (box?.y ?? 0) + 200 };
+  await drag(page, at, { x: at.x - 80, y: at.y });
+  await page.mouse.up();
+  await expect
+    .poll(async () => Math.round(((await stage().boundingBox())?.width ?? 0) - before))
+    .toBeGreaterThan(70);
+  const opening = page.waitForEvent("popup");
+  await stage().getByRole("button", { name: "Move the stage to a window of its own" }).click();
+  const other = await opening;
+  await other.locator(".stage-open img.arriving").waitFor();
+  expect(await stage().count()).toBe(0);
+  await other.getByRole("button", { name: "Dock the stage beside the graph" }).click();
+  await picture().waitFor();
+  expect(other.isClosed()).toBe(true);
+});
+
+test("ten runs are a click, the number and Enter", async () => {
+  const sent: string[] = [];
+  page.on("request", (asked) => {
+    if (asked.method() === "POST" && asked.url().endsWith("/api/prompt")) sent.push(asked.url());
+  });
+  await page.getByRole("textbox", { name: /^Number of runs/ }).click();
+  await page.keyboard.type("3");
+  await page.keyboard.press("Enter");
+  await expect.poll(() => sent.length).toBe(3);
+  // Each has its own seed, so each is a picture of its own.
+  await expect.poll(() => recent().count(), { timeout: RUN }).toBe(5);
+  await page.getByRole("textbox", { name: /^Number of runs/ }).fill("1");
+});
+
+test("who closes the stage keeps it closed", async () => {
+  await stage().getByRole("button", { name: "Close the stage" }).click();
+  await page.keyboard.press("Alt+Shift+Enter");
+  await expect
+    .poll(
+      async () => {
+        const all = await page.request.get(`${studio.address}/api/calotype/history?limit=9`);
+        return (await all.json()).total;
+      },
+      { timeout: RUN },
+    )
+    .toBe(7);
+  expect(await stage().count()).toBe(0);
+});
