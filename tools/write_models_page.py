@@ -20,10 +20,12 @@ from engine.files import MODEL_FOLDERS, OFFERED
 from engine.graph.schema import NodeSchema
 from engine.nets.unet_keys import GUIDANCE_PROJECTIONS
 from engine.text.table import ENCODERS
+from engine.text.token_numbers import T5_TOKENS
 from engine.tiny_names import TINY_AUTOENCODERS
 from engine.vision.detect import KINDS as IMAGE_ENCODERS
-from engine.weights.forms import ScaledFloat8
-from engine.weights.packed import ASIDE, FOREIGN, FORMATS, MARKER, METADATA, SCALES
+from engine.weights.gguf_forms import KINDS as GGUF_KINDS
+from engine.weights.layers import FORMATS
+from engine.weights.packed import ASIDE, FOREIGN, MARKER, METADATA
 from engine.weights.safetensors import DTYPES
 from nodes import builtin_registry
 
@@ -33,9 +35,10 @@ HEAD = """# Model files
 Made by `tools/write_models_page.py`; do not edit.
 
 The content of a file is detected from the names and shapes of its tensors, so the file name does \
-not matter. Files are `.safetensors`, or PyTorch files (`.ckpt`, `.pt`, `.pth`, `.bin`) that hold \
-tensors and plain values only; in the original layout, or in that of diffusers; in fp32, bf16, \
-fp16 or fp8. Sizes are read from shapes, so pruned models run as well. A file in the wrong loader \
+not matter. Files are `.safetensors`, `.gguf`, or PyTorch files (`.ckpt`, `.pt`, `.pth`, `.bin`) \
+that hold tensors and plain values only; in the original layout, or in that of diffusers; in fp32, \
+bf16, fp16, fp8 or [packed](#how-weights-are-stored). Sizes are read from shapes, so pruned models \
+run as well. A file in the wrong loader \
 is refused with an error that says what it is.
 
 ## Families
@@ -43,9 +46,49 @@ is refused with an error that says what it is.
 STORED = """
 ## How weights are stored
 
-Weights keep the stored form of the file until they are used; an fp8 file takes fp8 bytes.
+Weights keep the stored form of the file, in memory and on the device, and are unpacked for the \
+call of their layer; patches such as LoRAs apply to the unpacked values, which are not packed \
+again. A layer's format is named in JSON by `X.comfy_quant` or, for all layers, by `{described}` \
+in the header; without a name it is what its tensors are. Computing is in fp32, bf16 or fp16, so \
+{aside} are not needed. Relative errors are those of normally distributed weights in which one \
+column of 64 is ten times as large.
 
 """
+LAYERS: Mapping[str, tuple[str, str, str]] = {
+    "float8_e4m3fn": (
+        f"`X.weight_scale`, one number or one per row; older: `X.scale_weight` with `{MARKER}`",
+        "8",
+        "2.6 %",
+    ),
+    "float8_e5m2": ("the same", "8", "5.0 %"),
+    "mxfp8": ("`X.weight_scale`, a power of two for each 32 in a row", "8.25", "2.6 %"),
+    "nvfp4": (
+        "`X.weight_scale` for each 16 in a row, `X.weight_scale_2`, `X.pre_quant_scale`",
+        "4.5",
+        "9.2 %",
+    ),
+    "int8_tensorwise": (
+        "`X.weight_scale`, one number or one per row; plain, or rotated (`convrot`)",
+        "8",
+        "3.7 %, per row 2.6 %, rotated 0.7 %",
+    ),
+    "convrot_w4a4": ("`X.weight_scale` per row, rotated", "4", "12 %"),
+    "asym_w4a8_int8": (
+        "`X.weight_s_rel`, `X.weight_s_channel`, `X.weight_codebook`, rotated; also of 6 bits",
+        "4.5",
+        "6.6 %, of 6 bits 1.8 %",
+    ),
+    "awq_w4a16": ("`X.weight_scale` and `X.weight_zeros` for each 64 in a row", "5", "14 %"),
+}
+"""What lies beside a weight, how many bits it takes, and how near it is to the float weight, by the
+name of the format; measured in tests/wet/weights/test_packed_layers.py."""
+UNNAMED: Mapping[str, str] = {
+    "fp8 in tiles": "`X.weight_scale_inv` for each 128 x 128",
+    "nf4, fp4": "`X.weight.absmax`, `.quant_map`, `.nested_absmax`, `.nested_quant_map`, "
+    "`.quant_state.bitsandbytes__nf4` (bitsandbytes)",
+    "LLM.int8": "`X.SCB` per row (bitsandbytes)",
+}
+"""Forms that are recognised by the tensors beside a weight alone."""
 CONTROL = """
 ## Control networks
 
@@ -89,7 +132,7 @@ def page() -> str:
             *map(_family, FAMILIES),
             "",
             GUIDANCE,
-            STORED + "| form | |",
+            _about_forms() + "| form | |",
             "| --- | --- |",
             *_stored(),
             CONTROL + "| kind | files |",
@@ -111,24 +154,32 @@ def page() -> str:
 def _family(family: ModelFamily) -> str:
     if not family.text.styles:
         return f"| {family.name} | {family.examples} | none: it takes a picture and no text |"
-    encoders = " and ".join(ENCODERS[name].title for name in family.text.styles)
-    loader = TEXT_LOADERS[len(family.text.styles)]
+    names = [name for name in family.text.styles if name != T5_TOKENS.name]  # which has no file
+    encoders = " and ".join(ENCODERS[name].title for name in names)
+    loader = TEXT_LOADERS[len(names)]
     kinds = ", ".join(f"`{kind}`" for kind in sorted(family.text.file_types))
     return f"| {family.name} | {family.examples} | {encoders}: `{loader}`, type {kinds} |"
+
+
+def _about_forms() -> str:
+    aside = ", ".join(f"`X{ending}`" for ending in ASIDE)
+    return STORED.format(described=METADATA, aside=aside)
 
 
 def _stored() -> Iterator[str]:
     plain = ", ".join(f"`{name}`" for name in FLOATS)
     yield f"| plain | safetensors types {plain} |"
-    names = ", ".join(f"`{name}`" for name in FORMATS)
-    endings = ", ".join(f"`X{ending}`" for ending in SCALES)
-    aside = ", ".join(f"`X{ending}`" for ending in ASIDE)
-    yield (
-        f"| {ScaledFloat8().name} | {endings} beside `X.weight`, one number or one per row; "
-        f"marked by `{MARKER}`, by `X.comfy_quant` or by `{METADATA}` in the header ({names}). "
-        f"Computed in fp32, bf16 or fp16, so {aside} are not needed |"
+    for name in FORMATS:
+        beside, bits, error = LAYERS[name]
+        yield f"| `{name}` | {beside}; {bits} bits a weight, relative error {error} |"
+    for name, beside in UNNAMED.items():
+        yield f"| {name} | {beside} |"
+    read, refused = (
+        ", ".join(kind.name for kind in GGUF_KINDS.values() if bool(kind.unpack) == is_read)
+        for is_read in (True, False)
     )
-    yield f"| refused with an error | {'; '.join(what for _, what in FOREIGN)} |"
+    yield f"| GGUF | F32, F16, BF16, {read}; refused with an error: {refused} |"
+    yield f"| refused with an error | {'; '.join(dict.fromkeys(what for _, what in FOREIGN))} |"
 
 
 def _control() -> Iterator[str]:
