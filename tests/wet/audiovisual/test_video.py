@@ -16,6 +16,7 @@ from engine.audiovisual.video_writer import exact_rate, formats_of
 from engine.errors import MediaError
 
 RATE = Fraction(12)
+LUMINANCE = torch.tensor([0.2126, 0.7152, 0.0722])  # of BT.709
 
 
 def clip(count=12, height=64, width=96, channels=3):
@@ -63,8 +64,10 @@ def test_what_is_written_is_read(container, codec, channels, depth, most):
     found = video.get_components()
     assert found.images.shape == images.shape
     assert float((found.images - images).abs().mean()) < most
-    # no darker and no lighter: rounding is even
-    assert abs(float((found.images - images).mean())) < 0.001
+    # No darker and no lighter: rounding is even. Coarse quantisation of colours, which differs
+    # between processors, moves red and blue, not the luminance.
+    difference = (found.images - images)[..., :3].mean((0, 1, 2))
+    assert abs(float(difference @ LUMINANCE)) < 0.001
     assert found.frame_rate == RATE
     assert found.bit_depth == depth
     assert (found.metadata["prompt"], found.metadata["note"]) == ({"1": {}}, "by hand")
