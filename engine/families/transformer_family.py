@@ -6,6 +6,7 @@ They differ in their networks, in what they attend to and in what they are given
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ class TransformerFamily:
         configure: the configuration from those tensors.
         network: the denoiser's class.
         latent_format: of its denoiser's latents.
+        encoder_prefixes: by text encoder, what precedes its tensors' names in a checkpoint.
     """
 
     name: str
@@ -32,6 +34,7 @@ class TransformerFamily:
     configure: Callable[[StateDict], Any]
     network: Callable[[Any], nn.Module]
     latent_format: LatentFormat
+    encoder_prefixes: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def detect(self, weights: StateDict) -> Any | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
@@ -55,6 +58,11 @@ class TransformerFamily:
         if found is None:
             raise ValueError(f"these are no tensors of {self.name}")
         return found
+
+    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
+        """The tensors of the text encoder `name` within a checkpoint; None without it."""
+        parts = (weights.part(prefix) for prefix in self.encoder_prefixes.get(name, ()))
+        return next((part for part in parts if len(part)), None)
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """The autoencoder within a checkpoint."""

@@ -27,6 +27,7 @@ class AnimaFamily(TransformerFamily):
 
     name = "Anima"
     examples = "Anima (huggingface.co/circlestone-labs/Anima)"
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
@@ -34,8 +35,8 @@ class AnimaFamily(TransformerFamily):
     latent_format = LATENT
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """Qwen3 0.6B within a checkpoint."""
-        return text.within(weights, name)
+        """Qwen3 0.6B within a checkpoint; T5's tokens need no tensors."""
+        return StateDict({}) if name == text.TOKENS else super().encoder(weights, name)
 
     def parameterization(self, config: AnimaConfig) -> Parameterization:
         """A flow of time 0..1 with a shift that does not depend on the size."""

@@ -12,10 +12,11 @@ from engine.diffusion.conditioning import Input
 from engine.errors import NodeError, WeightsError
 from engine.families.family import Entry, TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 ENCODER, TOKENS = "qwen3_06b", "t5_tokens"
-PREFIXES = ("text_encoders.qwen3_06b.transformer.", "text_encoder.")
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    ENCODER: ("text_encoders.qwen3_06b.transformer.", "text_encoder.")
+}
 IDS, WEIGHTS = "t5xxl_ids", "t5xxl_weights"
 """Keys of a conditioning entry: [1, N] and [1, N] or [N]."""
 ADVICE = "Encode the prompt with Qwen3 0.6B: Load CLIP, qwen_3_06b_base.safetensors."
@@ -41,16 +42,8 @@ PLAN = TextPlan(
     combine,
     optional=frozenset({TOKENS}),
     file_types=frozenset({"stable_diffusion", "qwen_image", "cosmos"}),
-    places={ENCODER: PREFIXES[0]},
+    places={ENCODER: PREFIXES[ENCODER][0]},
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of the text encoder within a checkpoint; None without it."""
-    if name == TOKENS:
-        return StateDict({})
-    parts = (weights.part(prefix) for prefix in PREFIXES)
-    return next((part for part in parts if len(part)), None)
 
 
 def numbers(entry: Entry) -> dict[str, Input]:

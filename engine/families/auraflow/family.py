@@ -19,10 +19,11 @@ from engine.families.transformer_family import TransformerFamily
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.transformer_layers import patch_grid
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 ENCODER = "pile_t5xl"
-PREFIXES = ("text_encoders.pile_t5xl.transformer.", "text_encoder.")
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    ENCODER: ("text_encoders.pile_t5xl.transformer.", "text_encoder.")
+}
 SHIFT = 1.73
 TOKENS = 256
 """Of a text at least: padding counts, as zeros."""
@@ -57,17 +58,13 @@ class AuraFlowFamily(TransformerFamily):
         {ENCODER: TextStyle(shortest=TOKENS, masked=True)},
         combine,
         file_types=frozenset({"stable_diffusion"}),
-        places={ENCODER: PREFIXES[0]},
+        places={ENCODER: PREFIXES[ENCODER][0]},
     )
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
     network = AuraFlow
     latent_format = LATENT
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """Pile-T5 within a checkpoint."""
-        parts = (weights.part(prefix) for prefix in PREFIXES if name == ENCODER)
-        return next((part for part in parts if len(part)), None)
+    encoder_prefixes = PREFIXES
 
     def parameterization(self, config: AuraFlowConfig) -> Parameterization:
         """A flow of time 0..1."""

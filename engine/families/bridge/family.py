@@ -20,7 +20,6 @@ from engine.families.transformer_family import TransformerFamily
 from engine.nets import foreign_networks
 from engine.nets.diffusers_classes import network_class
 from engine.nets.hooks import NetHooks, Residuals
-from engine.weights.state_dict import StateDict
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +121,6 @@ class BridgedFamily(TransformerFamily):
     def lora_names(self, config: BridgedConfig) -> Mapping[str, str | Rows]:
         """See `names`."""
         return self.names(config)
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """None: their checkpoints hold no text encoder."""
-        del weights, name
-        return None
 
     def tokens(self, config: BridgedConfig, shape: Sequence[int]) -> int:
         """The tokens of one row of x of that shape, text included."""

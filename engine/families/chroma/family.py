@@ -41,7 +41,9 @@ PARTS = (
     "single_blocks.",
     "final_layer.",
 )
-TEXT_PREFIXES = ("text_encoders.t5xxl.transformer.", "text_encoder.")
+TEXT_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "t5xxl": ("text_encoders.t5xxl.transformer.", "text_encoder.")
+}
 SHIFT = 1.15
 
 
@@ -68,10 +70,11 @@ class ChromaFamily(TransformerFamily):
         {"t5xxl": TextStyle(from_padding=True)},
         combine,
         file_types=frozenset({"chroma"}),
-        places={"t5xxl": TEXT_PREFIXES[0]},
+        places={"t5xxl": TEXT_PREFIXES["t5xxl"][0]},
     )
     network = Chroma
     latent_format = FLUX_LATENT
+    encoder_prefixes = TEXT_PREFIXES
 
     @staticmethod
     def tensors(weights: StateDict) -> StateDict | None:
@@ -94,11 +97,6 @@ class ChromaFamily(TransformerFamily):
             hidden=hidden,
             layers=count(found, "distilled_guidance_layer.layers."),
         )
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """T5-XXL within a checkpoint."""
-        parts = (weights.part(prefix) for prefix in TEXT_PREFIXES if name == "t5xxl")
-        return next((part for part in parts if len(part)), None)
 
     def parameterization(self, config: ChromaConfig) -> Parameterization:
         """As FLUX.1 dev."""

@@ -20,7 +20,6 @@ from engine.families.latent_format import FLUX_LATENT
 from engine.families.transformer_family import TransformerFamily
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.transformer_layers import patch_grid
-from engine.weights.state_dict import StateDict
 
 PATCH = 2
 DEV_SHIFT = 1.15
@@ -38,16 +37,13 @@ class FluxFamily(TransformerFamily):
         "FLUX.1 dev, schnell, Krea dev, Kontext dev, Fill dev, Canny dev, Depth dev "
         "(huggingface.co/black-forest-labs)"
     )
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
     network = Flux
     latent_format = FLUX_LATENT
     first_module = "img_in"
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """CLIP L and T5-XXL within a checkpoint."""
-        return text.within(weights, name)
 
     def parameterization(self, config: FluxConfig) -> Parameterization:
         """A flow of time 0..1: dev with its shift over 10,000 levels, schnell without."""

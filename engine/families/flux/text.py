@@ -11,7 +11,6 @@ from torch import Tensor
 from engine.errors import NodeError, WeightsError
 from engine.families.family import Entry, TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 USUAL_TOKENS = 512
 PREFIXES: Mapping[str, tuple[str, ...]] = {
@@ -44,12 +43,6 @@ PLAN = TextPlan(
     file_types=frozenset({"flux"}),
     places={"clip_l": PREFIXES["clip_l"][0] + "text_model.", "t5xxl": PREFIXES["t5xxl"][0]},
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of one text encoder within a checkpoint; None without it."""
-    parts = (weights.part(prefix) for prefix in PREFIXES.get(name, ()))
-    return next((part for part in parts if len(part)), None)
 
 
 def pooled(entry: Entry, width: int) -> Tensor:

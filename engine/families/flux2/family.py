@@ -19,7 +19,6 @@ from engine.families.flux2.network import Flux2, Flux2Config
 from engine.families.latent_format import FLUX2_LATENT
 from engine.families.transformer_family import TransformerFamily
 from engine.nets.hooks import NetHooks, Residuals
-from engine.weights.state_dict import StateDict
 
 SHIFT = 2.02
 GUIDANCE = 3.5
@@ -35,15 +34,12 @@ class Flux2Family(TransformerFamily):
     examples = (
         "FLUX.2 dev, klein 4B, klein 9B and their base models (huggingface.co/black-forest-labs)"
     )
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
     network = Flux2
     latent_format = FLUX2_LATENT
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """A text encoder within a checkpoint."""
-        return text.within(weights, name)
 
     def parameterization(self, config: Flux2Config) -> Parameterization:
         """A flow of time 0..1 with one shift; Flux2Scheduler has one for each size."""

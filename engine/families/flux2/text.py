@@ -10,7 +10,6 @@ from torch import Tensor
 from engine.errors import WeightsError
 from engine.families.family import TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 FILE_TYPES = frozenset({"flux2"})
 SYSTEM = (
@@ -63,9 +62,3 @@ PLAN = TextPlan(
     places={"mistral3_24b": PREFIXES["mistral3_24b"][0]},
     others=(KLEIN_4B, KLEIN_9B),
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of one text encoder within a checkpoint; None without it."""
-    parts = (weights.part(prefix) for prefix in PREFIXES.get(name, ()))
-    return next((part for part in parts if len(part)), None)

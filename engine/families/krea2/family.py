@@ -16,7 +16,6 @@ from engine.families.transformer_family import TransformerFamily
 from engine.families.wan_autoencoder import LATENT
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.transformer_layers import patch_grid
-from engine.weights.state_dict import StateDict
 
 SHIFT = 1.15
 """Turbo's at every size. Raw is trained with 0.5 at 256 x 256 pixels up to this at 1280 x 1280:
@@ -30,15 +29,12 @@ class Krea2Family(TransformerFamily):
 
     name = "Krea 2"
     examples = "Krea 2 raw and turbo (huggingface.co/Comfy-Org/Krea-2)"
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
     network = Krea2
     latent_format = LATENT
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """Qwen3-VL within a checkpoint."""
-        return text.within(weights, name)
 
     def parameterization(self, config: Krea2Config) -> Parameterization:
         """A flow of time 0..1 with a shift that does not depend on the size."""

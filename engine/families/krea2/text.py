@@ -14,10 +14,11 @@ from torch import Tensor
 from engine.errors import WeightsError
 from engine.families.family import TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 ENCODER = "qwen3vl_4b"
-PREFIXES = ("text_encoders.qwen3vl_4b.transformer.", "text_encoder.")
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    ENCODER: ("text_encoders.qwen3vl_4b.transformer.", "text_encoder.")
+}
 LAYERS = (2, 5, 8, 11, 14, 17, 20, 23, 26, 29, 32, 35)
 TEMPLATE = (
     "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, "
@@ -49,13 +50,5 @@ PLAN = TextPlan(
     },
     combine,
     file_types=frozenset({"krea2"}),
-    places={ENCODER: PREFIXES[0]},
+    places={ENCODER: PREFIXES[ENCODER][0]},
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of the text encoder within a checkpoint; None without it."""
-    if name != ENCODER:
-        return None
-    parts = (weights.part(prefix) for prefix in PREFIXES)
-    return next((part for part in parts if len(part)), None)

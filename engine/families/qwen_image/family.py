@@ -38,6 +38,7 @@ class QwenImageFamily(TransformerFamily):
         "Qwen-Image, Qwen-Image-2512, Qwen-Image-Edit, Edit-2509 and 2511, Qwen-Image-Layered "
         "(huggingface.co/Qwen)"
     )
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
@@ -47,10 +48,6 @@ class QwenImageFamily(TransformerFamily):
     def denoiser(self, config: QwenImageConfig, weights: StateDict) -> StateDict:
         """The denoiser's tensors."""
         return keys.denoiser(super().denoiser(config, weights))
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """Qwen2.5-VL within a checkpoint."""
-        return text.within(weights, name)
 
     def parameterization(self, config: QwenImageConfig) -> Parameterization:
         """A flow of time 0..1 with a shift that does not depend on the size."""

@@ -10,10 +10,11 @@ from torch import Tensor
 from engine.errors import WeightsError
 from engine.families.family import TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 ENCODER = "qwen25_7b"
-PREFIXES = ("text_encoders.qwen25_7b.transformer.", "text_encoder.")
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    ENCODER: ("text_encoders.qwen25_7b.transformer.", "text_encoder.")
+}
 _FORM = "<|im_start|>system\n%s<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 TEMPLATE = _FORM % (
     "Describe the image by detailing the color, shape, size, texture, quantity, text, spatial "
@@ -54,13 +55,5 @@ PLAN = TextPlan(
     },
     combine,
     file_types=frozenset({"qwen_image"}),
-    places={ENCODER: PREFIXES[0]},
+    places={ENCODER: PREFIXES[ENCODER][0]},
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of the text encoder within a checkpoint; None without it."""
-    if name != ENCODER:
-        return None
-    parts = (weights.part(prefix) for prefix in PREFIXES)
-    return next((part for part in parts if len(part)), None)

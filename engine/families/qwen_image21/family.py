@@ -19,7 +19,6 @@ from engine.families.reference_latents import Method
 from engine.families.residual_autoencoder import LATENT
 from engine.families.transformer_family import TransformerFamily
 from engine.nets.hooks import NetHooks, Residuals
-from engine.weights.state_dict import StateDict
 
 SHIFT = 1.15
 """At 1024 x 1024 pixels; larger pictures are trained with more: ModelSamplingFlux sets that."""
@@ -35,15 +34,12 @@ class QwenImage21Family(TransformerFamily):
 
     name = "Qwen-Image 2.1"
     examples = "Qwen-Image-2.1 and its turbo (huggingface.co/Comfy-Org/Qwen-Image-2.1)"
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config)
     network = QwenImage21
     latent_format = LATENT
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """Qwen3-VL within a checkpoint."""
-        return text.within(weights, name)
 
     def parameterization(self, config: QwenImage21Config) -> Parameterization:
         """A flow of time 0..1 with a shift that does not depend on the size."""

@@ -13,10 +13,11 @@ from torch import Tensor
 from engine.errors import WeightsError
 from engine.families.family import TextPlan
 from engine.text.encoder import Encoded, TextStyle
-from engine.weights.state_dict import StateDict
 
 ENCODER = "qwen3vl_8b"
-PREFIXES = ("text_encoders.qwen3vl_8b.transformer.", "text_encoder.")
+PREFIXES: Mapping[str, tuple[str, ...]] = {
+    ENCODER: ("text_encoders.qwen3vl_8b.transformer.", "text_encoder.")
+}
 PICTURES = "picture_tokens"
 """The key of a conditioning entry: the first token of each picture, and that behind the last."""
 TEMPLATE = (
@@ -51,13 +52,5 @@ PLAN = TextPlan(
     },
     combine,
     file_types=frozenset({"qwen_image"}),
-    places={ENCODER: PREFIXES[0]},
+    places={ENCODER: PREFIXES[ENCODER][0]},
 )
-
-
-def within(weights: StateDict, name: str) -> StateDict | None:
-    """The tensors of the text encoder within a checkpoint; None without it."""
-    if name != ENCODER:
-        return None
-    parts = (weights.part(prefix) for prefix in PREFIXES)
-    return next((part for part in parts if len(part)), None)

@@ -45,6 +45,7 @@ class StableDiffusion3(TransformerFamily):
         "SD3 medium, SD3.5 medium, large and large turbo (huggingface.co/stabilityai), with or "
         "without text encoders in the file"
     )
+    encoder_prefixes = text.PREFIXES
     text = text.PLAN
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config_of)
@@ -65,11 +66,9 @@ class StableDiffusion3(TransformerFamily):
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """CLIP L, CLIP bigG and T5 XXL within a checkpoint."""
-        prefixes = text.PREFIXES.get(name, ())
-        if name != "t5xxl":
-            return clip_keys.within(weights, prefixes)
-        parts = (weights.part(prefix) for prefix in prefixes)
-        return next((part for part in parts if len(part)), None)
+        if name == "t5xxl":
+            return super().encoder(weights, name)
+        return clip_keys.within(weights, self.encoder_prefixes.get(name, ()))
 
     def parameterization(self, config: MMDiTConfig) -> Parameterization:
         """A flow whose timestep runs to 1000."""

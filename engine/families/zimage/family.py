@@ -33,19 +33,10 @@ class _NextDiTFamily(TransformerFamily):
 
     text: TextPlan
     advice: str
-    encoder_name: str
-    encoder_prefixes: tuple[str, ...]
     tensors = staticmethod(keys.tensors)
     configure = staticmethod(keys.config_of)
     network = NextDiT
     latent_format = FLUX_LATENT
-
-    def encoder(self, weights: StateDict, name: str) -> StateDict | None:
-        """The language model within a checkpoint."""
-        if name != self.encoder_name:
-            return None
-        parts = (weights.part(prefix) for prefix in self.encoder_prefixes)
-        return next((part for part in parts if len(part)), None)
 
     def parameterization(self, config: NextDiTConfig) -> Parameterization:
         """A flow whose timestep is its sigma."""
@@ -96,7 +87,7 @@ class ZImage(_NextDiTFamily):
     )
     text = Z_IMAGE
     advice = "Load the text encoder Qwen3 4B with Load CLIP, type lumina2."
-    encoder_name, encoder_prefixes = "qwen3_4b", Z_IMAGE_PREFIXES
+    encoder_prefixes = Z_IMAGE_PREFIXES
 
     def detect(self, weights: StateDict) -> NextDiTConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""
@@ -110,7 +101,7 @@ class Lumina2(_NextDiTFamily):
     examples = "Lumina-Image 2.0 (huggingface.co/Alpha-VLLM), NetaLumina (huggingface.co/neta-art)"
     text = LUMINA
     advice = "Load the text encoder Gemma 2 2B with Load CLIP, type lumina2."
-    encoder_name, encoder_prefixes = "gemma2_2b", LUMINA_PREFIXES
+    encoder_prefixes = LUMINA_PREFIXES
 
     def detect(self, weights: StateDict) -> NextDiTConfig | None:
         """The configuration from tensor shapes, or None if they are not this family's."""

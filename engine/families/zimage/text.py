@@ -13,10 +13,14 @@ from engine.text.encoder import Encoded, TextStyle
 
 TEMPLATE = "<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n"
 """Qwen3's for one message of a user."""
-Z_IMAGE_PREFIXES = ("text_encoders.qwen3_4b.transformer.", "text_encoder.")
+Z_IMAGE_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "qwen3_4b": ("text_encoders.qwen3_4b.transformer.", "text_encoder.")
+}
 
 
-LUMINA_PREFIXES = ("text_encoders.gemma2_2b.transformer.", "text_encoder.")
+LUMINA_PREFIXES: Mapping[str, tuple[str, ...]] = {
+    "gemma2_2b": ("text_encoders.gemma2_2b.transformer.", "text_encoder.")
+}
 
 
 def combine(encoded: Mapping[str, Encoded]) -> tuple[Tensor, dict[str, Any]]:
@@ -43,11 +47,11 @@ Z_IMAGE = TextPlan(
     {"qwen3_4b": TextStyle(layer=-2, normalised=False, template=TEMPLATE, weighted=False)},
     combine,
     file_types=frozenset({"lumina2"}),
-    places={"qwen3_4b": Z_IMAGE_PREFIXES[0]},
+    places={"qwen3_4b": Z_IMAGE_PREFIXES["qwen3_4b"][0]},
 )
 LUMINA = TextPlan(
     {"gemma2_2b": TextStyle(layer=-2, normalised=False)},
     combine_for_lumina,
     file_types=frozenset({"lumina2"}),
-    places={"gemma2_2b": LUMINA_PREFIXES[0]},
+    places={"gemma2_2b": LUMINA_PREFIXES["gemma2_2b"][0]},
 )
