@@ -29,6 +29,7 @@ class Recorder:
         self.files = files
         self.hashes = hashes or FileHashes(settings)
         self._settings = settings
+        self._version = program_version()  # that of the code that runs, also after an update
         self._packs: Mapping[str, Pack] | None = None
 
     def record(
@@ -49,7 +50,7 @@ class Recorder:
         named, hash_of = named_files(prompt, catalog), hash_of or self.hashes.known
         return Record(
             record=FORMAT,
-            version=program_version(),
+            version=self._version,
             numerics=NUMERICS,
             python=platform.python_version(),
             computing=computing,
