@@ -6,17 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from math import ceil, prod
 from types import MappingProxyType
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.control.kind import Call, OnModel
+from engine.control.kind import Call
 from engine.control.of_unets import OfUNets
+from engine.control.whole_file import WholeFile
 from engine.errors import WeightsError
 from engine.nets.hooks import Residuals
 from engine.nets.t2i_adapter import T2IAdapter, T2IAdapterConfig, t2i_adapter_config
-from engine.residency.handles import Weights
 from engine.weights.state_dict import StateDict
 
 PREFIX = "adapter."
@@ -33,7 +32,7 @@ PIXELS = 8
 _FULL = re.compile(r"body\.(\d{1,3})\.(in_conv|block[12])\.(weight|bias)")
 
 
-class T2IAdapterKind(OfUNets):
+class T2IAdapterKind(WholeFile, OfUNets):
     """See `engine.control.kind.ControlKind`, which this implements."""
 
     name = "T2I-Adapter"
@@ -57,31 +56,6 @@ class T2IAdapterKind(OfUNets):
         """See `ControlKind`."""
         with torch.device("meta"):
             return T2IAdapter(config)
-
-    def is_difference(self, config: T2IAdapterConfig) -> bool:
-        """No."""
-        del config
-        return False
-
-    def needs_model(self, config: T2IAdapterConfig) -> bool:
-        """No: the file has all weights."""
-        del config
-        return False
-
-    def on_model(self, config: Any, tensors: StateDict, model: Weights) -> OnModel:
-        """See `ControlKind`."""
-        del config, tensors, model
-        raise ValueError("the file has all weights")
-
-    def types(self, config: T2IAdapterConfig) -> int:
-        """0: there is one type of picture."""
-        del config
-        return 0
-
-    def of_type(self, config: T2IAdapterConfig, number: int | None) -> T2IAdapterConfig:
-        """See `ControlKind`."""
-        del number
-        return config
 
     def hole(self, config: T2IAdapterConfig) -> float | None:
         """Not known."""

@@ -13,13 +13,11 @@ from typing import Any, Generic, Protocol, TypeVar
 import torch
 from torch import Tensor, nn
 
-from engine.control.kind import OnModel
+from engine.control.whole_file import WholeFile
 from engine.errors import WeightsError
 from engine.families.family import ModelFamily
 from engine.families.latent_format import LatentFormat
 from engine.nets.transformer_layers import patch_grid
-from engine.residency.handles import Weights
-from engine.weights.state_dict import StateDict
 
 PATCH = 2
 """Latent cells along a side of a token."""
@@ -61,7 +59,7 @@ class TransformerControlConfig(Protocol):
 AnyConfig = TypeVar("AnyConfig", bound=TransformerControlConfig)
 
 
-class TransformerControl(Generic[AnyConfig]):
+class TransformerControl(WholeFile, Generic[AnyConfig]):
     """The methods of `engine.control.kind.ControlKind` that these kinds share.
 
     Attributes:
@@ -85,31 +83,6 @@ class TransformerControl(Generic[AnyConfig]):
         """Not fp16, whose largest number the tokens of most of them exceed."""
         del config
         return (torch.bfloat16, torch.float32)
-
-    def is_difference(self, config: AnyConfig) -> bool:
-        """No."""
-        del config
-        return False
-
-    def needs_model(self, config: Any) -> bool:
-        """No: the file has all weights."""
-        del config
-        return False
-
-    def on_model(self, config: Any, tensors: StateDict, model: Weights) -> OnModel:
-        """See `ControlKind`."""
-        del config, tensors, model
-        raise ValueError("the file has all weights")
-
-    def types(self, config: AnyConfig) -> int:
-        """0: there is one type of picture, or the network sees which."""
-        del config
-        return 0
-
-    def of_type(self, config: AnyConfig, number: int | None) -> AnyConfig:
-        """See `ControlKind`."""
-        del number
-        return config
 
     def hole(self, config: AnyConfig) -> float | None:
         """Black, for networks that take a mask beside the picture."""

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from engine.control.kind import Call, OnModel
+from engine.control.kind import Call
 from engine.control.of_unets import OfUNets
+from engine.control.whole_file import WholeFile
 from engine.errors import NodeError, WeightsError
 from engine.nets.controlnet import HINT, PIXELS, ControlNet, ControlNetConfig, controlnet_config
 from engine.nets.hooks import Residuals
 from engine.nets.unet_blocks import DownsampleConfig
-from engine.residency.handles import Weights
 from engine.weights.state_dict import StateDict
 
 HEADS, HEAD_CHANNELS = 8, 64
@@ -43,7 +43,7 @@ class UNetCopyConfig:
 AnyConfig = TypeVar("AnyConfig", bound=UNetCopyConfig)
 
 
-class UNetCopy(OfUNets, Generic[AnyConfig]):
+class UNetCopy(WholeFile, OfUNets, Generic[AnyConfig]):
     """The methods of `engine.control.kind.ControlKind` that do not depend on the layout."""
 
     def build(self, config: AnyConfig) -> nn.Module:
@@ -54,26 +54,6 @@ class UNetCopy(OfUNets, Generic[AnyConfig]):
     def is_difference(self, config: AnyConfig) -> bool:
         """Whether the file is marked so."""
         return config.difference
-
-    def needs_model(self, config: Any) -> bool:
-        """No: the file has all weights."""
-        del config
-        return False
-
-    def on_model(self, config: Any, tensors: StateDict, model: Weights) -> OnModel:
-        """See `ControlKind`."""
-        del config, tensors, model
-        raise ValueError("the file has all weights")
-
-    def types(self, config: AnyConfig) -> int:
-        """0: there is one type of picture."""
-        del config
-        return 0
-
-    def of_type(self, config: AnyConfig, number: int | None) -> AnyConfig:
-        """See `ControlKind`."""
-        del number
-        return config
 
     def hole(self, config: AnyConfig) -> float | None:
         """-1, outside the range of pictures (Zhang et al., ControlNet 1.1, inpainting)."""
