@@ -24,7 +24,7 @@ from torch import Tensor
 
 from engine.diffusion.samplers.table import SAMPLERS
 from engine.families.zimage.family import ZImage
-from engine.families.zimage.network import NextDiT, NextDiTConfig
+from engine.families.zimage.network import NextDiT
 from engine.inference.load import load_denoiser
 from engine.inference.sample import sample, sampler_sigmas
 from engine.inference.values import BasicGuider, RandomNoise, Sampler
@@ -33,25 +33,8 @@ from engine.residency.manager import DeviceResidency, installed
 from engine.residency.memory import keep_freed_pages
 from engine.weights.gguf_forms import KINDS
 from tests.wet.weights.gguf_writer import ALIGNMENT, F32, described, header, text
+from tests.wet.zimage_files import RELEASED as Z_IMAGE
 
-Z_IMAGE = NextDiTConfig(
-    width=3840,
-    layers=30,
-    noise_refiners=2,
-    context_refiners=2,
-    head=128,
-    key_heads=30,
-    feed_forward=10240,
-    channels=16,
-    context=2560,
-    time=256,
-    time_inner=1024,
-    axes=(32, 48, 48),
-    period=256.0,
-    time_scale=1000.0,
-    multiple=32,
-    activated=False,
-)
 TOKENS = 32
 CHUNK = 64 * 2**20
 SCALE, LEAST = 4e-5, 3e-4

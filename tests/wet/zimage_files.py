@@ -33,6 +33,25 @@ NEXT_DIT = NextDiTConfig(
     multiple=32,
     activated=False,
 )
+RELEASED = NextDiTConfig(
+    width=3840,
+    layers=30,
+    noise_refiners=2,
+    context_refiners=2,
+    head=128,
+    key_heads=30,
+    feed_forward=10240,
+    channels=16,
+    context=2560,
+    time=256,
+    time_inner=1024,
+    axes=(32, 48, 48),
+    period=256.0,
+    time_scale=1000.0,
+    multiple=32,
+    activated=False,
+)
+"""The sizes of the released Z-Image."""
 TEXT = DecoderConfig(
     vocabulary=151936,
     channels=WIDTH,

@@ -12,26 +12,8 @@ from engine.families.zimage.network import NextDiT, NextDiTConfig
 from engine.families.zimage.text import LUMINA
 from engine.nets.hooks import NetHooks
 from engine.weights.state_dict import StateDict
-from tests.wet.zimage_files import NEXT_DIT
+from tests.wet.zimage_files import NEXT_DIT, RELEASED
 
-RELEASED = NextDiTConfig(
-    width=3840,
-    layers=30,
-    noise_refiners=2,
-    context_refiners=2,
-    head=128,
-    key_heads=30,
-    feed_forward=10240,
-    channels=16,
-    context=2560,
-    time=256,
-    time_inner=1024,
-    axes=(32, 48, 48),
-    period=256.0,
-    time_scale=1000.0,
-    multiple=32,
-    activated=False,
-)
 LUMINA_2 = NextDiTConfig(
     width=2304,
     layers=26,
