@@ -58,7 +58,7 @@ const MaskEditor = part(
 const EmptyCanvas = part(() => import("./panels/EmptyCanvas").then((module) => module.EmptyCanvas));
 const ResultStage = part(() => import("./panels/ResultStage").then((module) => module.ResultStage));
 const Models = part(() => import("./panels/Models").then((module) => module.Models));
-
+const Library = part(() => import("./panels/Library").then((module) => module.Library));
 const Outline = part(() => import("./panels/Outline").then((module) => module.Outline));
 const Connect = part(() => import("./panels/Connect").then((module) => module.Connect));
 
@@ -66,6 +66,7 @@ const Connect = part(() => import("./panels/Connect").then((module) => module.Co
 export function Screen() {
   const inspector = useView((state) => state.inspector);
   const models = useView((state) => state.models);
+  const library = useView((state) => state.library);
   const workflows = useView((state) => state.workflows);
   const outline = useView((state) => state.outline);
   const connecting = useView((state) => state.connecting !== null);
@@ -100,6 +101,7 @@ export function Screen() {
             {workflows && <Workflows />}
             <Suspense>{outline && <Outline />}</Suspense>
             <Suspense>{models && <Models />}</Suspense>
+            <Suspense>{library && <Library />}</Suspense>
           </main>
           <Suspense>{stage && <ResultStage />}</Suspense>
           {comparing ? <ResultSide /> : inspector && <Inspector />}

@@ -11,11 +11,11 @@ import { fetchWithRetry } from "../widgets/fetchWithRetry";
 import { part } from "../widgets/part";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
-import { ShownFile } from "./ShownFile";
 
 const MediaPreview = part(() =>
   import("../widgets/MediaPreview").then((module) => module.MediaPreview),
 );
+const ShownFile = part(() => import("./ShownFile").then((module) => module.ShownFile));
 const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe));
 
 interface Props {
@@ -66,7 +66,9 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
         </div>
       )}
       {played.map((each) => (
-        <ShownFile key={viewUrl(each.file)} {...each} />
+        <Suspense key={viewUrl(each.file)}>
+          <ShownFile {...each} />
+        </Suspense>
       ))}
       {shown?.text.map((text, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal

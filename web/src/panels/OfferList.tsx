@@ -5,6 +5,7 @@ import type { Offer, OfferGroup } from "../state/finding/offers";
 import { SIGNS, type Sign } from "../state/finding/query";
 import { shownKey } from "../state/keymap";
 import { t } from "../words/words";
+import { Marked } from "./Marked";
 
 interface OfferListProps {
   groups: readonly OfferGroup[];
@@ -94,15 +95,6 @@ function Row({ offer }: { offer: Offer }) {
       {schema.experimental && <span className="badge">{t("experimental")}</span>}
       <span className="where">{schema.category.split("/").at(-1)}</span>
     </>
-  );
-}
-
-function Marked({ text, marks }: { text: string; marks: readonly number[] }) {
-  if (marks.length === 0) return text;
-  const set = new Set(marks);
-  return Array.from(text).map((letter, index) =>
-    // biome-ignore lint/suspicious/noArrayIndexKey: letters are identified by their index
-    set.has(index) ? <b key={index}>{letter}</b> : letter,
   );
 }
 

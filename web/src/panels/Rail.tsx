@@ -4,6 +4,7 @@ import {
   Boxes,
   CircleHelp,
   FolderOpen,
+  LibraryBig,
   ListTree,
   type LucideIcon,
   Plus,
@@ -17,9 +18,11 @@ export function Rail() {
   const outline = useView((state) => state.outline);
   const workflows = useView((state) => state.workflows);
   const models = useView((state) => state.models);
+  const library = useView((state) => state.library);
   return (
     <nav className="rail" aria-label={t("Panels")}>
       <Item label={t("Add a node")} icon={Plus} command="graph.add" />
+      <Item label={t("Node library")} icon={LibraryBig} command="view.library" pressed={library} />
       <Item label={t("Workflows")} icon={FolderOpen} command="file.open" pressed={workflows} />
       <Item label={t("Models")} icon={Boxes} command="view.models" pressed={models} />
       <Item label={t("Outline")} icon={ListTree} command="view.outline" pressed={outline} />

@@ -17,7 +17,9 @@ const GROUPS: readonly Setting["group"][] = ["Appearance", "Canvas", "Editing", 
 
 export function Settings() {
   const [typed, setTyped] = useState("");
-  const all = Object.entries(SETTINGS) as [SettingId, Setting][];
+  const all = (Object.entries(SETTINGS) as [SettingId, Setting][]).filter(
+    ([, { kind }]) => kind !== "names",
+  );
   const declared = useExtensions((state) => state.declared);
   const wanted = typed.trim().toLowerCase();
   const shown = all.filter(([, { title, why }]) =>
@@ -135,6 +137,8 @@ function Control({ id, described, control, why }: ControlProps) {
       );
     case "keys":
       return <KeysButton why={why} />;
+    case "names":
+      return null;
   }
 }
 

@@ -24,6 +24,8 @@ export type Setting = Described &
     | { kind: "number"; standard: number; min: number; max: number; step: number }
     | { kind: "text"; standard: string }
     | { kind: "keys"; standard: Readonly<Record<string, readonly string[]>> }
+    // Set elsewhere than in the dialog of settings.
+    | { kind: "names"; standard: readonly string[] }
   );
 
 export const SETTINGS = {
@@ -114,6 +116,13 @@ export const SETTINGS = {
     standard: "file",
     choices: { file: "Open as saved in the file", never: "Always open the graph" },
   },
+  "calotype.bookmarks": {
+    group: "Editing",
+    title: "Bookmarked nodes",
+    why: "They come first in the node library. The star beside a node there sets and removes one.",
+    kind: "names",
+    standard: [],
+  },
   "calotype.keymap": {
     group: "Keys",
     title: "Key preset",
@@ -169,7 +178,9 @@ type Widened<Kind> = Kind extends { kind: "toggle" }
     ? number
     : Kind extends { kind: "keys" }
       ? Readonly<Record<string, readonly string[]>>
-      : string;
+      : Kind extends { kind: "names" }
+        ? readonly string[]
+        : string;
 type ValueOf<Id extends SettingId> = Widened<(typeof SETTINGS)[Id]>;
 
 const KEY = "calotype.settings";
@@ -195,7 +206,9 @@ function valueIn<Id extends SettingId>(values: Values, id: Id): ValueOf<Id> {
   const isValid =
     described.kind === "choice"
       ? typeof found === "string" && found in described.choices
-      : typeof found === typeof described.standard && found !== null;
+      : Array.isArray(found) === Array.isArray(described.standard) &&
+        typeof found === typeof described.standard &&
+        found !== null;
   return (isValid ? found : described.standard) as ValueOf<Id>;
 }
 

@@ -77,6 +77,8 @@ interface View {
   outline: boolean;
   /** Whether the drawer of the weights on the server is open. */
   models: boolean;
+  /** Whether the node library is open: the drawer with all nodes that can be added. */
+  library: boolean;
   shortcuts: boolean;
   /** Whether the command palette is open. */
   commands: boolean;
@@ -117,6 +119,7 @@ export const useView = create<View>(() => ({
   workflows: false,
   outline: false,
   models: false,
+  library: false,
   shortcuts: false,
   commands: false,
   sheet: null,
@@ -195,10 +198,11 @@ export function openSheet(sheet: Sheet | null): void {
 }
 
 /** Opens or closes a drawer. At most one is open, and none beside an app. */
-export function toggleDrawer(drawer: "workflows" | "models" | "outline"): void {
+export function toggleDrawer(drawer: "workflows" | "models" | "outline" | "library"): void {
   const opens = showsApp() || !useView.getState()[drawer];
   leaveApp();
-  useView.setState({ workflows: false, models: false, outline: false, [drawer]: opens });
+  const closed = { workflows: false, models: false, outline: false, library: false };
+  useView.setState({ ...closed, [drawer]: opens });
 }
 
 const STANDARD_HEIGHT = 168;

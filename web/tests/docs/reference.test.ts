@@ -139,6 +139,8 @@ function valuesOf(setting: Setting): string {
       return setting.standard === "" ? "a text" : `**${setting.standard}**`;
     case "keys":
       return "[keys by command](keys.md)";
+    case "names":
+      return "names of classes; set in the [node library](editor.md#the-node-library)";
   }
 }
 

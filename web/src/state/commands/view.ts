@@ -68,6 +68,13 @@ export const viewCommands: readonly Command[] = [
     run: () => toggleDrawer("models"),
   },
   {
+    id: "view.library",
+    title: "Show or hide the node library",
+    group: "View",
+    keys: ["B"],
+    run: () => toggleDrawer("library"),
+  },
+  {
     id: "view.queue",
     title: "Show or hide the queue",
     group: "View",

@@ -336,4 +336,21 @@ export const panels: Readonly<Record<string, string>> = {
   "Unload the models from memory": "Modelle aus dem Speicher entladen",
   "The models are unloaded as soon as nothing runs.":
     "Die Modelle werden entladen, sobald nichts mehr läuft.",
+  "Choose a node to see its sockets and fields.":
+    "Einen Knoten wählen, um seine Anschlüsse und Felder zu sehen.",
+  "Node library": "Knotenbibliothek",
+  "Search nodes": "Knoten suchen",
+  "Search: words, #category, @pack": "Suchen: Wörter, #Kategorie, @Paket",
+  "By category": "Nach Kategorie",
+  "By pack": "Nach Paket",
+  "Order of the nodes": "Ordnung der Knoten",
+  Bookmarks: "Lesezeichen",
+  bookmarked: "mit Lesezeichen",
+  "Bookmark {{node}}": "Lesezeichen für {{node}}",
+  "Add to the graph": "In den Graphen",
+  "Added {{node}}": "{{node}} hinzugefügt",
+  "Bookmarked nodes": "Knoten mit Lesezeichen",
+  "They come first in the node library. The star beside a node there sets and removes one.":
+    "Sie stehen in der Knotenbibliothek zuerst. Der Stern neben einem Knoten dort setzt und entfernt eines.",
+  "Show or hide the node library": "Knotenbibliothek zeigen oder verbergen",
 };

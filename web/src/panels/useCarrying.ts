@@ -1,0 +1,117 @@
+/**
+ * Carries a node from the library to the canvas with a mouse, a pen or a finger. Nothing changes
+ * before it is put down; Escape cancels.
+ */
+import { useEffect, useRef, useState } from "react";
+import type { NodeSchema } from "../api/types";
+import type { Point } from "../document/graph";
+import { canvas } from "../state/canvas";
+import { placeNode } from "../state/editing/actions";
+import { addIntoWire, insertionSockets, wireAt } from "../state/editing/connecting";
+import { useWiring } from "../state/editing/wiring";
+import { isBlueprint } from "../state/files/blueprints";
+import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
+import { activeTab } from "../state/studio";
+
+/** A press that moves no further, in pixels, is a click. */
+const CLICK_DISTANCE = 5;
+/** A finger carries only sideways: up and down it scrolls the list. */
+const TOUCH_DISTANCE = 12;
+/** The distance from a wire within which a node is put into it: on the screen, in pixels. */
+const WIRE_DISTANCE = 14;
+
+export interface Carried {
+  schema: NodeSchema;
+  /** The place of the pointer on the screen. */
+  at: Point;
+  /** The zoom of the canvas: the node is drawn in the size that it will have. */
+  zoom: number;
+}
+
+/** Returns what is carried, and the handler of presses on a row. */
+export function useCarrying() {
+  const [carried, setCarried] = useState<Carried | null>(null);
+  const ending = useRef<AbortController | null>(null);
+  useEffect(() => () => ending.current?.abort(), []);
+  const press = (event: React.PointerEvent, schema: NodeSchema) => {
+    if (event.button !== 0) return;
+    ending.current?.abort();
+    const made = new AbortController();
+    ending.current = made;
+    made.signal.addEventListener("abort", () => {
+      setCarried(null);
+      if (useWiring.getState().over !== null) useWiring.setState({ over: null });
+    });
+    listen(event.nativeEvent, schema, made, setCarried);
+  };
+  return { carried, press };
+}
+
+function listen(
+  pressed: PointerEvent,
+  schema: NodeSchema,
+  ending: AbortController,
+  show: (carried: Carried) => void,
+): void {
+  const { signal } = ending;
+  const isFinger = pressed.pointerType === "touch";
+  let carries = false;
+  const move = (event: PointerEvent) => {
+    if (event.pointerId !== pressed.pointerId) return;
+    const by = { x: event.clientX - pressed.clientX, y: event.clientY - pressed.clientY };
+    const way = isFinger ? Math.abs(by.x) - Math.abs(by.y) : Math.hypot(by.x, by.y);
+    if (!carries && way < (isFinger ? TOUCH_DISTANCE : CLICK_DISTANCE)) return;
+    carries = true;
+    event.preventDefault();
+    const at = { x: event.clientX, y: event.clientY };
+    useWiring.setState({ over: isOverCanvas(at) ? wireUnder(schema, at) : null });
+    show({ schema, at, zoom: activeTab().viewport?.zoom ?? 1 });
+  };
+  const release = (event: PointerEvent) => {
+    if (event.pointerId !== pressed.pointerId) return;
+    const at = { x: event.clientX, y: event.clientY };
+    if (carries && isOverCanvas(at)) putDown(schema, at);
+    ending.abort();
+  };
+  const cancel = () => ending.abort();
+  const key = (event: KeyboardEvent) => {
+    if (!carries || event.key !== "Escape") return;
+    event.stopPropagation();
+    event.preventDefault();
+    ending.abort();
+  };
+  window.addEventListener("pointermove", move, { signal });
+  window.addEventListener("pointerup", release, { signal });
+  window.addEventListener("pointercancel", cancel, { signal });
+  window.addEventListener("blur", cancel, { signal });
+  window.addEventListener("keydown", key, { signal, capture: true });
+}
+
+/** Whether the canvas itself is at this place, and nothing above it. */
+function isOverCanvas({ x, y }: Point): boolean {
+  const under = document.elementFromPoint(x, y);
+  return under?.closest(".canvas") != null && under.closest(".drawer") === null;
+}
+
+/** The wire at a place of the screen that a node of this class would be inserted into. */
+function wireUnder(schema: NodeSchema, screen: Point): string | null {
+  const at = canvas()?.toGraph(screen);
+  if (at === undefined || isBlueprint(schema)) return null;
+  const reach = WIRE_DISTANCE / (activeTab().viewport?.zoom ?? 1);
+  return wireAt(at, reach, (link) => insertionSockets(schema, link) !== null);
+}
+
+/** The pointer holds the node by the middle of its title. */
+function putDown(schema: NodeSchema, screen: Point): void {
+  const at = canvas()?.toGraph(screen);
+  if (at === undefined) return;
+  const wire = wireUnder(schema, screen);
+  const corner = { x: onGrid(at.x - WIDTH / 2), y: onGrid(at.y - TITLE / 2) };
+  if (wire === null) placeNode(schema, corner);
+  else addIntoWire(schema, wire, at);
+  canvas()?.focus();
+}
+
+function onGrid(place: number): number {
+  return Math.round(place / GRID) * GRID;
+}
