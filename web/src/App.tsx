@@ -21,7 +21,6 @@ import { watchProblems } from "./state/runs/checking";
 import { connect, refreshJobs, runOnChange, showLastResults } from "./state/runs/running";
 import { watchRun } from "./state/runs/watch";
 import { loadSettings, setting, useSetting } from "./state/settings";
-import { activeTab } from "./state/studio";
 import { errorText, notifyError, persistView } from "./state/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { FieldServicesContext } from "./widgets/services";
@@ -134,7 +133,7 @@ function useStage(): Stage {
         );
       }
       await refreshJobs();
-      if (restored) await showLastResults(activeTab());
+      if (restored) await showLastResults();
     };
     begin().catch((error: unknown) => {
       setStage({ failed: errorText(error) });

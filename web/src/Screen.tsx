@@ -8,7 +8,7 @@ import { RunBar } from "./panels/RunBar";
 import { TopBar } from "./panels/TopBar";
 import { useMasking } from "./state/fields/masking";
 import { useDifference } from "./state/results/difference";
-import { useActive, useShowsApp } from "./state/studio";
+import { useActive, useShowsApp, useStudio } from "./state/studio";
 import { heightOfDock, notifyError, useView } from "./state/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { part } from "./widgets/part";
@@ -70,6 +70,7 @@ export function Screen() {
   const workflows = useView((state) => state.workflows);
   const outline = useView((state) => state.outline);
   const connecting = useView((state) => state.connecting !== null);
+  const active = useStudio((state) => state.active);
   const app = useShowsApp();
   const isLoaded = useIsLoaded();
   const stage = useView((state) => state.stage === "docked" || state.stage === "window");
@@ -93,7 +94,7 @@ export function Screen() {
         <>
           <Rail />
           <main className="stage">
-            <Canvas />
+            <Canvas tab={active} />
             <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
             <RunBar />
             <NoticeBar />

@@ -2,13 +2,14 @@
  * The inputs or outputs of a subgraph, seen from inside: one socket for each port, and one that
  * adds a port.
  */
+
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { INPUTS } from "../document/graph";
+import { useTab } from "../state/editor";
 import { familyOf } from "../state/nodes/kinds";
 import type { SocketRow } from "../state/nodes/rows";
 import { shapeOf } from "../state/nodes/shape";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useMeasured } from "./measured";
@@ -17,7 +18,7 @@ import { SocketDot, useSocketMarks } from "./SocketDot";
 import "./subgraphs.css";
 
 export const BoundaryCard = memo(function BoundaryCard({ id, selected }: NodeProps<FlowNode>) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
+  const node = useTab((tab) => tab.graph.nodes[id]);
   const roving = useRoving(id);
   const markOf = useSocketMarks(id);
   useMeasured(id);

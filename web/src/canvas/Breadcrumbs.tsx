@@ -1,12 +1,14 @@
 /** The path of open levels: the document, then each subgraph that was entered. */
+
 import { ChevronRight } from "lucide-react";
 import { definitionAt } from "../document/levels";
-import { showLevel, useActive } from "../state/studio";
+import { useTab } from "../state/editor";
+import { showLevel } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";
 
 export function Breadcrumbs() {
-  const tab = useActive((each) => each);
+  const tab = useTab((each) => each);
   if (tab.level.length === 0) return null;
   const steps = tab.level.map((_, index) => {
     const path = tab.level.slice(0, index + 1);

@@ -1,4 +1,5 @@
 /** The graph on its canvas: drawing, dragging, pulling wires and dropping. */
+
 import {
   Background,
   BackgroundVariant,
@@ -10,28 +11,20 @@ import {
   useReactFlow,
   useStore,
 } from "@xyflow/react";
-import { type MouseEvent, useEffect, useRef, useState } from "react";
+import { type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import { resizeNode } from "../document/edit";
-import type { Point, Size } from "../document/graph";
+import type { Size } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
 import { dragTo } from "../state/editing/moving";
+import { type Editor, EditorContext, useEditor, useGesture, useTab } from "../state/editor";
 import { drawnBounds } from "../state/nodes/boxes";
 import { TITLE } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
-import {
-  activeTab,
-  edit,
-  endThread,
-  select,
-  setViewport,
-  useActive,
-  type Viewport,
-} from "../state/studio";
+import { editAt, endThreadIn, selectIn, setViewport, type Viewport } from "../state/studio";
 import { t } from "../words/words";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
-import { draggedAt, useDragging } from "./dragging";
 import { fittedView, MIN_ZOOM, useFittedView } from "./fitting";
 import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { levelKey, useFlowElements } from "./flowElements";
@@ -40,6 +33,7 @@ import {
   ContextMenu,
   DifferenceLayer,
   FoldCard,
+  Gestures,
   Groups,
   Minimap,
   NoteCard,
@@ -55,8 +49,6 @@ import { NodeCard } from "./NodeCard";
 import { continueDrag, startDrag, stopDrag } from "./nodeDrag";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
-import { SelectionOverlay, useSelecting } from "./Selecting";
-import { useLongPress } from "./touch";
 import { Wire } from "./Wire";
 import { useWheel } from "./wheel";
 import { ZoomBar } from "./ZoomBar";
@@ -72,18 +64,17 @@ const EDGE_TYPES = { wire: Wire };
 /** React Flow updates on every prop with a new identity, so these are created once. */
 const ADDING = ["Shift", "Control", "Meta"];
 const NO_EDGES: FlowEdge[] = [];
+/** The pointer buttons that move the view. */
+const LEFT_AND_MIDDLE = [0, 1];
+const MIDDLE_ONLY = [1];
 
 /** The props that never change: React Flow updates on every prop with a new identity. */
 const ALWAYS = {
   nodeTypes: NODE_TYPES,
   edgeTypes: EDGE_TYPES,
-  onNodesChange,
-  onEdgesChange,
-  onNodeDragStart: startDrag,
   onNodeDrag: continueDrag,
   onNodeDragStop: stopDrag,
   onEdgeClick,
-  onMoveEnd,
   // The canvas handles pulling of wires itself: see pullPointer.ts.
   nodesConnectable: false,
   connectOnClick: false,
@@ -106,8 +97,17 @@ const ALWAYS = {
   elevateNodesOnSelect: true,
 } as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
 
-export function Canvas() {
-  const shown = useActive(levelKey);
+/** The canvas of an open document. */
+export function Canvas({ tab }: { tab: string }) {
+  return (
+    <EditorContext value={tab}>
+      <LevelCanvas />
+    </EditorContext>
+  );
+}
+
+function LevelCanvas() {
+  const shown = useTab(levelKey);
   return (
     <ReactFlowProvider key={shown}>
       <Board />
@@ -117,7 +117,8 @@ export function Canvas() {
 
 function Board() {
   const flow = useReactFlow<FlowNode, FlowEdge>();
-  const [firstView] = useState(() => activeTab().viewport ?? guessedView());
+  const editor = useEditor();
+  const [firstView] = useState(() => editor.tab.viewport ?? guessedView(editor));
   // Until React Flow has measured the page it has no view, and would build every node.
   const overview = useStore(
     ({ width, transform }) => (width === 0 ? firstView.zoom : transform[2]) < OVERVIEW_BELOW,
@@ -125,25 +126,18 @@ function Board() {
   const fading = useFading(overview);
   const { nodes, edges } = useFlowElements(overview);
   const box = useRef<HTMLElement>(null);
-  const pointer = useCanvasHandle(flow, box);
+  const pointer = useCanvasHandle(editor, flow, box);
   useFittedView(flow, box);
-  useDragging(flow, box, overview);
   useWheel(box);
-  useLongPress(flow, box);
-  const byWheel = useSetting("calotype.device");
   const wires = usePaintedWires(box, edges, overview);
-  const zoom = flow.getZoom;
-  const painted = (at: Point, alt = false) => (overview ? draggedAt(at, zoom(), alt) : null);
-  const panning = useSelecting(flow, box, (at, alt) => painted(at, alt) !== null);
   const tool = useSetting("calotype.drag");
-  const settling = useArranging((state) => state.animating);
-
-  const handlers = usePointing(flow, pointer, { overview, isPainted: wires.painted !== null });
-
+  const reports = useReports(editor);
+  const isPainted = wires.painted !== null;
+  const handlers = usePointing(editor, flow, pointer, { overview, isPainted });
   return (
     <section
       ref={box}
-      className={`canvas${settling ? " settling" : ""}${fading ? " arriving" : ""}`}
+      className={useClasses(fading)}
       data-tool={tool}
       // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard moves from here to nodes
       tabIndex={0}
@@ -154,25 +148,39 @@ function Board() {
         nodes={nodes}
         edges={overview ? NO_EDGES : wires.edges}
         {...ALWAYS}
+        {...reports}
         {...handlers.pane}
-        panOnDrag={panning}
-        zoomOnScroll={byWheel === "mouse"}
-        panOnScroll={byWheel === "trackpad"}
+        panOnDrag={tool === "hand" ? LEFT_AND_MIDDLE : MIDDLE_ONLY}
         defaultViewport={firstView}
       >
         <Background variant={BackgroundVariant.Dots} gap={24} size={1.8} />
         {wires.painted !== null && <WireLayer edges={edges} painted={wires.painted} />}
         {!overview && <Groups />}
-        <SelectionOverlay />
+        <Gestures box={box} overview={overview} />
         {!overview && <WireMarks />}
         {(overview || fading) && <Overview />}
         <DifferenceLayer />
         <Pulling box={box} overview={overview} />
       </ReactFlow>
       <Above />
-      <ContextMenu box={box} painted={painted} />
+      <ContextMenu box={box} overview={overview} />
     </section>
   );
+}
+
+/** "aside": beside the view that commands and keys act on. */
+function useClasses(fading: boolean): string {
+  const settling = useGesture(useArranging, (state) => state.animating, false);
+  const isFocused = useGesture(useArranging, () => true, false);
+  const classes = ["canvas", settling && "settling", fading && "arriving", !isFocused && "aside"];
+  return classes.filter(Boolean).join(" ");
+}
+
+/** The props for what React Flow reports, and for what the wheel does. */
+function useReports(editor: Editor) {
+  const device = useSetting("calotype.device");
+  const handlers = useMemo(() => changeHandlers(editor), [editor]);
+  return { ...handlers, zoomOnScroll: device === "mouse", panOnScroll: device === "trackpad" };
 }
 
 /** The parts above the graph that do not move with the view. */
@@ -206,10 +214,6 @@ function useFading(overview: boolean): boolean {
   return fading;
 }
 
-function onMoveEnd(_event: unknown, viewport: Viewport): void {
-  setViewport(viewport);
-}
-
 function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
   clickWire(event, wire.id);
 }
@@ -218,47 +222,58 @@ function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
 const AROUND = { width: 44, height: 73 };
 
 /** An estimate of the view of a fitted document, so that nodes outside of it are not built. */
-function guessedView(): Viewport {
-  const bounds = drawnBounds() ?? { x: 0, y: 0, width: 800, height: 600 };
+function guessedView(editor: Editor): Viewport {
+  const bounds = drawnBounds(editor) ?? { x: 0, y: 0, width: 800, height: 600 };
   const width = Math.max(window.innerWidth - AROUND.width, 300);
   const height = Math.max(window.innerHeight - AROUND.height, 300);
   return fittedView(bounds, { width, height });
 }
 
-function onNodesChange(changes: NodeChange<FlowNode>[]): void {
+/** What React Flow reports about the nodes, wires and view of a document. */
+function changeHandlers(editor: Editor) {
+  return {
+    onNodesChange: (changes: NodeChange<FlowNode>[]) => changeNodes(editor, changes),
+    onEdgesChange: (changes: EdgeChange<FlowEdge>[]) => changeEdges(editor, changes),
+    onNodeDragStart: (event: MouseEvent | globalThis.MouseEvent | TouchEvent) =>
+      startDrag(editor, event),
+    onMoveEnd: (_event: unknown, viewport: Viewport) => setViewport(editor.id, viewport),
+  };
+}
+
+function changeNodes(editor: Editor, changes: NodeChange<FlowNode>[]): void {
   const moved: Record<string, { x: number; y: number }> = {};
-  const chosen = new Set(activeTab().selected);
+  const chosen = new Set(editor.tab.selected);
   let reselected = false;
   for (const each of changes) {
     if (each.type === "position" && each.position !== undefined && each.dragging === true) {
       moved[each.id] = each.position;
     }
     if (each.type === "dimensions" && each.dimensions !== undefined && each.resizing === true) {
-      resize(each.id, each.dimensions);
+      resize(editor, each.id, each.dimensions);
     }
-    if (each.type === "dimensions" && each.resizing === false) endThread();
+    if (each.type === "dimensions" && each.resizing === false) endThreadIn(editor.id);
     if (each.type === "select") {
       reselected = true;
       if (each.selected) chosen.add(each.id);
       else chosen.delete(each.id);
     }
   }
-  if (reselected) select([...chosen], activeTab().selectedLinks);
+  if (reselected) selectIn(editor.id, [...chosen], editor.tab.selectedLinks);
   if (Object.keys(moved).length > 0) dragTo(moved);
 }
 
-function resize(key: string, { width, height }: Size): void {
+function resize({ tab: { id, level } }: Editor, key: string, { width, height }: Size): void {
   const size = { width: Math.round(width), height: Math.round(height - TITLE) };
-  edit("Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
+  editAt({ id, level }, "Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
 }
 
-function onEdgesChange(changes: EdgeChange<FlowEdge>[]): void {
-  const { selected, selectedLinks } = activeTab();
+function changeEdges({ tab }: Editor, changes: EdgeChange<FlowEdge>[]): void {
+  const { id, selected, selectedLinks } = tab;
   const chosen = new Set(selectedLinks);
   for (const each of changes) {
     if (each.type !== "select") continue;
     if (each.selected) chosen.add(each.id);
     else chosen.delete(each.id);
   }
-  select(selected, [...chosen]);
+  selectIn(id, selected, [...chosen]);
 }

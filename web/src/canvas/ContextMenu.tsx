@@ -1,28 +1,31 @@
 /** The context menu (right button or menu key) of a node, a frame, a wire or the empty canvas. */
+
 import { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
 import { paintSelected } from "../state/editing/arranging";
 import { paintFrame } from "../state/editing/framing";
 import { useWiring } from "../state/editing/wiring";
+import { type Editor, useEditor, useGesture } from "../state/editor";
 import { isTyping } from "../state/keymap";
 import { customPaint } from "../state/nodes/colours";
-import { activeTab, endThread, select } from "../state/studio";
+import { endThread, select } from "../state/studio";
 import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
+import { draggedAt } from "./dragging";
 import { closeMenu, itemsOf, openMenu, type Target, useColourRequest, useMenu } from "./menus";
 
 interface Props {
   box: RefObject<HTMLElement | null>;
-  /** The target that is painted at a place, while nodes are not elements of the page. */
-  painted: (at: Point) => Target | null;
+  /** Nodes are painted, so there are no elements under the pointer. */
+  overview: boolean;
 }
 
-export function ContextMenu({ box, painted }: Props) {
-  const opened = useMenu((state) => state.opened);
+export function ContextMenu({ box, overview }: Props) {
+  const editor = useEditor();
+  const opened = useGesture(useMenu, (state) => state.opened, null);
+  const isFocused = useGesture(useMenu, () => true, false);
   const flow = useReactFlow();
-  const latestPainted = useRef(painted);
-  latestPainted.current = painted;
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
@@ -34,7 +37,11 @@ export function ContextMenu({ box, painted }: Props) {
       if (event.target instanceof Element && event.target.closest("[data-picture]") !== null)
         return;
       event.preventDefault();
-      const target = targetOf(event, (at) => latestPainted.current(flow.screenToFlowPosition(at)));
+      const target = targetOf(editor, event, (screen) =>
+        overview
+          ? draggedAt(editor, flow.screenToFlowPosition(screen), flow.getZoom(), false)
+          : null,
+      );
       const at = placeOf(event);
       if (target === null) return;
       if ("wire" in target) {
@@ -46,7 +53,7 @@ export function ContextMenu({ box, painted }: Props) {
     };
     element.addEventListener("contextmenu", open);
     return () => element.removeEventListener("contextmenu", open);
-  }, [box, flow]);
+  }, [editor, box, flow, overview]);
   return (
     <>
       {opened !== null && (
@@ -58,12 +65,13 @@ export function ContextMenu({ box, painted }: Props) {
           onClose={closeMenu}
         />
       )}
-      <ColourAsked />
+      {isFocused && <ColourAsked />}
     </>
   );
 }
 
 function targetOf(
+  editor: Editor,
   event: MouseEvent,
   painted: (at: Point) => Target | null,
 ): Target | { wire: string } | null {
@@ -78,7 +86,7 @@ function targetOf(
   if (wire !== null) return { wire };
   if (event.target.closest(".react-flow__pane") === null) return null;
   // The menu key acts on the selection; the pointer on what is under it.
-  const [selected] = activeTab().selected;
+  const [selected] = editor.tab.selected;
   if (event.button !== 2 && selected !== undefined) return { kind: "node", key: selected };
   return painted({ x: event.clientX, y: event.clientY }) ?? { kind: "canvas" };
 }

@@ -1,21 +1,25 @@
 /**
  * Differences from another workflow, on the canvas: added green, changed amber, removed as ghosts.
  */
+
 import { ViewportPortal } from "@xyflow/react";
+import type { Catalog } from "../api/catalog";
 import type { Graph } from "../document/graph";
 import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
+import { useCatalog, useTab } from "../state/editor";
 import { boundsOf } from "../state/nodes/shape";
 import { useDifference } from "../state/results/difference";
 import { differenceOf } from "../state/results/differing";
 import { shows } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { schemaOf, type Tab, titleOf, useActive, useStudio } from "../state/studio";
+import { type Tab, titleOf } from "../state/studio";
 import "./difference.css";
 
 export function DifferenceMarks() {
   const compared = useDifference((state) => state.compared);
-  const tab = useActive((each) => each);
+  const tab = useTab((each) => each);
+  const catalog = useCatalog();
   const shape = useSetting("calotype.wireShape") as WireShape;
   if (compared === null || compared.other !== null || compared.tab !== tab.id) return null;
   const found = differenceOf(compared.one, tab.workflow).find((level) => level.other === tab.graph);
@@ -30,7 +34,7 @@ export function DifferenceMarks() {
   const wires = [
     ...difference.wiresAdded.map(({ link }) => ({ kind: "added", key: link, graph: tab.graph })),
     ...difference.wiresRemoved.map(({ link }) => ({ kind: "removed", key: link, graph: one })),
-  ].map(({ kind, key, graph }) => ({ kind, key, path: lineOf(tab, graph, key, shape) }));
+  ].map(({ kind, key, graph }) => ({ kind, key, path: lineOf(tab, catalog, graph, key, shape) }));
   return (
     <ViewportPortal>
       <svg className="difference-wires" aria-hidden>
@@ -50,7 +54,7 @@ export function DifferenceMarks() {
             data-node={key}
             style={{ transform: `translate(${x}px, ${y}px)`, width, height }}
           >
-            {kind === "removed" && titleOf(node, schemaOf(node.type))}
+            {kind === "removed" && titleOf(node, catalog[node.type])}
           </div>
         );
       })}
@@ -59,9 +63,8 @@ export function DifferenceMarks() {
 }
 
 /** The line of a removed wire, between its former places, where its nodes may no longer be. */
-function lineOf(tab: Tab, graph: Graph, key: string, shape: WireShape): string {
+function lineOf(tab: Tab, catalog: Catalog, graph: Graph, key: string, shape: WireShape): string {
   const link = graph.links[key];
-  const { catalog } = useStudio.getState();
   const { shown } = useRuns.getState();
   const tall = (node: string) => graph === tab.graph && shows(tab, shown, node);
   const ends = link === undefined ? null : endsOf(graph, link, catalog, tall);

@@ -1,13 +1,14 @@
 /** The button in an instance's title that opens its subgraph. */
+
 import { LogIn } from "lucide-react";
 import { enter } from "../state/editing/levels";
+import { useTab } from "../state/editor";
 import { isInstance } from "../state/runs/places";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";
 
 export function EnterButton({ node }: { node: string }) {
-  const instance = useActive((tab) => isInstance(tab, node));
+  const instance = useTab((tab) => isInstance(tab, node));
   if (!instance) return null;
   return (
     <button

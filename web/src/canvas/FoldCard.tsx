@@ -1,11 +1,12 @@
 /** A folded frame: one box, with a row for every wire that enters or leaves it. */
+
 import type { NodeProps } from "@xyflow/react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
+import { useTab } from "../state/editor";
 import { frameColour } from "../state/nodes/colours";
 import { type FoldRow, foldingOf } from "../state/nodes/folding";
 import { familyOf } from "../state/nodes/kinds";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { type FlowNode, FOLD_PREFIX } from "./flow";
 import { FrameTitle, FrameTools, useFrameMove } from "./Groups";
@@ -14,7 +15,7 @@ import { SocketDot } from "./SocketDot";
 
 export function FoldCard({ id }: NodeProps<FlowNode>) {
   const key = id.slice(FOLD_PREFIX.length);
-  const graph = useActive((tab) => tab.graph);
+  const graph = useTab((tab) => tab.graph);
   const moving = useFrameMove(key);
   useMeasured(id);
   const fold = foldingOf(graph).folds.find((each) => each.group.key === key);

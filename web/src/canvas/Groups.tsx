@@ -1,6 +1,7 @@
 /**
  * Frames behind nodes. Moving a frame moves the nodes in it; a folded frame is drawn as one box.
  */
+
 import { useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import {
   ChevronDown,
@@ -23,16 +24,17 @@ import {
 import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { useRenaming } from "../state/editing/renaming";
+import { useEditor, useGesture, useTab } from "../state/editor";
 import { frameColour } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { GRID } from "../state/nodes/shape";
-import { activeTab, edit, endThread, useActive } from "../state/studio";
+import { edit, endThread } from "../state/studio";
 import { t } from "../words/words";
 import { openMenu } from "./menus";
 
 export function Groups() {
-  const groups = useActive((tab) => tab.graph.groups);
-  const { folds, hiddenFrames } = useActive((tab) => foldingOf(tab.graph));
+  const groups = useTab((tab) => tab.graph.groups);
+  const { folds, hiddenFrames } = useTab((tab) => foldingOf(tab.graph));
   const scale = useTitleScale();
   const folded = new Set(folds.map((each) => each.group.key));
   return (
@@ -132,8 +134,8 @@ function isControl(target: EventTarget): boolean {
 }
 
 const Frame = memo(function Frame({ group, scale }: { group: Group; scale: number }) {
-  const isSelected = useArranging((state) => state.frame === group.key);
-  const receiving = useArranging((state) => state.receiving === group.key);
+  const isSelected = useGesture(useArranging, (state) => state.frame === group.key, false);
+  const receiving = useGesture(useArranging, (state) => state.receiving === group.key, false);
   const moving = useFrameMove(group.key);
   const { position, size, title } = group;
   const { mode } = frameState(group);
@@ -172,7 +174,7 @@ const Frame = memo(function Frame({ group, scale }: { group: Group; scale: numbe
 export function FrameTitle({ group }: { group: Group }) {
   const { key, title } = group;
   const input = useRef<HTMLInputElement>(null);
-  const isNamed = useRenaming((state) => state.frame === key);
+  const isNamed = useGesture(useRenaming, (state) => state.frame === key, false);
   useEffect(() => {
     if (!isNamed || input.current === null) return;
     input.current.readOnly = false;
@@ -270,9 +272,10 @@ function Tool({ icon: Icon, label, pressed, act }: ToolProps) {
 const MIN_SIZE = { width: 120, height: 80 };
 
 function Corner({ group: { key } }: { group: Group }) {
+  const editor = useEditor();
   const from = useRef<{ width: number; height: number } | null>(null);
   const { press, drag, release } = useFrameDrag((by) => {
-    const group = frameOf(activeTab().graph, key);
+    const group = frameOf(editor.graph, key);
     if (group === undefined) return;
     from.current ??= group.size;
     const { x: width, y: height } = gridStep({

@@ -2,15 +2,17 @@
  * The map of the whole graph, with a frame around the part on the screen; dragging the frame moves
  * the view.
  */
+
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { type PointerEvent, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
 import { type Box, boundsOfBoxes, centreOf } from "../document/arrange";
 import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
+import { useEditor, useTab } from "../state/editor";
 import { drawnBounds } from "../state/nodes/boxes";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { setViewport, useActive } from "../state/studio";
+import { setViewport } from "../state/studio";
 import { useDrawingOptions, useMarks } from "./looks";
 import { cssOf, type Drawing, drawingOf, paintGraph } from "./paint";
 import "./minimap.css";
@@ -37,17 +39,18 @@ const NO_FIT: Fit = { scale: 1, left: 0, top: 0 };
 
 export function Minimap() {
   const isShown = useSetting("calotype.minimap");
-  const isEmpty = useActive((tab) => tab.graph.order.length === 0);
+  const isEmpty = useTab((tab) => tab.graph.order.length === 0);
   const isWhole = useIsWhole();
   return isShown && !isEmpty && !isWhole ? <MapView /> : null;
 }
 
 /** Whether the whole graph is legible on the screen, so that a map of it shows nothing more. */
 function useIsWhole(): boolean {
-  const graph = useActive((tab) => tab.graph);
+  const editor = useEditor();
+  const graph = useTab((tab) => tab.graph);
   const shown = useRuns((state) => state.shown);
   // biome-ignore lint/correctness/useExhaustiveDependencies: what nodes show changes their sizes
-  const bounds = useMemo(() => drawnBounds(), [graph, shown]);
+  const bounds = useMemo(() => drawnBounds(editor), [editor, graph, shown]);
   return useStore((state) => {
     if (bounds === null || state.width === 0) return true;
     if (state.transform[2] < LEGIBLE) return false;
@@ -65,6 +68,7 @@ function useIsWhole(): boolean {
 const LEGIBLE = 0.8;
 
 function MapView() {
+  const editor = useEditor();
   const flow = useReactFlow();
   const store = useStoreApi();
   const canvas = useRef<HTMLCanvasElement>(null);
@@ -76,11 +80,7 @@ function MapView() {
     if (frame.current !== null) putAt(frame.current, onMap(viewOf(store.getState()), fit.current));
   }, [store]);
   usePaint(canvas, fit, place);
-  useEffect(() => {
-    place();
-    return store.subscribe(place);
-  }, [store, place]);
-
+  useFollowing(place);
   const placeOf = (event: PointerEvent<HTMLElement>): Point => {
     const { left, top } = event.currentTarget.getBoundingClientRect();
     return {
@@ -103,7 +103,7 @@ function MapView() {
     goTo({ x: x - dragOffset.current.x, y: y - dragOffset.current.y });
   };
   const release = () => {
-    if (dragOffset.current !== null) setViewport(flow.getViewport());
+    if (dragOffset.current !== null) setViewport(editor.id, flow.getViewport());
     dragOffset.current = null;
   };
   return (
@@ -123,6 +123,15 @@ function MapView() {
       <div ref={frame} className="seen" />
     </div>
   );
+}
+
+/** Places the frame at the start, and whenever the view moves. */
+function useFollowing(place: () => void): void {
+  const store = useStoreApi();
+  useEffect(() => {
+    place();
+    return store.subscribe(place);
+  }, [store, place]);
 }
 
 interface Screen {
@@ -157,7 +166,7 @@ function usePaint(
   fit: RefObject<Fit>,
   place: () => void,
 ): void {
-  const graph = useActive((tab) => tab.graph);
+  const graph = useTab((tab) => tab.graph);
   const options = useDrawingOptions();
   const marks = useMarks();
   const theme = useSetting("calotype.theme");

@@ -1,4 +1,5 @@
 /** A node: title, sockets, widgets, and below them its previews and texts. */
+
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { AlertTriangle, Pin } from "lucide-react";
 import { memo } from "react";
@@ -7,6 +8,7 @@ import { type GraphNode, MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
 import { rename } from "../state/editing/actions";
 import { useRenaming } from "../state/editing/renaming";
+import { useCatalog, useEditor, useGesture, useSchema, useTab } from "../state/editor";
 import { idleParts } from "../state/nodes/bypass";
 import { paintOf } from "../state/nodes/colours";
 import { useContent } from "../state/nodes/content";
@@ -15,7 +17,7 @@ import type { Shape, SocketRow } from "../state/nodes/rows";
 import { MIN_WIDTH, minHeight, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { isInstance, useRunOf } from "../state/runs/places";
 import type { NodeRun } from "../state/runs/runs";
-import { activeOf, activeTab, titleOf, useActive, useStudio } from "../state/studio";
+import { titleOf } from "../state/studio";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
 import { FailureNote } from "./FailureNote";
@@ -37,9 +39,9 @@ function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boole
 
 function Card({ id, selected }: NodeProps<FlowNode>) {
   const node = useContent(id);
-  const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
+  const schema = useSchema(node?.type);
   const { run, shown, preview: made, sentences, former } = useRunOf(id);
-  const idle = useStudio((state) => idleParts(activeOf(state).graph, state.catalog).nodes.has(id));
+  const idle = useIsIdle(id);
   const roving = useRoving(id, sentences, idle ? t("will not run") : stateWords(run, former));
   if (node === undefined) return null;
   const preview = previewsOf(node) ? made : undefined;
@@ -96,6 +98,12 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
   );
 }
 
+/** Whether a node does not run, since a node before it is muted. */
+function useIsIdle(id: string): boolean {
+  const catalog = useCatalog();
+  return useTab(({ graph }) => idleParts(graph, catalog).nodes.has(id));
+}
+
 /** Whether a line of text fits below the sockets. */
 function hasRoom({ height, inputs, outputs }: Shape): boolean {
   return height >= TITLE + (Math.max(inputs.length, outputs.length) + 1.5) * ROW;
@@ -129,8 +137,9 @@ interface TitleProps {
 
 function Title({ node: id, run, sentences, former, idle }: TitleProps) {
   const node = useContent(id);
-  const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
-  const renaming = useRenaming((state) => state.node === id);
+  const schema = useSchema(node?.type);
+  const renaming = useGesture(useRenaming, (state) => state.node === id, false);
+  const editor = useEditor();
   if (node === undefined) return null;
   const setRenaming = (begins: boolean) => useRenaming.setState({ node: begins ? id : null });
   const title = titleOf(node, schema);
@@ -144,7 +153,7 @@ function Title({ node: id, run, sentences, former, idle }: TitleProps) {
       className="card-title"
       onDoubleClick={(event) => {
         // A double click on an instance opens its subgraph: the canvas handles it.
-        if (isInstance(activeTab(), id)) return;
+        if (isInstance(editor.tab, id)) return;
         event.stopPropagation();
         setRenaming(true);
       }}
@@ -199,8 +208,8 @@ function Progress({ run }: { run: NodeRun }) {
 
 function Sockets({ node, shape, collapsed }: { node: string; shape: Shape; collapsed: boolean }) {
   const markOf = useSocketMarks(node);
-  const inputs = useActive((tab) => tab.graph.nodes[node]?.inputs);
-  const outputs = useActive((tab) => tab.graph.nodes[node]?.outputs);
+  const inputs = useTab((tab) => tab.graph.nodes[node]?.inputs);
+  const outputs = useTab((tab) => tab.graph.nodes[node]?.outputs);
   return (
     <>
       {shape.inputs.map((row) => (

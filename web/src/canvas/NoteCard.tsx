@@ -1,4 +1,5 @@
 /** A note on the canvas: rendered Markdown, edited after a double click. */
+
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { Pin } from "lucide-react";
 import { memo, useEffect, useRef } from "react";
@@ -7,9 +8,10 @@ import type { GraphNode } from "../document/graph";
 import { NOTE_TEXT, noteText, PLAIN_NOTE } from "../document/notes";
 import { changeValue } from "../state/editing/actions";
 import { useArranging } from "../state/editing/arranging";
+import { useGesture, useTab } from "../state/editor";
 import { NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { TITLE } from "../state/nodes/shape";
-import { endThread, useActive } from "../state/studio";
+import { endThread } from "../state/studio";
 import { Markdown } from "../widgets/Markdown";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
@@ -24,8 +26,8 @@ export const NoteCard = memo(function NoteCard({
   width = 0,
   height = 0,
 }: NodeProps<FlowNode>) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
-  const writing = useArranging((state) => state.writing === id);
+  const node = useTab((tab) => tab.graph.nodes[id]);
+  const writing = useGesture(useArranging, (state) => state.writing === id, false);
   const roving = useRoving(id);
   if (node === undefined) return null;
   const title = node.title ?? t("Note");

@@ -1,14 +1,14 @@
 /** Lines inside a bypassed node, from each input to the output that it passes through to. */
 
+import { useTab } from "../state/editor";
 import { bypassRoutes } from "../state/nodes/bypass";
 import { colourOf } from "../state/nodes/kinds";
 import type { Shape } from "../state/nodes/rows";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";
 
 export function Passing({ node: key, shape }: { node: string; shape: Shape }) {
-  const graph = useActive((tab) => tab.graph);
+  const graph = useTab((tab) => tab.graph);
   const node = graph.nodes[key];
   if (node === undefined) return null;
   const lines = bypassRoutes(graph, node).flatMap(({ input, output, type }) => {

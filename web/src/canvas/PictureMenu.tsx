@@ -1,7 +1,9 @@
 /** The menu of the right button on any picture, with the node's own entries where it is on a node. */
+
 import { useEffect } from "react";
+import { activeEditor } from "../state/editor";
 import { pictureActions, pictureAt, usePictureMenu } from "../state/results/pictureActions";
-import { activeTab, select } from "../state/studio";
+import { select } from "../state/studio";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 import { itemsOf } from "./menus";
@@ -15,6 +17,8 @@ export function PictureMenu() {
       const picture = pictureAt(event.target);
       if (picture === null) return;
       event.preventDefault();
+      const { selected } = activeEditor().tab;
+      if (picture.node !== null && !selected.includes(picture.node)) select([picture.node]);
       usePictureMenu.setState({ opened: { picture, at: placeOf(event) } });
     };
     window.addEventListener("contextmenu", open);
@@ -24,7 +28,6 @@ export function PictureMenu() {
   const { picture, at } = opened;
   const items: MenuItem[] = pictureActions(picture);
   if (picture.node !== null) {
-    if (!activeTab().selected.includes(picture.node)) select([picture.node]);
     items.push("line", { label: t("Node"), entries: itemsOf({ kind: "node", key: picture.node }) });
   }
   return (

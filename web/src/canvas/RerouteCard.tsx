@@ -1,10 +1,11 @@
 /** A reroute node: a pill with a socket at each end, and its title if it has one. */
+
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
+import { useTab } from "../state/editor";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { passedType } from "../state/nodes/reroutes";
 import { shapeFor, TITLE } from "../state/nodes/shape";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useMeasured } from "./measured";
@@ -12,8 +13,8 @@ import { useRoving } from "./roving";
 import { SocketDot, useSocketMarks } from "./SocketDot";
 
 export const RerouteCard = memo(function RerouteCard({ id, selected }: NodeProps<FlowNode>) {
-  const node = useActive((tab) => tab.graph.nodes[id]);
-  const type = useActive((tab) => passedType(tab.graph, id));
+  const node = useTab((tab) => tab.graph.nodes[id]);
+  const type = useTab((tab) => passedType(tab.graph, id));
   const roving = useRoving(id);
   const markOf = useSocketMarks(id);
   useMeasured(id);

@@ -1,4 +1,5 @@
 /** A reroute point on wires: it can be moved, branched from and removed, by pointer or keyboard. */
+
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
@@ -6,11 +7,12 @@ import { canvas } from "../state/canvas";
 import { removePoints } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
 import { isHidden, useWiring } from "../state/editing/wiring";
+import { type Editor, useCatalog, useEditor, useGesture, useTab } from "../state/editor";
 import { foldedEnds } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
 import { GRID, outputType } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
-import { activeTab, edit, endThread, select, useActive, useStudio } from "../state/studio";
+import { editAt, endThreadIn, select, type Tab } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
 
@@ -23,8 +25,8 @@ const ARROWS: Readonly<Record<string, Point>> = {
 
 /** The type of the wires through a point, and their number. */
 function useThrough(point: string): { type: string; count: number } {
-  const graph = useActive((tab) => tab.graph);
-  const catalog = useStudio((state) => state.catalog);
+  const graph = useTab((tab) => tab.graph);
+  const catalog = useCatalog();
   const through = linksThrough(graph, point);
   const link = graph.links[through[0] ?? ""];
   const source = graph.nodes[link?.from ?? ""];
@@ -36,15 +38,16 @@ function useThrough(point: string): { type: string; count: number } {
 }
 
 /** Moves all selected points if this one is among them, else this one alone. */
-function movePoints(point: string, by: Point): void {
+function movePoints({ tab: { id, level, graph } }: Editor, point: string, by: Point): void {
   const { points } = useWiring.getState();
   const moved = points.includes(point) ? points : [point];
-  const { reroutes } = activeTab().graph;
+  const { reroutes } = graph;
   const places = moved.flatMap((key) => {
     const at = reroutes[key]?.position;
     return at === undefined ? [] : [[key, { x: at.x + by.x, y: at.y + by.y }] as const];
   });
-  edit(
+  editAt(
+    { id, level },
     "Move the reroute point",
     (draft) => moveReroutes(draft, Object.fromEntries(places)),
     `point ${point}`,
@@ -57,7 +60,8 @@ function movePoints(point: string, by: Point): void {
  */
 function usePointDrag(point: string) {
   const lastPosition = useRef<Point | null>(null);
-  const moveBy = (by: Point) => movePoints(point, by);
+  const editor = useEditor();
+  const moveBy = (by: Point) => movePoints(editor, point, by);
   const onPointerDown = (event: PointerEvent<HTMLButtonElement>) => {
     if (event.button !== 0) return;
     event.stopPropagation();
@@ -76,7 +80,7 @@ function usePointDrag(point: string) {
   };
   const onPointerUp = () => {
     lastPosition.current = null;
-    endThread();
+    endThreadIn(editor.id);
   };
   const onKeyDown = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
@@ -91,13 +95,13 @@ function usePointDrag(point: string) {
 }
 
 export function RoutePoint({ point }: { point: string }) {
-  const position = useActive((tab) => tab.graph.reroutes[point]?.position);
-  const isSelected = useWiring((state) => state.points.includes(point));
+  const position = useTab((tab) => tab.graph.reroutes[point]?.position);
+  const isSelected = useGesture(useWiring, (state) => state.points.includes(point), false);
   const { type, count } = useThrough(point);
   const quiet = useSetting("calotype.quietWires");
-  useActive((tab) => tab.selected);
+  const tab = useTab((each) => each);
   const { lastPosition, handlers } = usePointDrag(point);
-  if (position === undefined || isOutOfSight(point, quiet)) return null;
+  if (position === undefined || isOutOfSight(tab, point, quiet)) return null;
   return (
     <button
       type="button"
@@ -133,8 +137,7 @@ function offerBranch(point: string, screen: Point): void {
 }
 
 /** Whether none of the wires through a point is drawn: then the point is hidden, too. */
-function isOutOfSight(point: string, quiet: boolean): boolean {
-  const tab = activeTab();
+function isOutOfSight(tab: Tab, point: string, quiet: boolean): boolean {
   const through = linksThrough(tab.graph, point);
   return (
     through.length > 0 &&

@@ -1,11 +1,13 @@
 /**
  * The mark in a node's title: what the next run will do with it, its progress, and its last time.
  */
+
 import { Check } from "lucide-react";
+import { useTab } from "../state/editor";
 import { costOf, markOf, rateOf, stepsLeft } from "../state/runs/plan";
 import { type NodeRun, useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { promptIdOf, useActive } from "../state/studio";
+import { promptIdOf } from "../state/studio";
 import { t } from "../words/words";
 import "./run.css";
 import { bytesOf, rateWords, spanOf } from "../words/format";
@@ -19,8 +21,8 @@ interface Props {
  * `former`: why it failed in the last run, if the graph has changed since and that may be fixed.
  */
 export function RunMark({ node, run, former }: Props & { former: string | undefined }) {
-  const tab = useActive((each) => each.id);
-  const id = useActive((each) => promptIdOf(each, node));
+  const tab = useTab((each) => each.id);
+  const id = useTab((each) => promptIdOf(each, node));
   const mark = useRuns(({ plans, running }) => {
     const plan = plans[tab];
     // If all nodes have the same state, marks say nothing; during a run, its progress is shown
@@ -86,8 +88,8 @@ function Last({ run }: { run: NodeRun | undefined }) {
 /** Above the node, if the setting is on: the time of its last run and the peak memory. */
 export function Timing({ node, run }: Props) {
   const wanted = useSetting("calotype.timings");
-  const tab = useActive((each) => each.id);
-  const id = useActive((each) => promptIdOf(each, node));
+  const tab = useTab((each) => each.id);
+  const id = useTab((each) => promptIdOf(each, node));
   const plan = useRuns((state) => (wanted ? state.plans[tab] : undefined));
   if (!wanted) return null;
   const expected = costOf(plan, id);

@@ -1,8 +1,10 @@
 /** Selection with a box or a lasso on the empty canvas, and the alignment guides of a drag. */
+
 import { useKeyPress, type useReactFlow, ViewportPortal } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Boxes } from "../document/arrange";
 import type { Point } from "../document/graph";
+import type { Guide } from "../document/snap";
 import {
   boxOutline,
   type Marquee,
@@ -11,9 +13,10 @@ import {
   useArranging,
 } from "../state/editing/arranging";
 import { setFreePlacement } from "../state/editing/moving";
+import { type Editor, useGesture } from "../state/editor";
 import { boxesOf } from "../state/nodes/boxes";
-import { setting, useSetting } from "../state/settings";
-import { activeTab, select } from "../state/studio";
+import { setting } from "../state/settings";
+import { selectIn } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import "./arrange.css";
 
@@ -33,32 +36,29 @@ interface Drawing {
 }
 
 const CLICK_DISTANCE = 4;
-/** A constant, since React Flow updates on every list with a new identity. */
-const LEFT_AND_MIDDLE = [0, 1];
-const MIDDLE_ONLY = [1];
 
 /**
  * Listens to the empty canvas. `taken` says whether another drag would start at a place, with Alt
- * or without. Returns the pointer buttons that move the view.
+ * or without.
  */
 export function useSelecting(
+  editor: Editor,
   flow: Flow,
   box: RefObject<HTMLElement | null>,
   taken: (at: Point, alt: boolean) => boolean,
-): number[] {
-  const tool = useSetting("calotype.drag");
+): void {
   const space = useKeyPress("Space");
   const latest = useRef({ space, taken });
   latest.current = { space, taken };
   useEffect(() => {
     const element = box.current;
     if (element === null) return;
-    return listen(element, flow, latest);
-  }, [flow, box]);
-  return tool === "hand" ? LEFT_AND_MIDDLE : MIDDLE_ONLY;
+    return listen(editor, element, flow, latest);
+  }, [editor, flow, box]);
 }
 
 function listen(
+  editor: Editor,
   element: HTMLElement,
   flow: Flow,
   latest: RefObject<{ space: boolean; taken: (at: Point, alt: boolean) => boolean }>,
@@ -74,7 +74,7 @@ function listen(
     const start = at(event);
     const draws = event.shiftKey || event.ctrlKey || event.metaKey;
     if (!draws && latest.current.taken(start, event.altKey)) return;
-    drawing = beginDrawing(event, start);
+    drawing = beginDrawing(editor, event, start);
   };
   const keepView = (event: MouseEvent) => {
     if (drawing !== null) blockCanvas(event);
@@ -92,7 +92,7 @@ function listen(
     drawn = true;
     const marquee = extendMarquee(drawing, at(event), event);
     useArranging.setState({ marquee });
-    select(selectionBy(marquee, drawing.boxes));
+    selectIn(editor.id, selectionBy(marquee, drawing.boxes), []);
   };
   const release = () => {
     drawing = null;
@@ -115,7 +115,7 @@ function listen(
 }
 
 /** The selection shape that a press begins; null where it moves the view. */
-function beginDrawing(event: PointerEvent, start: Point): Drawing | null {
+function beginDrawing(editor: Editor, event: PointerEvent, start: Point): Drawing | null {
   const kind = kindOf(event);
   if (kind === null) return null;
   return {
@@ -125,8 +125,8 @@ function beginDrawing(event: PointerEvent, start: Point): Drawing | null {
     start,
     screen: { x: event.clientX, y: event.clientY },
     points: [start],
-    before: activeTab().selected,
-    boxes: boxesOf(),
+    before: editor.tab.selected,
+    boxes: boxesOf(editor),
   };
 }
 
@@ -165,9 +165,11 @@ function isPane(target: EventTarget | null): boolean {
 }
 
 /** The selection shape, and the lines on which a dragged node aligns with its neighbours. */
+const NO_GUIDES: readonly Guide[] = [];
+
 export function SelectionOverlay() {
-  const marquee = useArranging((state) => state.marquee);
-  const guides = useArranging((state) => state.guides);
+  const marquee = useGesture(useArranging, (state) => state.marquee, null);
+  const guides = useGesture(useArranging, (state) => state.guides, NO_GUIDES);
   if (marquee === null && guides.length === 0) return null;
   return (
     <ViewportPortal>

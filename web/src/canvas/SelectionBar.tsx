@@ -1,4 +1,5 @@
 /** A small bar above the selection, with the most frequent commands. */
+
 import { useStoreApi } from "@xyflow/react";
 import {
   AlignHorizontalJustifyStart,
@@ -20,20 +21,22 @@ import { FRAME_TITLE, frameBox } from "../document/frames";
 import { type Graph, MODE } from "../document/graph";
 import { commandOf, isEnabled, runCommand } from "../state/commands";
 import { selectedBox, useArranging } from "../state/editing/arranging";
+import { useEditor, useGesture, useTab } from "../state/editor";
 import { withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
-import { useActive } from "../state/studio";
 import { t } from "../words/words";
 import { openMenu, type Target, useMenu } from "./menus";
 
 export function SelectionBar() {
-  const selected = useActive((tab) => tab.selected);
+  const selected = useTab((tab) => tab.selected);
   const busy = useArranging(({ marquee, dragging }) => marquee !== null || dragging);
   const wanted = useSetting("calotype.selectionBar");
   const started = useStarted();
-  const graph = useActive((tab) => (busy || selected.length === 0 ? null : tab.graph));
-  if (graph === null || busy || !wanted || !started) return null;
-  const box = selectedBox(selected);
+  const graph = useTab((tab) => (busy || selected.length === 0 ? null : tab.graph));
+  const editor = useEditor();
+  const isFocused = useGesture(useArranging, () => true, false);
+  if (graph === null || busy || !wanted || !started || !isFocused) return null;
+  const box = selectedBox(editor, selected);
   return box === null ? null : <Bar box={overTitles(box, graph)} />;
 }
 
@@ -134,8 +137,8 @@ function walk(event: KeyboardEvent<HTMLElement>): void {
 }
 
 function Tools() {
-  const selected = useActive((tab) => tab.selected);
-  const graph = useActive((tab) => tab.graph);
+  const selected = useTab((tab) => tab.selected);
+  const graph = useTab((tab) => tab.graph);
   const nodes = selected.flatMap((key) => graph.nodes[key] ?? []);
   const every = (holds: (node: (typeof nodes)[number]) => boolean) => nodes.every(holds);
   const several = selected.length > 1;

@@ -2,8 +2,10 @@
  * A socket. The canvas itself handles pulling from it (`pullPointer.ts`); React Flow uses its
  * classes and attributes only to measure where wires begin and end.
  */
+
 import type { CSSProperties } from "react";
 import { markOf, targetSocket, usePulling } from "../state/editing/pull";
+import { useGesture } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
 
 interface Props {
@@ -45,8 +47,8 @@ export function SocketDot({ node, id, side, type, className, top, label, title }
  * would be joined.
  */
 export function useSocketMarks(node: string): (socket: Marked) => string {
-  const pull = usePulling((state) => state.pull);
-  const aimed = usePulling((state) => targetSocket(state, node));
+  const pull = useGesture(usePulling, (state) => state.pull, null);
+  const aimed = useGesture(usePulling, (state) => targetSocket(state, node), null);
   return ({ id, side, type }) => {
     if (pull === null) return "";
     const kind = side === "source" ? "output" : "input";

@@ -1,11 +1,12 @@
 /** A field on a node: the widget, and the socket for a wire that supplies its value instead. */
+
 import type { GraphNode } from "../document/graph";
+import { useSchema } from "../state/editor";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { menuOf } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
 import { useContent } from "../state/nodes/content";
 import type { WidgetRow } from "../state/nodes/rows";
-import { schemaOf } from "../state/studio";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
 import { SocketDot, useSocketMarks } from "./SocketDot";
@@ -28,7 +29,7 @@ function Known({
   row: WidgetRow;
 }) {
   const markOf = useSocketMarks(node.key);
-  const schema = schemaOf(node.type);
+  const schema = useSchema(node.type);
   const field = useField(node, schema, input);
   const { linked } = field;
   const PluginWidget = useExtensions((state) => state.Widget);

@@ -1,29 +1,33 @@
 /** A wire. `Pulling.tsx` draws the one that is being pulled. */
+
 import type { EdgeProps } from "@xyflow/react";
 import { memo } from "react";
+import type { Catalog } from "../api/catalog";
 import type { Graph, Point } from "../document/graph";
 import { isDetached, usePulling } from "../state/editing/pull";
 import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
 import { isHidden, useWiring } from "../state/editing/wiring";
+import { useCatalog, useGesture, useTab } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
 import { shows } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { type Tab, useActive, useStudio } from "../state/studio";
+import type { Tab } from "../state/studio";
 import type { FlowEdge } from "./flow";
 
 export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {
   const { id, data, selected } = props;
-  const link = useActive((tab) => tab.graph.links[id]);
-  const through = useActive((tab) => throughText(tab.graph, id));
+  const link = useTab((tab) => tab.graph.links[id]);
+  const through = useTab((tab) => throughText(tab.graph, id));
   // From the document, as for painted wires: what React Flow measures in the page differs each
   // time.
-  const endsAt = useActive((tab) => endsText(tab, id));
+  const catalog = useCatalog();
+  const endsAt = useTab((tab) => endsText(tab, catalog, id));
   const quiet = useSetting("calotype.quietWires");
-  const hidden = useActive((tab) => isHidden(tab, id, quiet));
+  const hidden = useTab((tab) => isHidden(tab, id, quiet));
   const shape = useSetting("calotype.wireShape") as WireShape;
-  const lit = useWiring((state) => state.lit.includes(id));
-  const detached = usePulling((state) => isDetached(state, id));
+  const lit = useGesture(useWiring, (state) => state.lit.includes(id), false);
+  const detached = useGesture(usePulling, (state) => isDetached(state, id), false);
   if (link === undefined || detached || (hidden && !lit)) return null;
   const open = selected || lit;
   const [source, target] = placesIn(endsAt);
@@ -61,11 +65,10 @@ function throughText(graph: Graph, key: string): string {
 }
 
 /** The ends of a wire as a text. */
-function endsText(tab: Tab, key: string): string {
+function endsText(tab: Tab, catalog: Catalog, key: string): string {
   const link = tab.graph.links[key];
   if (link === undefined) return "";
   const { shown } = useRuns.getState();
-  const { catalog } = useStudio.getState();
   const ends = endsOf(tab.graph, link, catalog, (node) => shows(tab, shown, node));
   if (ends === null) return "";
   const { source, target } = ends;

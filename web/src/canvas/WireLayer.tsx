@@ -1,14 +1,15 @@
 /**
  * Wires painted on one canvas element, when there are too many for elements; the caller says which.
  */
+
 import { useMemo, useRef } from "react";
 import { type Box, overlaps } from "../document/arrange";
 import type { Graph, Link } from "../document/graph";
 import { usePulling } from "../state/editing/pull";
 import { isHidden } from "../state/editing/wiring";
+import { useGesture, useTab } from "../state/editor";
 import { foldingOf } from "../state/nodes/folding";
 import { useSetting } from "../state/settings";
-import { useActive } from "../state/studio";
 import type { FlowEdge } from "./flow";
 import { type Painter, useLayer } from "./layer";
 import { useDrawingOptions } from "./looks";
@@ -24,11 +25,11 @@ const BROKEN = [6, 5];
 
 export function WireLayer({ edges, painted }: Props) {
   const element = useRef<HTMLCanvasElement>(null);
-  const tab = useActive((each) => each);
+  const tab = useTab((each) => each);
   const options = useDrawingOptions();
   const quiet = useSetting("calotype.quietWires");
   const theme = useSetting("calotype.theme");
-  const detached = usePulling((state) => state.pull?.detached ?? null);
+  const detached = useGesture(usePulling, (state) => state.pull?.detached ?? null, null);
   const { graph } = tab;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the selection decides which wires are hidden; the theme changes what `cssOf` returns
   const painter = useMemo((): Painter => {

@@ -1,4 +1,5 @@
 /** The commands for the wire that was just clicked, in a row beside the pointer. */
+
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
 import type { Point } from "../document/graph";
@@ -10,8 +11,8 @@ import {
   straightenWires,
 } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
+import { useGesture, useTab } from "../state/editor";
 import { shownKey } from "../state/keymap";
-import { activeTab, useActive } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
 
@@ -36,9 +37,9 @@ function close(): void {
 }
 
 export function WireMenu() {
-  const menu = useWiring((state) => state.menu);
-  const links = useActive((tab) => tab.selectedLinks);
-  const link = useActive((tab) => tab.graph.links[menu?.link ?? ""]);
+  const menu = useGesture(useWiring, (state) => state.menu, null);
+  const links = useTab((tab) => tab.selectedLinks);
+  const link = useTab((tab) => tab.graph.links[menu?.link ?? ""]);
   useOnViewportChange({ onStart: close });
   if (menu === null || link === undefined || !links.includes(link.key)) return null;
   const isNamed = link.portal !== null;
@@ -70,7 +71,7 @@ export function WireMenu() {
       <Item
         label={isNamed ? t("Turn into a wire") : t("Turn into a portal")}
         icon={<Radio size={14} aria-hidden />}
-        act={() => (isNamed ? showWires(activeTab().selectedLinks) : nameWires([link.key]))}
+        act={() => (isNamed ? showWires(links) : nameWires([link.key]))}
       />
       {isNamed && (
         <Item
@@ -88,7 +89,7 @@ export function WireMenu() {
         label={t("Delete")}
         hint={shownKey("Delete")}
         icon={<Trash2 size={14} aria-hidden />}
-        act={() => removeWires(activeTab().selectedLinks)}
+        act={() => removeWires(links)}
       />
     </div>
   );

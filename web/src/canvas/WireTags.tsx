@@ -1,4 +1,5 @@
 /** The tags of named wires, drawn at their ends instead of a line. */
+
 import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
@@ -8,25 +9,27 @@ import { currentEnds, jumpAlong, renameWires } from "../state/editing/connecting
 import { usePulling } from "../state/editing/pull";
 import { STUB } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
+import { useCatalog, useEditor, useGesture, useTab } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
 import { outputType } from "../state/nodes/shape";
 import { useRuns } from "../state/runs/runs";
-import { select, useActive, useStudio } from "../state/studio";
+import { select } from "../state/studio";
 import { t } from "../words/words";
 
 /** The tags of all named wires: one at each source, one at each target. */
 export function Tags() {
-  const tab = useActive((each) => each);
+  const editor = useEditor();
+  const tab = useTab((each) => each);
   const { graph } = tab;
-  const catalog = useStudio((state) => state.catalog);
+  const catalog = useCatalog();
   // What nodes show makes them taller, and so moves their sockets.
   useRuns((state) => state.shown);
-  const detached = usePulling((state) => state.pull?.detached?.links);
+  const detached = useGesture(usePulling, (state) => state.pull?.detached?.links, undefined);
   const named = graph.linkOrder.flatMap((key) => graph.links[key] ?? []);
   const sources = new Set<string>();
   return named.flatMap((link) => {
     if (link.portal === null || detached?.includes(link.key)) return [];
-    const ends = currentEnds(link);
+    const ends = currentEnds(editor, link);
     const source = graph.nodes[link.from];
     if (ends === null || source === undefined) return [];
     const type = outputType(source, catalog[source.type], link.fromSlot);
@@ -53,9 +56,13 @@ interface TagProps {
 }
 
 function Tag({ link, end, at, type }: TagProps) {
-  const graph = useActive((tab) => tab.graph);
+  const graph = useTab((tab) => tab.graph);
   const siblings = portalOf(graph, link);
-  const isAsked = useWiring((state) => end === "source" && siblings.includes(state.naming ?? ""));
+  const isAsked = useGesture(
+    useWiring,
+    (state) => end === "source" && siblings.includes(state.naming ?? ""),
+    false,
+  );
   const name = link.portal === "" || link.portal === null ? type.toLowerCase() : link.portal;
   const light = (lit: boolean) => useWiring.setState({ lit: lit ? siblings : [] });
   const x = end === "source" ? at.x + STUB : at.x - STUB;

@@ -1,9 +1,10 @@
 /** The zoom level, and the button that fits the whole graph. */
+
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
+import { useEditor } from "../state/editor";
 import { withKey } from "../state/keymap";
 import { animationDuration } from "../state/motion";
-import { activeTab } from "../state/studio";
 import { percent } from "../words/format";
 import { t } from "../words/words";
 import { showNodes } from "./fitting";
@@ -14,6 +15,7 @@ const glide = () => ({ duration: animationDuration(180) });
 export function ZoomBar() {
   const flow = useReactFlow();
   const store = useStoreApi();
+  const editor = useEditor();
   const zoom = useStore((state) => state.transform[2]);
   return (
     <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
@@ -36,7 +38,7 @@ export function ZoomBar() {
         type="button"
         aria-label={t("Show all")}
         title={withKey(t("Show all"), "view.fit")}
-        onClick={() => showNodes(flow, store.getState(), activeTab().selected)}
+        onClick={() => showNodes(editor, flow, store.getState(), editor.tab.selected)}
       >
         <Maximize size={14} aria-hidden />
       </button>

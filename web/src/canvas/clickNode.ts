@@ -2,8 +2,10 @@
  * A click on a node selects it alone, even where it was one of several. React Flow selects only
  * what was not selected before, since a press may begin a drag of the whole selection.
  */
+
 import type { MouseEvent } from "react";
-import { activeTab, select } from "../state/studio";
+import type { Editor } from "../state/editor";
+import { selectIn } from "../state/studio";
 import { type FlowNode, FOLD_PREFIX } from "./flow";
 
 /** Elements in a node that handle clicks themselves. */
@@ -18,19 +20,19 @@ export function isAdding({ shiftKey, ctrlKey, metaKey }: MouseEvent): boolean {
  * Handles a click where nodes are painted, and so have no element; `key` is null where there is
  * none.
  */
-export function clickPainted(event: MouseEvent, key: string | null): void {
-  const { selected, selectedLinks } = activeTab();
-  if (!isAdding(event)) select(key === null ? [] : [key]);
+export function clickPainted(editor: Editor, event: MouseEvent, key: string | null): void {
+  const { id, selected, selectedLinks } = editor.tab;
+  if (!isAdding(event)) selectIn(id, key === null ? [] : [key], []);
   else if (key !== null) {
     const others = selected.filter((each) => each !== key);
-    select(others.length < selected.length ? others : [...selected, key], selectedLinks);
+    selectIn(id, others.length < selected.length ? others : [...selected, key], selectedLinks);
   }
 }
 
-export function clickNode(event: MouseEvent, { id }: Pick<FlowNode, "id">): void {
+export function clickNode(editor: Editor, event: MouseEvent, { id }: Pick<FlowNode, "id">): void {
   // React Flow adds the node to the selection, or removes it.
   if (isAdding(event)) return;
   if (event.target instanceof Element && event.target.closest(CONTROLS) !== null) return;
   // A click on the title of a folded frame selects the nodes in it.
-  if (!id.startsWith(FOLD_PREFIX)) select([id]);
+  if (!id.startsWith(FOLD_PREFIX)) selectIn(editor.id, [id], []);
 }

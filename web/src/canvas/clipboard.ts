@@ -1,10 +1,12 @@
 /** The clipboard, while the canvas is mounted: nodes as plain JSON, files, images. */
+
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
 import { setCanvas } from "../state/canvas";
 import { removeSelected } from "../state/editing/actions";
 import { paste, selectionAsText } from "../state/editing/clipboard";
+import type { Editor } from "../state/editor";
 import { uploadToSelected } from "../state/fields/media";
 import { openFiles } from "../state/files/files";
 import { isTyping } from "../state/keymap";
@@ -29,6 +31,7 @@ const READ = "input, textarea, .note-text, .shown-text";
  * the pointer.
  */
 export function useCanvasHandle(
+  editor: Editor,
   flow: Flow,
   box: RefObject<HTMLElement | null>,
 ): RefObject<Point | null> {
@@ -39,14 +42,14 @@ export function useCanvasHandle(
       const { left, top, width, height } = size();
       return pointer.current ?? { x: left + width / 2, y: top + height / 2 };
     };
-    const forget = setCanvas({
-      fit: (keys) => showNodes(flow, size(), keys),
+    const forget = setCanvas(editor.id, {
+      fit: (keys) => showNodes(editor, flow, size(), keys),
       zoomIn: () => void flow.zoomIn(glide()),
       zoomOut: () => void flow.zoomOut(glide()),
       zoomTo: (zoom) => void flow.zoomTo(zoom, glide()),
       toGraph: (screen) => flow.screenToFlowPosition(screen),
       pointer: place,
-      ...focusing(flow, box),
+      ...focusing(editor, flow, box),
     });
     // The browser's paste event does not report Shift; the key event before it does.
     let withLinks = false;
@@ -54,7 +57,7 @@ export function useCanvasHandle(
       if (event.key.toLowerCase() === "v") withLinks = event.shiftKey;
     };
     const pasted = (event: ClipboardEvent) => {
-      if (isTyping(event.target)) return;
+      if (isTyping(event.target) || !editor.isFocused) return;
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
       if (file !== undefined && uploadToSelected(file)) event.preventDefault();
@@ -70,18 +73,21 @@ export function useCanvasHandle(
     const element = box.current;
     element?.addEventListener("pointerdown", press, true);
     window.addEventListener("keydown", note);
-    window.addEventListener("copy", copy);
-    window.addEventListener("cut", copy);
+    const copied = (event: ClipboardEvent) => {
+      if (editor.isFocused) copy(event);
+    };
+    window.addEventListener("copy", copied);
+    window.addEventListener("cut", copied);
     window.addEventListener("paste", pasted);
     return () => {
       forget();
       element?.removeEventListener("pointerdown", press, true);
       window.removeEventListener("keydown", note);
-      window.removeEventListener("copy", copy);
-      window.removeEventListener("cut", copy);
+      window.removeEventListener("copy", copied);
+      window.removeEventListener("cut", copied);
       window.removeEventListener("paste", pasted);
     };
-  }, [flow, box]);
+  }, [editor, flow, box]);
   return pointer;
 }
 

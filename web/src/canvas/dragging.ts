@@ -1,12 +1,14 @@
 /** Dragging of painted nodes and frames: in the overview there are no elements to drag. */
+
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
 import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
+import type { Editor } from "../state/editor";
 import { cornerOf } from "../state/nodes/shape";
-import { activeTab, select } from "../state/studio";
+import { select } from "../state/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
@@ -34,23 +36,21 @@ const CLICK_DISTANCE = 4;
 
 /** Listens to the pointer over painted nodes and frames, while the overview is shown. */
 export function useDragging(
+  editor: Editor,
   flow: Flow,
   box: RefObject<HTMLElement | null>,
   overview: boolean,
 ): void {
   // A drag ends when its canvas is unmounted.
-  useEffect(() => {
-    const { id } = activeTab();
-    return () => dropDrag(id);
-  }, []);
+  useEffect(() => () => dropDrag(editor.id), [editor]);
   useEffect(() => {
     const element = box.current;
     if (element === null || !overview) return;
-    return listen(element, flow);
-  }, [flow, box, overview]);
+    return listen(editor, element, flow);
+  }, [editor, flow, box, overview]);
 }
 
-function listen(element: HTMLElement, flow: Flow): () => void {
+function listen(editor: Editor, element: HTMLElement, flow: Flow): () => void {
   let pressedItem: PressedItem | null = null;
   let dragged = false;
   const at = (event: MouseEvent) =>
@@ -63,9 +63,10 @@ function listen(element: HTMLElement, flow: Flow): () => void {
       return;
     }
     const start = at(event);
-    const item = draggedAt(start, flow.getZoom(), event.altKey);
+    const item = draggedAt(editor, start, flow.getZoom(), event.altKey);
     if (item === null) return;
-    const begin = () => (item.kind === "frame" ? dragFrame(item.key) : dragNodes(item.key, event));
+    const begin = () =>
+      item.kind === "frame" ? dragFrame(item.key) : dragNodes(editor, item.key, event);
     const screen = { x: event.clientX, y: event.clientY };
     pressedItem = { pointer: event.pointerId, screen, start, begin, drag: null };
   };
@@ -110,16 +111,25 @@ function listen(element: HTMLElement, flow: Flow): () => void {
 }
 
 /** The painted frame or node at a place of the graph that can be dragged; null for none. */
-function paintedAt(at: Point, zoom: number): { kind: "frame" | "node"; key: string } | null {
-  const frame = frameAt(at, zoom);
+function paintedAt(
+  editor: Editor,
+  at: Point,
+  zoom: number,
+): { kind: "frame" | "node"; key: string } | null {
+  const frame = frameAt(editor.graph, at, zoom);
   if (frame !== null) return { kind: "frame", key: frame };
-  const node = nodeAt(at);
+  const node = nodeAt(editor, at);
   return node === null ? null : { kind: "node", key: node };
 }
 
 /** What a drag from a place would move. With Alt nodes are copied, and frames are not dragged. */
-export function draggedAt(at: Point, zoom: number, alt: boolean): ReturnType<typeof paintedAt> {
-  const painted = paintedAt(at, zoom);
+export function draggedAt(
+  editor: Editor,
+  at: Point,
+  zoom: number,
+  alt: boolean,
+): ReturnType<typeof paintedAt> {
+  const painted = paintedAt(editor, at, zoom);
   return alt && painted?.kind === "frame" ? null : painted;
 }
 
@@ -130,10 +140,10 @@ function dragFrame(key: string): DragSteps {
 }
 
 /** As for nodes that are elements: dropping on a wire inserts, shaking disconnects, Alt copies. */
-function dragNodes(node: string, pressed: PointerEvent): DragSteps {
-  startDrag(pressed);
-  if (!activeTab().selected.includes(node)) select([node]);
-  const from = [...cornersOf(activeTab().selected)];
+function dragNodes(editor: Editor, node: string, pressed: PointerEvent): DragSteps {
+  startDrag(editor, pressed);
+  if (!editor.tab.selected.includes(node)) select([node]);
+  const from = [...cornersOf(editor, editor.tab.selected)];
   const keys = from.map(([key]) => key);
   return {
     step: (by, event) => {
@@ -152,8 +162,8 @@ function blockCanvas(event: MouseEvent): void {
   if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
 }
 
-function cornersOf(keys: readonly string[]): ReadonlyMap<string, Point> {
-  const { nodes } = activeTab().graph;
+function cornersOf({ graph }: Editor, keys: readonly string[]): ReadonlyMap<string, Point> {
+  const { nodes } = graph;
   return new Map(
     keys.flatMap((key): [string, Point][] => {
       const node = nodes[key];

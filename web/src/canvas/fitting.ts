@@ -1,10 +1,12 @@
 /** Views that show whole nodes in the part of the canvas that the run bar does not cover. */
+
 import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
+import { type Editor, useEditor } from "../state/editor";
 import { animationDuration } from "../state/motion";
 import { drawnBounds } from "../state/nodes/boxes";
-import { activeTab, setViewport, type Viewport } from "../state/studio";
+import { setViewport, type Viewport } from "../state/studio";
 import { useView } from "../state/view";
 import type { FlowEdge, FlowNode } from "./flow";
 
@@ -51,11 +53,12 @@ export function refitted(view: Viewport, bounds: Box, before: Size, after: Size)
 
 /** Shows these nodes, or all if none is named, on a canvas of this size. */
 export function showNodes(
+  editor: Editor,
   flow: Pick<Flow, "setViewport">,
   size: Size,
   keys: readonly string[] = [],
 ): void {
-  const bounds = drawnBounds(keys);
+  const bounds = drawnBounds(editor, keys);
   if (bounds === null || size.width === 0) return;
   const view = fittedView(bounds, size, keys.length > 0 ? MARGIN_OF_SOME : MARGIN);
   void flow.setViewport(view, { duration: animationDuration(240) });
@@ -63,23 +66,24 @@ export function showNodes(
 
 /** Fits a document that was never shown before, and keeps a fitted view fitted. */
 export function useFittedView(flow: Flow, box: RefObject<HTMLElement | null>): void {
-  useInitialFit(flow, box);
-  useRefitOnResize(flow);
+  const editor = useEditor();
+  useInitialFit(editor, flow, box);
+  useRefitOnResize(editor, flow);
 }
 
-function useInitialFit(flow: Flow, box: RefObject<HTMLElement | null>): void {
+function useInitialFit(editor: Editor, flow: Flow, box: RefObject<HTMLElement | null>): void {
   useEffect(() => {
-    const { viewport } = activeTab();
-    const bounds = drawnBounds();
+    const { viewport } = editor.tab;
+    const bounds = drawnBounds(editor);
     if (viewport !== null || bounds === null || box.current === null) return;
     const { clientWidth: width, clientHeight: height } = box.current;
     const view = fittedView(bounds, { width, height });
-    void flow.setViewport(view).then(() => setViewport(view));
-  }, [flow, box]);
+    void flow.setViewport(view).then(() => setViewport(editor.id, view));
+  }, [editor, flow, box]);
 }
 
 /** Fits a view that shows the whole graph again when panels open or the window is resized. */
-function useRefitOnResize(flow: Flow): void {
+function useRefitOnResize(editor: Editor, flow: Flow): void {
   const store = useStoreApi();
   useEffect(() => {
     let { stage } = useView.getState();
@@ -91,10 +95,10 @@ function useRefitOnResize(flow: Flow): void {
       const isStage = stage !== useView.getState().stage;
       stage = useView.getState().stage;
       if (isStage) return;
-      const bounds = drawnBounds();
+      const bounds = drawnBounds(editor);
       const view = bounds && refitted(flow.getViewport(), bounds, before, now);
       if (view == null) return;
-      void flow.setViewport(view).then(() => setViewport(view));
+      void flow.setViewport(view).then(() => setViewport(editor.id, view));
     });
-  }, [flow, store]);
+  }, [editor, flow, store]);
 }

@@ -3,10 +3,12 @@
  * React props: while a node is dragged, only the nodes that moved render again. Wires change seldom
  * and are passed as props.
  */
+
 import { useStoreApi } from "@xyflow/react";
 import { useLayoutEffect, useState } from "react";
+import { type Editor, useEditor } from "../state/editor";
 import { useRuns } from "../state/runs/runs";
-import { activeTab, type Tab, useStudio } from "../state/studio";
+import { type Tab, useStudio } from "../state/studio";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { foldEdges, foldNodes } from "./folding";
 
@@ -20,17 +22,22 @@ export function levelKey({ id, level }: Tab): string {
 /** The nodes and edges of the level that is shown. An unchanged list keeps its identity. */
 class Drawn {
   readonly #projection = new Projection();
-  readonly #place = levelKey(activeTab());
+  readonly #editor: Editor;
+  readonly #place: string;
   #nodes: FlowNode[] = [];
   #edges: FlowEdge[] = [];
   /** The inputs that the lists were made of: while they are the same, nothing is computed again. */
   #nodesOf: readonly unknown[] = [];
   #edgesOf: readonly unknown[] = [];
 
+  constructor(editor: Editor) {
+    this.#editor = editor;
+    this.#place = levelKey(editor.tab);
+  }
+
   nodes(): FlowNode[] {
-    const { catalog } = useStudio.getState();
+    const { tab, catalog } = this.#editor;
     const { shown } = useRuns.getState();
-    const tab = activeTab();
     const of = [tab.graph, tab.selected, catalog, shown];
     if (!isSameList(of, this.#nodesOf) && levelKey(tab) === this.#place) {
       this.#nodesOf = of;
@@ -41,8 +48,7 @@ class Drawn {
   }
 
   edges(): FlowEdge[] {
-    const { catalog } = useStudio.getState();
-    const tab = activeTab();
+    const { tab, catalog } = this.#editor;
     const of = [tab.graph, tab.selectedLinks, catalog];
     if (!isSameList(of, this.#edgesOf) && levelKey(tab) === this.#place) {
       this.#edgesOf = of;
@@ -71,7 +77,8 @@ function keepFocus(now: readonly FlowNode[]): void {
 /** Keeps React Flow's nodes in step with the document; in the overview there are none. */
 export function useFlowElements(overview: boolean): { nodes: FlowNode[]; edges: FlowEdge[] } {
   const library = useStoreApi<FlowNode, FlowEdge>();
-  const [drawn] = useState(() => new Drawn());
+  const editor = useEditor();
+  const [drawn] = useState(() => new Drawn(editor));
   const [nodes] = useState(() => (overview ? NONE : drawn.nodes()));
   const edges = useStudio(() => drawn.edges());
   useLayoutEffect(() => {

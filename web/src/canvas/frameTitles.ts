@@ -5,7 +5,6 @@
 import { type Box, containsPoint, overlaps } from "../document/arrange";
 import type { Graph, Group, Point } from "../document/graph";
 import { foldingOf } from "../state/nodes/folding";
-import { activeTab } from "../state/studio";
 
 export const FONT = "system-ui, sans-serif";
 /** The width of a letter as a share of its height, approximately. */
@@ -73,8 +72,7 @@ function areaOf({ size }: Group): number {
 }
 
 /** The frame that can be dragged at a place of the graph. */
-export function frameAt(at: Point, zoom: number): string | null {
-  const { graph } = activeTab();
+export function frameAt(graph: Graph, at: Point, zoom: number): string | null {
   const context = graph.groups.length === 0 ? null : new OffscreenCanvas(1, 1).getContext("2d");
   if (context === null) return null;
   const titles = frameTitles(openFrames(graph), zoom, rulerOf(context));

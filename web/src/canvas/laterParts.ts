@@ -6,6 +6,7 @@ export { BoundaryCard } from "./BoundaryCard";
 export { ContextMenu } from "./ContextMenu";
 export { DifferenceLayer } from "./DifferenceLayer";
 export { FoldCard } from "./FoldCard";
+export { Gestures } from "./Gestures";
 export { Groups } from "./Groups";
 export { Minimap } from "./Minimap";
 export { NoteCard } from "./NoteCard";

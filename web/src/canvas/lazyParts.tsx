@@ -10,6 +10,7 @@ export const ContextMenu = lazily(async () => ({ default: (await laterParts).Con
 export const DifferenceLayer = lazily(async () => ({
   default: (await laterParts).DifferenceLayer,
 }));
+export const Gestures = lazily(async () => ({ default: (await laterParts).Gestures }));
 export const Groups = lazily(async () => ({ default: (await laterParts).Groups }));
 export const Minimap = lazily(async () => ({ default: (await laterParts).Minimap }));
 export const Overview = lazily(async () => ({ default: (await laterParts).Overview }));

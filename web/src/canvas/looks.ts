@@ -1,22 +1,24 @@
 /** The inputs of the overview, the minimap and painted wires, from the document that is shown. */
+
 import { useMemo } from "react";
 import { useArranging } from "../state/editing/arranging";
 import { usePulling } from "../state/editing/pull";
 import type { WireShape } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
+import { useCatalog, useGesture, useTab } from "../state/editor";
 import { placeHere } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
-import { promptIdOf, useActive, useStudio } from "../state/studio";
+import { promptIdOf } from "../state/studio";
 import { type Drawing, type DrawingOptions, drawingOf, type Marks, wiresOf } from "./paint";
 
 const NO_LINKS: readonly string[] = [];
 const NONE: ReadonlySet<string> = new Set();
 
 export function useDrawingOptions(): DrawingOptions {
-  const catalog = useStudio((state) => state.catalog);
+  const catalog = useCatalog();
   const shape = useSetting("calotype.wireShape") as WireShape;
-  const start = useActive((tab) => placeHere(tab, ""));
+  const start = useTab((tab) => placeHere(tab, ""));
   const showing = useRuns((state) => textOfKeys(state.shown, start));
   return useMemo(() => {
     const keys = keysIn(showing);
@@ -25,17 +27,21 @@ export function useDrawingOptions(): DrawingOptions {
 }
 
 export function useDrawing(): Drawing {
-  const graph = useActive((tab) => tab.graph);
+  const graph = useTab((tab) => tab.graph);
   const options = useDrawingOptions();
-  const detached = usePulling((state) => state.pull?.detached?.links ?? NO_LINKS);
+  const detached = useGesture(
+    usePulling,
+    (state) => state.pull?.detached?.links ?? NO_LINKS,
+    NO_LINKS,
+  );
   return useMemo(() => drawingOf(graph, options, detached), [graph, options, detached]);
 }
 
 export function useMarks(): Marks {
-  const tab = useActive((each) => each.id);
-  const start = useActive((each) => placeHere(each, ""));
-  const inner = useActive((each) => promptIdOf(each, ""));
-  const selected = useActive((each) => each.selected);
+  const tab = useTab((each) => each.id);
+  const start = useTab((each) => placeHere(each, ""));
+  const inner = useTab((each) => promptIdOf(each, ""));
+  const selected = useTab((each) => each.selected);
   const running = useRuns((state) =>
     textOfKeys(state.nodes, start, (run) => run.state === "running"),
   );
@@ -55,9 +61,9 @@ export function useMarks(): Marks {
 
 /** The marks of what a drop of the dragged nodes would do. */
 export function useDropMarks(): Pick<Marks, "receiving" | "entered"> {
-  const receiving = useArranging((state) => state.receiving);
-  const over = useWiring((state) => state.over);
-  const graph = useActive((tab) => tab.graph);
+  const receiving = useGesture(useArranging, (state) => state.receiving, null);
+  const over = useGesture(useWiring, (state) => state.over, null);
+  const graph = useTab((tab) => tab.graph);
   const options = useDrawingOptions();
   return useMemo(() => {
     const [entered = null] = over === null ? [] : wiresOf(graph, [over], options).values();

@@ -1,13 +1,15 @@
 /** The menus of the canvas: commands by name, as in the command table. */
+
 import { create } from "zustand";
 import { frameOf, frameState } from "../document/frames";
 import { MODE, type Point } from "../document/graph";
 import { commandOf, isEnabled, runCommand } from "../state/commands";
 import { paintSelected } from "../state/editing/arranging";
 import { currentFrame, paintFrame, setCurrentFrame } from "../state/editing/framing";
+import { activeEditor } from "../state/editor";
 import { keysOf, shownKey } from "../state/keymap";
 import { colourName, PALETTE } from "../state/nodes/colours";
-import { activeTab, select } from "../state/studio";
+import { select } from "../state/studio";
 import type { MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 
@@ -29,7 +31,9 @@ export const useMenu = create<{ opened: OpenedMenu | null }>(() => ({ opened: nu
 
 /** Opens the menu of a target, which is selected first. */
 export function openMenu(target: Target, at: Point): void {
-  if (target.kind === "node" && !activeTab().selected.includes(target.key)) select([target.key]);
+  if (target.kind === "node" && !activeEditor().tab.selected.includes(target.key)) {
+    select([target.key]);
+  }
   if (target.kind === "frame") setCurrentFrame(target.key);
   useMenu.setState({ opened: { target, at } });
 }
@@ -203,7 +207,7 @@ function tidyLines(items: MenuItem[]): MenuItem[] {
 }
 
 function colours(target: Target): MenuItem[] {
-  const { graph, selected } = activeTab();
+  const { graph, selected } = activeEditor().tab;
   const frame = target.kind === "frame" ? frameOf(graph, target.key) : undefined;
   const now = frame === undefined ? (graph.nodes[selected[0] ?? ""]?.color ?? null) : frame.color;
   const name = frame === undefined ? colourName(now) : now;

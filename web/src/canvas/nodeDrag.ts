@@ -2,14 +2,16 @@
  * What dragging a node does besides moving it: dropping on a wire inserts the node, shaking
  * disconnects it, Alt copies it.
  */
+
 import type { Node } from "@xyflow/react";
 import { canvas } from "../state/canvas";
 import { duplicateAt } from "../state/editing/clipboard";
 import { insertionSockets, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
 import { beginDrag, endDrag, isDragged, leaveDrag } from "../state/editing/moving";
 import { useWiring } from "../state/editing/wiring";
+import type { Editor } from "../state/editor";
 import { bodyAt, boundsOf } from "../state/nodes/shape";
-import { activeTab, schemaOf, undoEdit } from "../state/studio";
+import { undoEdit } from "../state/studio";
 
 /**
  * The distance from a wire within which the pointer counts as on it: in graph coordinates, and the
@@ -22,6 +24,7 @@ const SHAKE_TIME = 700;
 const SHAKE_WIDTH = 24;
 
 interface Drag {
+  editor: Editor;
   copying: boolean;
   /** The number of edits before the drag. */
   before: number;
@@ -34,11 +37,12 @@ let drag: Drag | null = null;
 
 type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
 
-export function startDrag(event: Dragged): void {
+export function startDrag(editor: Editor, event: Dragged): void {
   beginDrag();
   drag = {
+    editor,
     copying: event.altKey,
-    before: activeTab().log.done.length,
+    before: editor.tab.log.done.length,
     turns: [],
     turnedAt: "clientX" in event ? event.clientX : 0,
     direction: 0,
@@ -55,14 +59,15 @@ export function continueDrag(event: Dragged, _node: Node, nodes: readonly Node[]
 /** Runs after each step of a drag of these nodes. */
 export function followDrag(event: Dragged, keys: readonly string[]): void {
   if (drag === null) return;
+  const { editor } = drag;
   if ("clientX" in event && isShaken(drag, event.clientX)) {
     // In the same undo step as the move.
-    pullOutOfWires(keys, activeTab().log.done.at(-1)?.thread ?? undefined);
+    pullOutOfWires(keys, editor.tab.log.done.at(-1)?.thread ?? undefined);
     drag.turns = [];
   }
   const [key] = keys;
   const mayInsert = keys.length === 1 && !drag.copying && isDragged();
-  const over = mayInsert && key !== undefined ? wireUnder(key, event) : null;
+  const over = mayInsert && key !== undefined ? wireUnder(editor, key, event) : null;
   if (over !== useWiring.getState().over) useWiring.setState({ over });
 }
 
@@ -76,9 +81,11 @@ export function finishDrag(keys: readonly string[]): void {
   const ended = drag;
   drag = null;
   const [key] = keys;
-  // In the same undo step as the move.
-  const thread = activeTab().log.done.at(-1)?.thread ?? undefined;
-  if (over !== null && key !== undefined) insertNode(key, over, middleOf(key), thread);
+  if (over !== null && key !== undefined && ended !== null) {
+    // In the same undo step as the move.
+    const thread = ended.editor.tab.log.done.at(-1)?.thread ?? undefined;
+    insertNode(key, over, middleOf(ended.editor, key), thread);
+  }
   endDrag();
   if (ended?.copying === true) dropCopies(ended, keys);
   if (over !== null) useWiring.setState({ over: null });
@@ -93,8 +100,9 @@ export function dropDrag(tab: string): void {
 
 /** Moves the nodes back, and leaves copies with the same inputs where they were dropped. */
 function dropCopies(ended: Drag, keys: readonly string[]): void {
-  if (activeTab().log.done.length <= ended.before) return;
-  const bounds = boundsOf(activeTab().graph, keys);
+  const { log, graph } = ended.editor.tab;
+  if (log.done.length <= ended.before) return;
+  const bounds = boundsOf(graph, keys);
   undoEdit();
   if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
 }
@@ -115,18 +123,18 @@ function isShaken(now: Drag, x: number): boolean {
   return now.turns.length >= SHAKE_TURNS;
 }
 
-function middleOf(key: string) {
-  const bounds = boundsOf(activeTab().graph, [key]);
+function middleOf({ graph }: Editor, key: string) {
+  const bounds = boundsOf(graph, [key]);
   return bounds === null
     ? { x: 0, y: 0 }
     : { x: bounds.x + bounds.width / 2, y: bounds.y + bounds.height / 2 };
 }
 
 /** The wire under the pointer, or under the middle of the node, for a node without wires. */
-function wireUnder(key: string, event: Dragged): string | null {
-  const { graph } = activeTab();
+function wireUnder(editor: Editor, key: string, event: Dragged): string | null {
+  const { graph } = editor;
   const node = graph.nodes[key];
-  const schema = node && schemaOf(node.type);
+  const schema = node && editor.schemaOf(node.type);
   if (node === undefined || schema === undefined) return null;
   const joined =
     node.inputs.some((each) => each.link !== null) ||
@@ -134,9 +142,11 @@ function wireUnder(key: string, event: Dragged): string | null {
   if (joined) return null;
   const fits = (link: string) => insertionSockets(schema, link, node) !== null;
   const pointer =
-    "clientX" in event ? canvas()?.toGraph({ x: event.clientX, y: event.clientY }) : undefined;
+    "clientX" in event
+      ? canvas(editor.id)?.toGraph({ x: event.clientX, y: event.clientY })
+      : undefined;
   const reach = Math.max(WIRE_DISTANCE, Math.min(node.size.height / 2, 60));
-  const near = Math.max(WIRE_DISTANCE, MIN_WIRE_DISTANCE / (activeTab().viewport?.zoom ?? 1));
-  const below = pointer === undefined ? null : wireAt(pointer, near, fits);
-  return below ?? wireAt(middleOf(key), reach, fits);
+  const near = Math.max(WIRE_DISTANCE, MIN_WIRE_DISTANCE / (editor.tab.viewport?.zoom ?? 1));
+  const below = pointer === undefined ? null : wireAt(editor, pointer, near, fits);
+  return below ?? wireAt(editor, middleOf(editor, key), reach, fits);
 }

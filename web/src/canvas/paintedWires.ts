@@ -3,12 +3,14 @@
  * one under the pointer, are still elements: a painted wire becomes an element when the pointer is
  * near.
  */
+
 import { type ReactFlowState, useReactFlow, useStore } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo, useRef, useState } from "react";
 import type { Point } from "../document/graph";
 import { wireAt } from "../state/editing/connecting";
 import { usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
+import { type Editor, useEditor, useGesture } from "../state/editor";
 import type { FlowEdge } from "./flow";
 
 /**
@@ -19,6 +21,8 @@ const PAINT_FROM = 300;
 const ELEMENTS_BELOW = 240;
 /** The distance from a wire within which the pointer is near it, in pixels. */
 const NEAR_DISTANCE = 8;
+
+const NONE: readonly string[] = [];
 
 interface PaintedWires {
   /** The wires that are elements of the page. */
@@ -33,8 +37,8 @@ export function usePaintedWires(
   overview: boolean,
 ): PaintedWires {
   const isMany = useMany(edges, overview);
-  const lit = useWiring((state) => state.lit);
-  const over = useWiring((state) => state.over);
+  const lit = useGesture(useWiring, (state) => state.lit, NONE);
+  const over = useGesture(useWiring, (state) => state.over, null);
   const nearWire = useNear(box, isMany);
   return useMemo(() => {
     if (!isMany) return { edges, painted: null };
@@ -101,6 +105,7 @@ function countVisible(
 function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | null {
   const [nearWire, setNear] = useState<string | null>(null);
   const flow = useReactFlow();
+  const editor = useEditor();
   useEffect(() => {
     const element = box.current;
     if (element === null || !isMany) return;
@@ -108,7 +113,7 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
       if (event.buttons !== 0 || usePulling.getState().pull !== null) return;
       const screen = { x: event.clientX, y: event.clientY };
       const at = flow.screenToFlowPosition(screen, { snapToGrid: false });
-      setNear(isOverGraph(event.target) ? paintedWireAt(at, flow.getZoom()) : null);
+      setNear(isOverGraph(event.target) ? paintedWireAt(editor, at, flow.getZoom()) : null);
     };
     const onPointerLeave = () => setNear(null);
     element.addEventListener("pointermove", onPointerMove);
@@ -118,13 +123,13 @@ function useNear(box: RefObject<HTMLElement | null>, isMany: boolean): string | 
       element.removeEventListener("pointerleave", onPointerLeave);
       onPointerLeave();
     };
-  }, [box, isMany, flow]);
+  }, [box, isMany, flow, editor]);
   return nearWire;
 }
 
 /** The wire whose line is at a place of the graph, or near it on the screen. */
-export function paintedWireAt(at: Point, zoom: number): string | null {
-  return wireAt(at, NEAR_DISTANCE / zoom, () => true);
+export function paintedWireAt(editor: Editor, at: Point, zoom: number): string | null {
+  return wireAt(editor, at, NEAR_DISTANCE / zoom, () => true);
 }
 
 function isOverGraph(target: EventTarget | null): boolean {

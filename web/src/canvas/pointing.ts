@@ -1,18 +1,19 @@
 /**
  * Clicks, double clicks and drops on the canvas, for nodes that are elements and for painted ones.
  */
+
 import type { useReactFlow } from "@xyflow/react";
 import { type DragEvent, type MouseEvent, type RefObject, useMemo } from "react";
 import type { Box } from "../document/arrange";
 import { frameBox, frameOf } from "../document/frames";
 import type { Point } from "../document/graph";
 import { enter } from "../state/editing/levels";
+import type { Editor } from "../state/editor";
 import { openFiles } from "../state/files/files";
 import { animationDuration } from "../state/motion";
 import { boundsOf } from "../state/nodes/shape";
 import { DRAGGED } from "../state/results/dragged";
 import { isInstance } from "../state/runs/places";
-import { activeTab } from "../state/studio";
 import { useView } from "../state/view";
 import { clickNode, clickPainted, isAdding } from "./clickNode";
 import { clickWire } from "./clickWire";
@@ -33,6 +34,7 @@ interface Painted {
  * Handlers that keep their identity until what is painted changes: React Flow updates on new ones.
  */
 export function usePointing(
+  editor: Editor,
   flow: Flow,
   pointer: RefObject<Point | null>,
   { overview, isPainted }: Painted,
@@ -43,32 +45,32 @@ export function usePointing(
     const pane = {
       onPaneClick: (event: MouseEvent) => {
         const at = positionOf(event);
-        const frame = overview ? frameAt(at, flow.getZoom()) : null;
+        const frame = overview ? frameAt(editor.graph, at, flow.getZoom()) : null;
         if (frame !== null) {
           void import("../state/editing/framing").then((module) => module.selectFrame(frame));
           return;
         }
-        const key = overview ? nodeAt(at) : null;
-        const wire = isPainted ? paintedWireAt(at, flow.getZoom()) : null;
+        const key = overview ? nodeAt(editor, at) : null;
+        const wire = isPainted ? paintedWireAt(editor, at, flow.getZoom()) : null;
         if (wire !== null && !(isAdding(event) && key !== null)) clickWire(event, wire);
-        else clickPainted(event, key);
+        else clickPainted(editor, event, key);
       },
-      onNodeClick: clickNode,
+      onNodeClick: (event: MouseEvent, node: FlowNode) => clickNode(editor, event, node),
       onMouseMove: (event: MouseEvent) => {
         pointer.current = screenOf(event);
       },
     };
     const box = {
       onDoubleClick: (event: MouseEvent) => {
-        if (enterAt(event.target) || !isPane(event.target)) return;
+        if (enterAt(editor, event.target) || !isPane(event.target)) return;
         const at = positionOf(event);
-        const frame = overview ? frameAt(at, flow.getZoom()) : null;
-        const key = overview && frame === null ? nodeAt(at) : null;
-        if (key !== null && isInstance(activeTab(), key)) {
+        const frame = overview ? frameAt(editor.graph, at, flow.getZoom()) : null;
+        const key = overview && frame === null ? nodeAt(editor, at) : null;
+        if (key !== null && isInstance(editor.tab, key)) {
           enter(key);
           return;
         }
-        const bounds = boundsAt(key, frame);
+        const bounds = boundsAt(editor, key, frame);
         if (bounds !== null)
           void flow.fitBounds(bounds, { padding: 0.6, duration: animationDuration(240) });
         else {
@@ -81,7 +83,7 @@ export function usePointing(
       onDrop: (event: DragEvent) => drop(event, flow),
     };
     return { pane, box };
-  }, [flow, pointer, overview, isPainted]);
+  }, [editor, flow, pointer, overview, isPainted]);
 }
 
 /** Takes in a dropped result from the dock, or a dropped file. */
@@ -104,20 +106,19 @@ function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {
 }
 
 /** The bounds of a node or a frame in the graph. */
-function boundsAt(node: string | null, frame: string | null): Box | null {
-  const { graph } = activeTab();
+function boundsAt({ graph }: Editor, node: string | null, frame: string | null): Box | null {
   const group = frameOf(graph, frame ?? "");
   if (group !== undefined) return frameBox(group);
   return node === null ? null : boundsOf(graph, [node]);
 }
 
 /** Opens the subgraph of the instance that was double-clicked; false if it was none. */
-function enterAt(target: EventTarget): boolean {
+function enterAt({ tab }: Editor, target: EventTarget): boolean {
   if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
     return false;
   }
   const key = target.closest<HTMLElement>("[data-node]")?.dataset.node;
-  if (key === undefined || !isInstance(activeTab(), key)) return false;
+  if (key === undefined || !isInstance(tab, key)) return false;
   enter(key);
   return true;
 }

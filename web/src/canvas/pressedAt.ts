@@ -1,14 +1,15 @@
 /** What of a wire a press is on: a socket, the end of a wire, or a reroute point. */
+
 import type { Point } from "../document/graph";
 import { currentEnds, wireAt } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
 import { linksAt, newPull, type Pull, pullEnd, pulledAt, pullFrom } from "../state/editing/pull";
 import { isHidden } from "../state/editing/wiring";
+import type { Editor } from "../state/editor";
 import type { Pulled } from "../state/finding/fitting";
 import { foldingOf } from "../state/nodes/folding";
 import { ROW } from "../state/nodes/shape";
 import { setting } from "../state/settings";
-import { activeTab } from "../state/studio";
 import { OVERVIEW_BELOW } from "./flow";
 import { hitAt } from "./nodeAt";
 import { type SocketPlace, socketsNear, socketsOf, socketsOfFold } from "./socketPlaces";
@@ -37,18 +38,27 @@ export interface Press {
 type PressEvent = Pick<PointerEvent, "altKey" | "shiftKey" | "pointerType" | "target">;
 
 /** The press at `at`, in graph coordinates. Null where the press is not about wires. */
-export function pressedAt(event: PressEvent, at: Point, zoom: number): Press | null {
+export function pressedAt(
+  editor: Editor,
+  event: PressEvent,
+  at: Point,
+  zoom: number,
+): Press | null {
   const { target, altKey, shiftKey } = event;
   if (!(target instanceof Element)) return null;
   const handle = target.closest<HTMLElement>(".react-flow__handle");
-  if (handle !== null) return pressOnSockets(socketsOfHandle(handle), altKey, shiftKey);
+  if (handle !== null) return pressOnSockets(socketsOfHandle(editor, handle), altKey, shiftKey);
   const point = target.closest<HTMLElement>("[data-point]")?.dataset.point;
   if (point !== undefined) return altKey ? pressOnPoint(point) : null;
   if (target.closest(".react-flow__pane") === null) return null;
   if (target.closest(".react-flow__node, .react-flow__viewport-portal") !== null) return null;
-  const sockets = socketsBeside(at, pressDistance(zoom, event.pointerType === "touch") / zoom);
+  const sockets = socketsBeside(
+    editor,
+    at,
+    pressDistance(zoom, event.pointerType === "touch") / zoom,
+  );
   if (sockets.length > 0) return pressOnSockets(sockets, altKey, shiftKey);
-  return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : pressOnWireEnd(at, zoom);
+  return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : pressOnWireEnd(editor, at, zoom);
 }
 
 function pressDistance(zoom: number, isTouch: boolean): number {
@@ -78,37 +88,39 @@ function pressOnPoint(point: string): Press {
 }
 
 /** The sockets that an element stands for: those of a collapsed node are all at one place. */
-function socketsOfHandle(handle: HTMLElement): SocketPlace[] {
+function socketsOfHandle(editor: Editor, handle: HTMLElement): SocketPlace[] {
   const side: Pulled["side"] = handle.classList.contains("source") ? "output" : "input";
   const { handleid, nodeid } = handle.dataset;
   const frame = handle.closest<HTMLElement>("[data-frame]")?.dataset.frame;
-  const fold = foldingOf(activeTab().graph).folds.find((each) => each.group.key === frame);
+  const fold = foldingOf(editor.graph).folds.find((each) => each.group.key === frame);
   if (fold !== undefined) {
-    return socketsOfFold(fold).filter((each) => each.side === side && each.row === handleid);
+    return socketsOfFold(editor, fold).filter(
+      (each) => each.side === side && each.row === handleid,
+    );
   }
-  const all = socketsOf(nodeid ?? "").filter((each) => each.side === side);
+  const all = socketsOf(editor, nodeid ?? "").filter((each) => each.side === side);
   const own = all.find((each) => each.socket === handleid);
   return all.filter((each) => each.at.x === own?.at.x && each.at.y === own.at.y);
 }
 
 /** The sockets near a place beside a node, or at a painted node's edge. */
-function socketsBeside(at: Point, near: number): SocketPlace[] {
-  const { graph } = activeTab();
-  const width = hitAt(at)?.box.width ?? Number.POSITIVE_INFINITY;
+function socketsBeside(editor: Editor, at: Point, near: number): SocketPlace[] {
+  const { graph } = editor;
+  const width = hitAt(editor, at)?.box.width ?? Number.POSITIVE_INFINITY;
   // A press in the middle of a painted node must drag it.
-  return socketsNear(at, Math.min(near, width / 4), ({ node, socket, side, isField }) => {
+  return socketsNear(editor, at, Math.min(near, width / 4), ({ node, socket, side, isField }) => {
     // The socket of a field is invisible until it has a wire.
     return !isField || linksAt(graph, { node, socket, side }).length > 0;
   });
 }
 
 /** The end of a wire, pressed on its line beside the socket. */
-function pressOnWireEnd(at: Point, zoom: number): Press | null {
-  const tab = activeTab();
+function pressOnWireEnd(editor: Editor, at: Point, zoom: number): Press | null {
+  const { tab } = editor;
   const quiet = setting("calotype.quietWires");
-  const key = wireAt(at, LINE_DISTANCE / zoom, (each) => !isHidden(tab, each, quiet));
+  const key = wireAt(editor, at, LINE_DISTANCE / zoom, (each) => !isHidden(tab, each, quiet));
   const link = tab.graph.links[key ?? ""];
-  const ends = link && currentEnds(link);
+  const ends = link && currentEnds(editor, link);
   if (link === undefined || ends == null) return null;
   const distanceTo = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
   const [toSource, toTarget] = [distanceTo(ends.source), distanceTo(ends.target)];

@@ -3,15 +3,18 @@
  * same for mouse, pen and finger. `targetAt` decides what a place means, and `dropPull` what a drop
  * does. Nothing changes before the drop, so that a cancelled pull leaves the graph as it was.
  */
+
 import type { Point } from "../document/graph";
 import { dropPull } from "../state/editing/drop";
 import { beginPull, endPull, type Pull, type Target, usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
+import type { Editor } from "../state/editor";
 import { type Press, pressedAt } from "./pressedAt";
 import { targetAt } from "./targetAt";
 
 /** The view of the graph, and how to move it. */
 interface View {
+  editor: Editor;
   toGraph: (screen: Point) => Point;
   zoom: () => number;
   moveBy: (by: Point) => void;
@@ -85,6 +88,7 @@ export class PullPointer {
 
   #onPointerDown(event: PointerEvent): void {
     this.#ignoresClick = false;
+    if (!this.#view.editor.isFocused) return;
     if (this.#pointer !== null || event.button !== 0) return;
     this.#pressed = null;
     const { pull } = usePulling.getState();
@@ -95,7 +99,12 @@ export class PullPointer {
     // Buttons above the graph, such as zoom, can be used between two taps.
     if (event.target.closest(".react-flow__pane") === null) return;
     const screen = screenOf(event);
-    const press = pressedAt(event, this.#view.toGraph(screen), this.#view.zoom());
+    const press = pressedAt(
+      this.#view.editor,
+      event,
+      this.#view.toGraph(screen),
+      this.#view.zoom(),
+    );
     if (press === null && pull === null) return;
     const isTouch = event.pointerType === "touch";
     const tapLimit = isTouch ? TAP_LIMIT_TOUCH : TAP_LIMIT;
@@ -121,7 +130,12 @@ export class PullPointer {
       else if (pull !== null) this.#updateTarget(pull, screen);
     } else if (this.#pressed !== null && event.pointerId === this.#pressed.pointer) {
       this.#beginIfMoved(this.#pressed, screen);
-    } else if (pull !== null && byTaps && event.pointerType !== "touch") {
+    } else if (
+      pull !== null &&
+      byTaps &&
+      event.pointerType !== "touch" &&
+      this.#view.editor.isFocused
+    ) {
       this.#updateTarget(pull, screen);
     }
   }
@@ -151,7 +165,7 @@ export class PullPointer {
   #targetAt(pull: Pull, screen: Point): Target {
     const element = document.elementFromPoint(screen.x, screen.y);
     if (element === null || !this.#box.contains(element)) return { kind: "outside" };
-    return targetAt(pull, this.#view.toGraph(screen), this.#view.zoom());
+    return targetAt(this.#view.editor, pull, this.#view.toGraph(screen), this.#view.zoom());
   }
 
   /**

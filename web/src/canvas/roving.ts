@@ -1,12 +1,13 @@
 /** Roving focus on nodes: Tab reaches one node at a time, and the view follows the focus. */
+
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import { MODE } from "../document/graph";
 import type { CanvasHandle } from "../state/canvas";
+import { type Editor, useCatalog, useEditor, useTab } from "../state/editor";
 import { animationDuration } from "../state/motion";
 import { connectionsText } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
-import { activeTab, useActive, useStudio } from "../state/studio";
 import { t } from "../words/words";
 import { RUN_BAR } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";
@@ -28,20 +29,21 @@ const NO_SENTENCES: readonly string[] = [];
  * total, its mode, its problems, and, for the one with the focus, its connections.
  */
 export function useRoving(key: string, sentences = NO_SENTENCES, state?: string) {
-  const isFirst = useActive((tab) => tab.selected[0] === key);
-  const mode = useActive((tab) => tab.graph.nodes[key]?.mode);
-  const place = useActive(({ graph }) => placeIn(graph.order, key));
-  const total = useActive(({ graph }) => graph.order.length);
-  const links = useActive((tab) => (isFirst ? tab.graph.links : null));
-  const catalog = useStudio((studio) => studio.catalog);
+  const isFirst = useTab((tab) => tab.selected[0] === key);
+  const mode = useTab((tab) => tab.graph.nodes[key]?.mode);
+  const place = useTab(({ graph }) => placeIn(graph.order, key));
+  const total = useTab(({ graph }) => graph.order.length);
+  const links = useTab((tab) => (isFirst ? tab.graph.links : null));
+  const catalog = useCatalog();
+  const editor = useEditor();
   const wires = useMemo(
     // From the links alone: dragging a node does not change them, so nothing is announced again.
-    () => (links === null ? "" : connectionsText({ ...activeTab().graph, links }, catalog, key)),
-    [links, catalog, key],
+    () => (links === null ? "" : connectionsText({ ...editor.graph, links }, catalog, key)),
+    [links, catalog, key, editor],
   );
   useEffect(() => {
-    if (isFirst) moveFocus(key);
-  }, [isFirst, key]);
+    if (isFirst) moveFocus(editor, key);
+  }, [isFirst, key, editor]);
   const parts = [
     t("{{place}} of {{total}}", { place, total }),
     mode === MODE.muted ? t("muted") : "",
@@ -57,11 +59,12 @@ export function useRoving(key: string, sentences = NO_SENTENCES, state?: string)
  * Moves the focus to a node that was pasted or copied, and so selected, instead of leaving it on
  * the old one.
  */
-function moveFocus(key: string): void {
+function moveFocus({ tab, isFocused }: Editor, key: string): void {
   const focused = document.activeElement;
-  if (!(focused instanceof HTMLElement) || !focused.matches(".canvas [data-node]")) return;
-  if (activeTab().selected.includes(focused.dataset.node ?? "")) return;
-  const card = document.querySelector<HTMLElement>(`.canvas [data-node="${CSS.escape(key)}"]`);
+  if (!(focused instanceof HTMLElement) || !isFocused) return;
+  const canvas = focused.matches("[data-node]") ? focused.closest(".canvas") : null;
+  if (canvas === null || tab.selected.includes(focused.dataset.node ?? "")) return;
+  const card = canvas.querySelector<HTMLElement>(`[data-node="${CSS.escape(key)}"]`);
   card?.focus({ preventScroll: true });
 }
 
@@ -76,8 +79,8 @@ function coveredBy(box: HTMLElement): number {
 }
 
 /** Moves the view only if the node is not wholly visible. */
-function reveal(flow: Flow, box: HTMLElement, key: string): void {
-  const bounds = boundsOf(activeTab().graph, [key]);
+function reveal({ graph }: Editor, flow: Flow, box: HTMLElement, key: string): void {
+  const bounds = boundsOf(graph, [key]);
   if (bounds === null) return;
   const zoom = flow.getZoom();
   const { x, y } = flow.getViewport();
@@ -128,16 +131,16 @@ function whenBuilt(box: HTMLElement, key: string, then: (card: HTMLElement) => v
 const FIELDS =
   ".widget :is(input, textarea, select, button, [tabindex]):not([tabindex='-1'], :disabled)";
 
-export function focusing(flow: Flow, ref: RefObject<HTMLElement | null>): Focusing {
+export function focusing(editor: Editor, flow: Flow, ref: RefObject<HTMLElement | null>): Focusing {
   return {
     focus: () => ref.current?.focus({ preventScroll: true }),
     reveal: (key) => {
-      if (ref.current !== null) reveal(flow, ref.current, key);
+      if (ref.current !== null) reveal(editor, flow, ref.current, key);
     },
     focusNode: (key, part = "node") => {
       const box = ref.current;
       if (box === null) return;
-      reveal(flow, box, key);
+      reveal(editor, flow, box, key);
       whenBuilt(box, key, (card) => {
         const field = part === "field" ? card.querySelector<HTMLElement>(FIELDS) : null;
         (field ?? card).focus({ preventScroll: true });

@@ -2,11 +2,12 @@
  * Places of sockets and nodes, from the document: the same for nodes that are elements, painted
  * nodes, and the rows of folded frames. All in graph coordinates.
  */
+
 import type { Point } from "../document/graph";
+import type { Editor } from "../state/editor";
 import type { Pulled } from "../state/finding/fitting";
 import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
 import { cornerOf, ROW, TITLE, WIDGET } from "../state/nodes/shape";
-import { activeTab } from "../state/studio";
 import { hitAt, shapeNow } from "./nodeAt";
 
 export interface SocketPlace {
@@ -21,11 +22,11 @@ export interface SocketPlace {
 }
 
 /** The sockets of a node, however it is drawn. */
-export function socketsOf(key: string): SocketPlace[] {
-  const { graph } = activeTab();
+export function socketsOf(editor: Editor, key: string): SocketPlace[] {
+  const { graph } = editor;
   const node = graph.nodes[key];
   if (node === undefined || foldingOf(graph).hidden.has(key)) return [];
-  const { width, inputs, outputs, widgets } = shapeNow(node);
+  const { width, inputs, outputs, widgets } = shapeNow(editor, node);
   const { x, y } = cornerOf(node);
   const place = (side: Pulled["side"], socket: string, offsetY: number, isField = false) => {
     const at = { x: side === "output" ? x + width : x, y: y + offsetY };
@@ -41,8 +42,7 @@ export function socketsOf(key: string): SocketPlace[] {
 }
 
 /** The sockets that the rows of a folded frame stand for. */
-export function socketsOfFold({ group }: Fold): SocketPlace[] {
-  const { graph } = activeTab();
+export function socketsOfFold({ graph }: Pick<Editor, "graph">, { group }: Fold): SocketPlace[] {
   const found = new Map<string, SocketPlace>();
   for (const key of graph.linkOrder) {
     const link = graph.links[key];
@@ -70,31 +70,33 @@ export function socketsOfFold({ group }: Fold): SocketPlace[] {
 }
 
 /** The place where a socket is drawn; null if it is not drawn. */
-export function placeOf({ node, socket, side, through }: Pulled): Point | null {
-  const { graph } = activeTab();
+export function placeOf(editor: Editor, { node, socket, side, through }: Pulled): Point | null {
+  const { graph } = editor;
   if (through !== undefined) return graph.reroutes[through]?.position ?? null;
   const isSame = (each: SocketPlace) =>
     each.node === node && each.socket === socket && each.side === side;
-  const own = socketsOf(node).find(isSame);
+  const own = socketsOf(editor, node).find(isSame);
   if (own !== undefined) return own.at;
-  const folded = foldingOf(graph).folds.flatMap(socketsOfFold).find(isSame);
+  const folded = foldingOf(graph)
+    .folds.flatMap((each) => socketsOfFold(editor, each))
+    .find(isSame);
   return folded?.at ?? null;
 }
 
 /** The sockets of all nodes and folded frames that may be near a place. */
-function socketsAround({ x, y }: Point, reach: number): SocketPlace[] {
-  const { graph } = activeTab();
+function socketsAround(editor: Editor, { x, y }: Point, reach: number): SocketPlace[] {
+  const { graph } = editor;
   const { folds, hidden } = foldingOf(graph);
   const near = ({ at }: SocketPlace) => Math.hypot(at.x - x, at.y - y) <= reach;
-  const found = folds.flatMap(socketsOfFold).filter(near);
+  const found = folds.flatMap((each) => socketsOfFold(editor, each)).filter(near);
   for (const key of graph.order) {
     const node = graph.nodes[key];
     if (node === undefined || hidden.has(key)) continue;
     const top = node.position.y - TITLE;
     if (x < node.position.x - reach || y < top - reach) continue;
-    const { width, height } = shapeNow(node);
+    const { width, height } = shapeNow(editor, node);
     if (x > node.position.x + width + reach || y > top + height + reach) continue;
-    found.push(...socketsOf(key).filter(near));
+    found.push(...socketsOf(editor, key).filter(near));
   }
   return found;
 }
@@ -104,12 +106,15 @@ function socketsAround({ x, y }: Point, reach: number): SocketPlace[] {
  * reach, or where another node covers it. `fits` filters the sockets.
  */
 export function socketsNear(
+  editor: Editor,
   at: Point,
   reach: number,
   fits: (socket: SocketPlace) => boolean,
 ): SocketPlace[] {
   const distanceTo = (each: SocketPlace) => Math.hypot(each.at.x - at.x, each.at.y - at.y);
-  const open = socketsAround(at, reach).filter((each) => fits(each) && !isCovered(each));
+  const open = socketsAround(editor, at, reach).filter(
+    (each) => fits(each) && !isCovered(editor, each),
+  );
   const [nearest] = open.sort((one, other) => distanceTo(one) - distanceTo(other));
   if (nearest === undefined) return [];
   return open.filter(
@@ -123,19 +128,27 @@ export function socketsNear(
 
 const INSIDE_OFFSET = 2;
 
-function isCovered({ node, side, at }: SocketPlace): boolean {
-  const { hidden } = foldingOf(activeTab().graph);
+function isCovered(editor: Editor, { node, side, at }: SocketPlace): boolean {
+  const { hidden } = foldingOf(editor.graph);
   if (hidden.has(node)) return false;
-  const top = hitAt({ x: at.x + (side === "input" ? INSIDE_OFFSET : -INSIDE_OFFSET), y: at.y });
+  const top = hitAt(editor, {
+    x: at.x + (side === "input" ? INSIDE_OFFSET : -INSIDE_OFFSET),
+    y: at.y,
+  });
   return top !== null && (top.fold !== null || top.key !== node);
 }
 
 /** The input, field or output in whose row of a node a place is; null between rows. */
-export function rowAt(key: string, at: Point, side: Pulled["side"]): SocketPlace | null {
-  const node = activeTab().graph.nodes[key];
+export function rowAt(
+  editor: Editor,
+  key: string,
+  at: Point,
+  side: Pulled["side"],
+): SocketPlace | null {
+  const node = editor.graph.nodes[key];
   if (node === undefined) return null;
   const y = at.y - cornerOf(node).y;
-  const { inputs, outputs, widgets } = shapeNow(node);
+  const { inputs, outputs, widgets } = shapeNow(editor, node);
   const rows = side === "input" ? inputs : outputs;
   const row = rows.find((each) => Math.abs(each.y - y) <= ROW / 2);
   const field =
@@ -143,5 +156,7 @@ export function rowAt(key: string, at: Point, side: Pulled["side"]): SocketPlace
       ? widgets.find((each) => y >= each.y && y < each.y + each.height)
       : undefined;
   const socket = row?.id ?? field?.input.name;
-  return socketsOf(key).find((each) => each.side === side && each.socket === socket) ?? null;
+  return (
+    socketsOf(editor, key).find((each) => each.side === side && each.socket === socket) ?? null
+  );
 }

@@ -2,6 +2,7 @@
  * Carries a node from the library to the canvas with a mouse, a pen or a finger. Nothing changes
  * before it is put down; Escape cancels.
  */
+
 import { useEffect, useRef, useState } from "react";
 import type { NodeSchema } from "../api/types";
 import type { Point } from "../document/graph";
@@ -9,6 +10,7 @@ import { canvas } from "../state/canvas";
 import { placeNode } from "../state/editing/actions";
 import { addIntoWire, insertionSockets, wireAt } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
+import { activeEditor } from "../state/editor";
 import { isBlueprint } from "../state/files/blueprints";
 import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
 import { activeTab } from "../state/studio";
@@ -98,7 +100,7 @@ function wireUnder(schema: NodeSchema, screen: Point): string | null {
   const at = canvas()?.toGraph(screen);
   if (at === undefined || isBlueprint(schema)) return null;
   const reach = WIRE_DISTANCE / (activeTab().viewport?.zoom ?? 1);
-  return wireAt(at, reach, (link) => insertionSockets(schema, link) !== null);
+  return wireAt(activeEditor(), at, reach, (link) => insertionSockets(schema, link) !== null);
 }
 
 /** The pointer holds the node by the middle of its title. */

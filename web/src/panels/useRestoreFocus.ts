@@ -12,7 +12,9 @@ function chosenInstead(before: Element | null): HTMLElement | null {
   const { selected } = activeTab();
   const [chosen] = selected;
   if (key === undefined || chosen === undefined || selected.includes(key)) return null;
-  return document.querySelector<HTMLElement>(`.canvas [data-node="${CSS.escape(chosen)}"]`);
+  return document.querySelector<HTMLElement>(
+    `.canvas:not(.aside) [data-node="${CSS.escape(chosen)}"]`,
+  );
 }
 
 /** Returns the focus to where it was on mount, or to the canvas if it was nowhere. */

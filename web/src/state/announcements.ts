@@ -10,7 +10,7 @@ import { t, translateMessage } from "../words/words";
 import { nameIn } from "./nodes/naming";
 import { shareOf } from "./runs/plan";
 import { type ActiveRun, placeOf, useRuns } from "./runs/runs";
-import { activeOf, activeTab, type Tab, useStudio } from "./studio";
+import { activeOf, type Tab, useStudio } from "./studio";
 
 interface Line {
   id: number;
@@ -77,7 +77,7 @@ const SETTLE_DELAY = 1_000;
 /** Announces the number of nodes with problems, once it has not changed for a while. */
 function announceProblems(): () => void {
   const count = (problems: ReturnType<typeof useRuns.getState>["problems"]) =>
-    Object.keys(problems[activeTab().id]?.node_errors ?? {}).length;
+    Object.keys(problems[useStudio.getState().active]?.node_errors ?? {}).length;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let lastCount = 0;
   let lastTab = "";
@@ -85,7 +85,7 @@ function announceProblems(): () => void {
     if (problems === before.problems) return;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const { id } = activeTab();
+      const { active: id } = useStudio.getState();
       const now = count(useRuns.getState().problems);
       if (now !== lastCount || (id !== lastTab && now > 0)) {
         announce(now === 0 ? t("No problems") : t("{{count}} nodes have problems", { count: now }));

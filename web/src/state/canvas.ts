@@ -1,5 +1,6 @@
-/** The interface of the canvas for modules that may not import it; present while it is mounted. */
+/** The interface of a canvas for modules that may not import it; present while it is mounted. */
 import type { Point } from "../document/graph";
+import { activeTab } from "./studio";
 
 export interface CanvasHandle {
   /** Fits the view to these nodes, or to all where none is given. */
@@ -19,16 +20,17 @@ export interface CanvasHandle {
   focusNode(key: string, part?: "node" | "field"): void;
 }
 
-let handle: CanvasHandle | null = null;
+const handles = new Map<string, CanvasHandle>();
 
-export function canvas(): CanvasHandle | null {
-  return handle;
+/** The canvas that shows a document; the active one where none is named. */
+export function canvas(id: string = activeTab().id): CanvasHandle | null {
+  return handles.get(id) ?? null;
 }
 
-/** Called by the canvas when it mounts. Returns a function that unregisters it. */
-export function setCanvas(made: CanvasHandle): () => void {
-  handle = made;
+/** Called by the canvas of a document when it mounts. Returns a function that unregisters it. */
+export function setCanvas(id: string, made: CanvasHandle): () => void {
+  handles.set(id, made);
   return () => {
-    if (handle === made) handle = null;
+    if (handles.get(id) === made) handles.delete(id);
   };
 }

@@ -7,7 +7,7 @@ const REGIONS = [
   ".top-bar",
   ".rail",
   ".drawer",
-  ".canvas",
+  ".canvas:not(.aside)",
   ".run-bar",
   ".notice",
   ".app-form",

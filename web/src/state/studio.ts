@@ -60,7 +60,7 @@ export interface Tab extends LevelView {
   levelViews: Readonly<Record<string, LevelView>>;
 }
 
-interface Studio {
+export interface Studio {
   /** The server's classes of nodes, and the open document's subgraphs as additional classes. */
   catalog: Catalog;
   tabs: readonly Tab[];
@@ -274,7 +274,15 @@ function withExistingSelection(tab: Tab): Tab {
 }
 
 export function select(selected: readonly string[], selectedLinks: readonly string[] = []): void {
-  changeActive((tab) =>
+  selectIn(activeTab().id, selected, selectedLinks);
+}
+
+export function selectIn(
+  id: string,
+  selected: readonly string[],
+  selectedLinks: readonly string[],
+): void {
+  changeTab(id, (tab) =>
     equalLists(tab.selected, selected) && equalLists(tab.selectedLinks, selectedLinks)
       ? {}
       : { selected, selectedLinks },
@@ -285,8 +293,9 @@ function equalLists(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((each, index) => each === other[index]);
 }
 
-export function setViewport(viewport: Viewport): void {
-  changeActive(() => ({ viewport }));
+/** Stores the visible part of a document's level shown. */
+export function setViewport(id: string, viewport: Viewport): void {
+  changeTab(id, () => ({ viewport }));
 }
 
 interface OpenOptions {

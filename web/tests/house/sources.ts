@@ -125,3 +125,45 @@ export function exportsOf(source: Source): readonly string[] {
       (entry) => entry.exportName.name ?? (entry.exportName.kind === "Default" ? "default" : "*"),
     );
 }
+
+/**
+ * Calls of these functions that need not run at once: after an `await` of the same function, or in
+ * a function passed to `then`, `catch`, `finally` or a timer. Each as "file:line name".
+ */
+export function lateCalls(source: Source, names: ReadonlySet<string>): readonly string[] {
+  const found: string[] = [];
+  const late: { start: number; end: number }[] = [];
+  const calls: { name: string; start: number }[] = [];
+  const awaits: number[] = [];
+  const functions: { start: number; end: number }[] = [];
+  const note = (node: Function) => {
+    functions.push(node);
+  };
+  new Visitor({
+    FunctionDeclaration: note,
+    FunctionExpression: note,
+    ArrowFunctionExpression: note,
+    // biome-ignore lint/correctness/noComponentHookFactories: a kind of syntax, no component
+    AwaitExpression: (node) => {
+      awaits.push(node.end);
+    },
+    // biome-ignore lint/correctness/noComponentHookFactories: a kind of syntax, no component
+    CallExpression: ({ callee, arguments: given, start }) => {
+      const called = source.text.slice(callee.start, callee.end);
+      if (names.has(called)) calls.push({ name: called, start });
+      if (/(\.(then|catch|finally)|^setTimeout|^setInterval)$/.test(called)) late.push(...given);
+    },
+  }).visit(source.parsed.program);
+  const holderOf = (at: number) =>
+    functions
+      .filter(({ start, end }) => start < at && at < end)
+      .sort((one, other) => other.start - one.start)[0];
+  for (const { name, start } of calls) {
+    const holder = holderOf(start);
+    const isAfter = awaits.some((at) => at <= start && holderOf(at - 1) === holder);
+    const isPassed = late.some((each) => each.start <= start && start < each.end);
+    if (!isAfter && !isPassed) continue;
+    found.push(`${source.path}:${linesOf(source.text, { start: 0, end: start })} ${name}`);
+  }
+  return found;
+}

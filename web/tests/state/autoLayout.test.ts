@@ -1,4 +1,5 @@
 /** Auto-layout of a whole graph with its frames, and of a selection. */
+
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, expect, test } from "vitest";
@@ -6,6 +7,7 @@ import { encloses, overlaps } from "../../src/document/arrange";
 import { frameBox, setFrameCollapsed } from "../../src/document/frames";
 import { isObject, type JsonObject, parseJson } from "../../src/document/json";
 import { layOutNodes } from "../../src/state/editing/autoLayout";
+import { activeEditor } from "../../src/state/editor";
 import { boxesOf } from "../../src/state/nodes/boxes";
 import { foldingOf } from "../../src/state/nodes/folding";
 import { activeTab, edit, openWorkflow, undoEdit } from "../../src/state/studio";
@@ -41,7 +43,7 @@ function frame(title: string) {
 }
 
 function expectApart(): void {
-  const all = [...boxesOf()];
+  const all = [...boxesOf(activeEditor())];
   const hits = all.flatMap(([key, one], index) =>
     all
       .slice(index + 1)
@@ -55,7 +57,7 @@ test("a whole graph: nothing overlaps, sources stand left, frames hold what they
   const before = activeTab().graph;
   await layOutNodes(before.order);
   expectApart();
-  const boxes = boxesOf();
+  const boxes = boxesOf(activeEditor());
   const { graph, log } = activeTab();
   expect(log.done).toHaveLength(1);
   for (const { from, to } of Object.values(graph.links)) {
@@ -84,7 +86,7 @@ test("a folded frame is laid out as the box that is drawn, with what is in it", 
   const [fold] = foldingOf(graph).folds;
   if (fold === undefined) throw new Error("nothing is folded");
   const drawn = { ...fold.group.position, width: fold.width, height: fold.height };
-  for (const box of boxesOf().values()) expect(overlaps(drawn, box)).toBe(false);
+  for (const box of boxesOf(activeEditor()).values()) expect(overlaps(drawn, box)).toBe(false);
   const moved = (key: string) => ({
     x: (graph.nodes[key]?.position.x ?? 0) - (then.nodes[key]?.position.x ?? 0),
     y: (graph.nodes[key]?.position.y ?? 0) - (then.nodes[key]?.position.y ?? 0),

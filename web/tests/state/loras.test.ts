@@ -1,9 +1,11 @@
 /** LoRAs in prompts: which are offered, and how choosing one changes the graph. */
+
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
 import type { Json } from "../../src/document/json";
 import { useAnnouncements } from "../../src/state/announcements";
 import { changeValue } from "../../src/state/editing/actions";
+import { activeEditor } from "../../src/state/editor";
 import { completionsFor } from "../../src/state/fields/completions";
 import { threadOf } from "../../src/state/fields/fields";
 import { loaderPosition, nameOfLora } from "../../src/state/fields/loras";
@@ -156,7 +158,7 @@ describe("choosing one", () => {
 
   test("lies on no other node", async () => {
     await takeFirst();
-    const all = [...boxesOf()];
+    const all = [...boxesOf(activeEditor())];
     const hits = all.filter(([key, box]) =>
       all.some(([other, its]) => key !== other && overlaps(box, its)),
     );

@@ -1,4 +1,5 @@
 /** Making a subgraph of nodes and unpacking it: its position, and what is saved of it. */
+
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { type Box, overlaps } from "../../src/document/arrange";
@@ -6,6 +7,7 @@ import { type Json, parseJson, writeJson } from "../../src/document/json";
 import { writeGraph } from "../../src/document/write";
 import { removeSelected } from "../../src/state/editing/actions";
 import { packSelected, unpackSelected } from "../../src/state/editing/subgraphs";
+import { activeEditor } from "../../src/state/editor";
 import { boxesOf } from "../../src/state/nodes/boxes";
 import { activeTab, openWorkflow, select, setCatalog, undoEdit } from "../../src/state/studio";
 
@@ -46,7 +48,7 @@ const definitionsOf = (saved: Json): string[] => {
 };
 const saved = () => parseJson(writeJson(writeGraph(activeTab().workflow)));
 const boxOf = (key: string): Box => {
-  const box = boxesOf([key]).get(key);
+  const box = boxesOf(activeEditor(), [key]).get(key);
   if (box === undefined) throw new Error(`There is no node ${key}.`);
   return box;
 };
@@ -64,7 +66,8 @@ test("a subgraph stands in the middle of what it replaces, on no other node", ()
   packSelected();
   const [made = ""] = activeTab().selected;
   const box = boxOf(made);
-  for (const [key, other] of boxesOf()) if (key !== made) expect(overlaps(box, other)).toBe(false);
+  for (const [key, other] of boxesOf(activeEditor()))
+    if (key !== made) expect(overlaps(box, other)).toBe(false);
   const [first, last] = [boxOf("1"), boxOf("4")];
   expect(box.x).toBeGreaterThan(first.x + first.width);
   expect(box.x + box.width).toBeLessThan(last.x);

@@ -1,4 +1,5 @@
 /** The target under a pulled wire, the verdict on a drop, and the result of the drop. */
+
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { placeOf } from "../../src/canvas/socketPlaces";
@@ -13,6 +14,7 @@ import {
   pullFrom,
   type Target,
 } from "../../src/state/editing/pull";
+import { activeEditor } from "../../src/state/editor";
 import type { Pulled } from "../../src/state/finding/fitting";
 import { activeTab, openWorkflow, setCatalog, undoEdit, useStudio } from "../../src/state/studio";
 import { useView } from "../../src/state/view";
@@ -97,7 +99,7 @@ const from = (node: string, socket: string, side: Pulled["side"], keys = ""): Pu
 };
 /** In graph coordinates: the socket itself, or the empty part of a node. */
 const on = (node: string, socket: string, side: Pulled["side"]): Point => {
-  const place = placeOf(at(node, socket, side));
+  const place = placeOf(activeEditor(), at(node, socket, side));
   if (place === null) throw new Error(`${socket} is not drawn`);
   return place;
 };
@@ -109,7 +111,7 @@ const brief = (target: Target) =>
     ? target.kind
     : `${target.kind}: ${target.verdict.refusal ?? target.verdict.socket}`;
 const drop = (pull: Pull, place: Point, zoom = 1) => {
-  const target = targetAt(pull, place, zoom);
+  const target = targetAt(activeEditor(), pull, place, zoom);
   dropPull(pull, target, { screen: place, at: place });
   return brief(target);
 };
@@ -149,7 +151,7 @@ describe("what is pulled", () => {
 describe("what a place is", () => {
   test("a socket, a field, a body, a wire, nothing, and where it was pulled from", () => {
     const pull = newPull([at("6", "0", "output")]);
-    const what = (place: Point) => brief(targetAt(pull, place, 1));
+    const what = (place: Point) => brief(targetAt(activeEditor(), pull, place, 1));
     expect(what(on("3", "negative", "input"))).toBe("socket: negative");
     expect(what(on("3", "model", "input"))).toBe("socket: model takes MODEL, not CONDITIONING.");
     expect(what(body("3"))).toBe("body: negative");
@@ -159,18 +161,20 @@ describe("what a place is", () => {
     expect(what(on("6", "0", "output"))).toBe("outside");
     const whole = newPull([at("5", "0", "output")]);
     const { x, y } = on("3", "seed", "input");
-    expect(brief(targetAt(whole, { x: x + 90, y }, 1))).toBe("field: seed");
+    expect(brief(targetAt(activeEditor(), whole, { x: x + 90, y }, 1))).toBe("field: seed");
   });
 
   test("a row that is pointed at comes before what fits best", () => {
     const pull = newPull([at("6", "0", "output")]);
     const { x, y } = on("3", "positive", "input");
-    expect(brief(targetAt(pull, { x: x + 60, y }, 1))).toBe("body: positive");
+    expect(brief(targetAt(activeEditor(), pull, { x: x + 60, y }, 1))).toBe("body: positive");
   });
 
   test("of sockets on one place, the one that fits what is under the pointer", () => {
     const pull = newPull([at("1", "0", "output"), at("1", "1", "output")]);
-    const [model, clip] = [body("3"), body("6")].map((place) => targetAt(pull, place, 1));
+    const [model, clip] = [body("3"), body("6")].map((place) =>
+      targetAt(activeEditor(), pull, place, 1),
+    );
     expect([model, clip].map((each) => each && "verdict" in each && each.verdict.ends)).toEqual([
       [{ from: "1", slot: 0, to: "3", input: "model" }],
       [{ from: "1", slot: 1, to: "6", input: "clip" }],
@@ -181,8 +185,10 @@ describe("what a place is", () => {
     drop(from("7", "0", "output"), body("8"));
     const back = newPull([at("8", "0", "output")]);
     const circle = "The wires would form a cycle.";
-    expect(brief(targetAt(back, on("7", "given", "input"), 1))).toBe(`socket: ${circle}`);
-    expect(brief(targetAt(back, body("7"), 1))).toBe(`body: ${circle}`);
+    expect(brief(targetAt(activeEditor(), back, on("7", "given", "input"), 1))).toBe(
+      `socket: ${circle}`,
+    );
+    expect(brief(targetAt(activeEditor(), back, body("7"), 1))).toBe(`body: ${circle}`);
     expect(markOf(back, at("7", "given", "input"))).toBe("dim");
     expect(markOf(back, at("3", "negative", "input"))).toBe("fit");
     expect(markOf(back, at("8", "0", "output"))).toBe("held");

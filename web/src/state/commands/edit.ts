@@ -1,9 +1,11 @@
 /** Commands for undo, selection, deletion, and moving nodes by keyboard. */
+
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
 import type { Command } from "../commands";
 import { removeSelected, selectAll } from "../editing/actions";
 import { duplicateSelected } from "../editing/clipboard";
+import { activeEditor } from "../editor";
 import { pinnedOf } from "../nodes/boxes";
 import { GRID } from "../nodes/shape";
 import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";
@@ -88,7 +90,7 @@ function nudge(arrow: string, title: string, by: Point): Command {
 
 function nudgeSelected(by: Point): void {
   const { graph, selected } = activeTab();
-  const pinned = pinnedOf(selected);
+  const pinned = pinnedOf(activeEditor(), selected);
   const moved = selected.flatMap((key) => {
     const from = graph.nodes[key]?.position;
     return from === undefined || pinned.has(key)

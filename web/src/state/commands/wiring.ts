@@ -15,6 +15,7 @@ import {
 import { endPull, usePulling } from "../editing/pull";
 import { recreateNodes, swapInputsOf, swappableInputs } from "../editing/replacing";
 import { useWiring } from "../editing/wiring";
+import { activeEditor } from "../editor";
 import { changeSetting, setting } from "../settings";
 import { activeTab } from "../studio";
 import { useView } from "../view";
@@ -27,7 +28,7 @@ const chosen = () => activeTab().graph.links[links()[0] ?? ""];
 /** The centre of the selected wire, in graph coordinates. */
 function middle() {
   const link = chosen();
-  const ends = link && currentEnds(link);
+  const ends = link && currentEnds(activeEditor(), link);
   if (ends == null) return null;
   return { x: (ends.source.x + ends.target.x) / 2, y: (ends.source.y + ends.target.y) / 2 };
 }

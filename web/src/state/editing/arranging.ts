@@ -1,4 +1,5 @@
 /** Selecting and arranging by the user; each change of the document is one entry of the log. */
+
 import { create } from "zustand";
 import {
   type Axis,
@@ -17,6 +18,7 @@ import { moveNodes } from "../../document/edit";
 import { isPinned, type Paint, setPaint, setPinned } from "../../document/flags";
 import type { Point } from "../../document/graph";
 import type { Guide } from "../../document/snap";
+import { activeEditor, type Editor } from "../editor";
 import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt } from "../nodes/shape";
 import { activeTab, edit, select } from "../studio";
@@ -111,13 +113,13 @@ export function animateMove(): void {
 }
 
 export function alignSelected(side: Side): void {
-  const boxes = boxesOf(activeTab().selected);
-  moveCorners("Align", align(boxes, side, pinnedOf(boxes.keys())));
+  const boxes = boxesOf(activeEditor(), activeTab().selected);
+  moveCorners("Align", align(boxes, side, pinnedOf(activeEditor(), boxes.keys())));
 }
 
 export function distributeSelected(axis: Axis): void {
-  const boxes = boxesOf(activeTab().selected);
-  moveCorners("Distribute", distribute(boxes, axis, pinnedOf(boxes.keys())));
+  const boxes = boxesOf(activeEditor(), activeTab().selected);
+  moveCorners("Distribute", distribute(boxes, axis, pinnedOf(activeEditor(), boxes.keys())));
 }
 
 /** Pins the selected nodes; unpins them where all are pinned. */
@@ -136,6 +138,6 @@ export function paintSelected(paint: Paint | null, thread?: string): void {
 }
 
 /** The smallest box around the selected nodes. */
-export function selectedBox(selected: readonly string[]): Box | null {
-  return boundsOfBoxes(boxesOf(selected).values());
+export function selectedBox(editor: Editor, selected: readonly string[]): Box | null {
+  return boundsOfBoxes(boxesOf(editor, selected).values());
 }

@@ -2,6 +2,7 @@
  * Auto-layout of the document or of the selection: collects sizes and wires, and applies the
  * positions computed by `document/autoLayout.ts`.
  */
+
 import { type Box, encloses } from "../../document/arrange";
 import { autoLayout, type LayoutTask } from "../../document/autoLayout";
 import { moveNodes } from "../../document/edit";
@@ -19,10 +20,11 @@ import {
 import type { Graph, Point } from "../../document/graph";
 import type { LayoutEdge } from "../../document/straighten";
 import { t } from "../../words/words";
+import { activeEditor, type Editor } from "../editor";
 import { boxesOf, boxOf, pinnedOf } from "../nodes/boxes";
 import { foldedEnds, foldingOf } from "../nodes/folding";
 import { bodyAt } from "../nodes/shape";
-import { activeTab, edit, useStudio } from "../studio";
+import { editAt, graphAt } from "../studio";
 import { notify } from "../view";
 import { animateMove } from "./arranging";
 import { endsOf } from "./wires";
@@ -39,18 +41,19 @@ const FRAME_PREFIX = "frame ";
  * Lays out these nodes, except pinned ones. A frame that is completely among them stays together.
  */
 export async function layOutNodes(keys: readonly string[]): Promise<void> {
-  const { graph, id } = activeTab();
-  const pinned = pinnedOf(keys);
+  const editor = activeEditor();
+  const { graph, id, level } = editor.tab;
+  const pinned = pinnedOf(editor, keys);
   const unpinned = keys.filter((key) => !pinned.has(key));
-  const task = taskOf(graph, unpinned);
+  const task = taskOf(editor, graph, unpinned);
   if (task.boxes.size < 2) return;
   const places = await computeLayout(task);
-  if (activeTab().id !== id || activeTab().graph !== graph) {
+  if (graphAt({ id, level }) !== graph) {
     notify(t("The graph changed while it was being tidied, so no node was moved."));
     return;
   }
   animateMove();
-  edit("Tidy", (draft) => applyLayout(draft, graph, places));
+  editAt({ id, level }, "Tidy", (draft) => applyLayout(draft, graph, places));
 }
 
 /** From this number of boxes on, the layout takes so long that it runs in a web worker. */
@@ -74,10 +77,10 @@ function computeLayout(task: LayoutTask): Promise<ReadonlyMap<string, Box>> {
   });
 }
 
-function taskOf(graph: Graph, keys: readonly string[]): LayoutTask {
+function taskOf(editor: Editor, graph: Graph, keys: readonly string[]): LayoutTask {
   const { folds, hidden } = foldingOf(graph);
   const chosen = new Set(keys);
-  const boxes = new Map(boxesOf(keys));
+  const boxes = new Map(boxesOf(editor, keys));
   for (const { group, width, height } of folds) {
     const members = Object.keys(contentsOf(graph, group).nodes);
     if (members.length > 0 && members.every((key) => chosen.has(key))) {
@@ -86,20 +89,20 @@ function taskOf(graph: Graph, keys: readonly string[]): LayoutTask {
   }
   return {
     boxes,
-    edges: edgesOf(graph, hidden),
+    edges: edgesOf(editor, graph, hidden),
     parents: parentsOf(graph, chosen),
     margin: FRAME_MARGIN,
   };
 }
 
-function edgesOf(graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge[] {
-  const { catalog } = useStudio.getState();
+function edgesOf(editor: Editor, graph: Graph, hidden: ReadonlyMap<string, string>): LayoutEdge[] {
+  const { catalog } = editor;
   const name = (key: string) => (hidden.has(key) ? FOLD_PREFIX + hidden.get(key) : key);
   const top = (key: string): number => {
     const folded = hidden.get(key);
     if (folded !== undefined) return frameOf(graph, folded)?.position.y ?? 0;
     const node = graph.nodes[key];
-    return node === undefined ? 0 : boxOf(node).y;
+    return node === undefined ? 0 : boxOf(editor, node).y;
   };
   return graph.linkOrder.flatMap((key): LayoutEdge[] => {
     const link = graph.links[key];
@@ -185,7 +188,7 @@ function sizeOf({ width, height }: { width: number; height: number }) {
 function boxNow(draft: Graph, before: Graph, key: string): Box[] {
   const [now, then] = [draft.nodes[key], before.nodes[key]];
   if (now === undefined || then === undefined || foldingOf(before).hidden.has(key)) return [];
-  const box = boxOf(then);
+  const box = boxOf(activeEditor(), then);
   return [
     {
       ...box,

@@ -1,4 +1,5 @@
 /** The user's edits of wires: reroute points, portals, inserting nodes and pulling them out. */
+
 import type { NodeSchema } from "../../api/types";
 import { addNode, removeLink } from "../../document/edit";
 import type { Graph, GraphNode, Link, Point } from "../../document/graph";
@@ -13,6 +14,7 @@ import { addReroute, removeReroutes, straighten } from "../../document/reroute";
 import { detachNodes, insertIntoLink, linksAround } from "../../document/rewire";
 import { t } from "../../words/words";
 import { canvas } from "../canvas";
+import { activeEditor, type Editor } from "../editor";
 import { foldedEnds } from "../nodes/folding";
 import { inputsOf } from "../nodes/inputs";
 import { inputType, outputType } from "../nodes/shape";
@@ -21,17 +23,16 @@ import { isSocket, isWidget } from "../nodes/widgets";
 import { shows } from "../runs/places";
 import { useRuns } from "../runs/runs";
 import { setting } from "../settings";
-import { activeTab, edit, schemaOf, select, useStudio } from "../studio";
+import { activeTab, edit, schemaOf, select } from "../studio";
 import { countUse, notify } from "../view";
 import { createNode, fillOutputs } from "./actions";
 import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
 import { useWiring } from "./wiring";
 
 /** The positions of a link's ends on the canvas; null where it is not drawn. */
-export function currentEnds(link: Link): Ends | null {
-  const tab = activeTab();
+export function currentEnds(editor: Editor, link: Link): Ends | null {
+  const { tab, catalog } = editor;
   const { shown } = useRuns.getState();
-  const { catalog } = useStudio.getState();
   const folded = foldedEnds(tab.graph, link);
   if (folded.within) return null;
   const ends = endsOf(tab.graph, link, catalog, (key) => shows(tab, shown, key));
@@ -42,23 +43,28 @@ export function currentEnds(link: Link): Ends | null {
 /**
  * The distance of a place to a wire, and the nearest segment of the wire; null for no such wire.
  */
-function nearnessTo(key: string, at: Point) {
-  const { graph } = activeTab();
+function nearnessTo(editor: Editor, key: string, at: Point) {
+  const { graph } = editor;
   const link = graph.links[key];
-  const ends = link && currentEnds(link);
+  const ends = link && currentEnds(editor, link);
   if (link === undefined || ends == null) return null;
   const shape = setting("calotype.wireShape") as WireShape;
   return nearness([ends.source, ...pathOf(graph, link), ends.target], shape, at);
 }
 
 /** The wire nearest to a place, within this distance. */
-export function wireAt(at: Point, reach: number, fits: (key: string) => boolean): string | null {
-  const { graph } = activeTab();
+export function wireAt(
+  editor: Editor,
+  at: Point,
+  reach: number,
+  fits: (key: string) => boolean,
+): string | null {
+  const { graph } = editor;
   let [best, least]: [string | null, number] = [null, reach];
   for (const key of graph.linkOrder) {
     const link = graph.links[key];
     if (link === undefined || link.portal !== null || !mayBeNear(link, at) || !fits(key)) continue;
-    const distance = nearnessTo(key, at)?.distance ?? Number.POSITIVE_INFINITY;
+    const distance = nearnessTo(editor, key, at)?.distance ?? Number.POSITIVE_INFINITY;
     if (distance < least) [best, least] = [key, distance];
   }
   return best;
@@ -83,7 +89,7 @@ function mayBeNear(link: Link, { x, y }: Point): boolean {
 }
 
 export function addPoint(link: string, at: Point): void {
-  const after = nearnessTo(link, at)?.after ?? 0;
+  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
   let key = "";
   edit("Add a reroute point", (draft) => {
     key = addReroute(draft, link, { x: Math.round(at.x), y: Math.round(at.y) }, after);
@@ -203,7 +209,7 @@ export function insertNode(node: string, link: string, at: Point, thread?: strin
   const schema = found && schemaOf(found.type);
   const entry = schema === undefined ? null : insertionSockets(schema, link, found);
   if (schema === undefined || entry === null) return false;
-  const after = nearnessTo(link, at)?.after ?? 0;
+  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
   edit(
     "Insert into the wire",
     (draft) => insertInDraft(draft, schema, node, link, entry, after),
@@ -246,7 +252,7 @@ export function addIntoWire(schema: NodeSchema, link: string, at: Point): string
     notify(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
     return null;
   }
-  const after = nearnessTo(link, at)?.after ?? 0;
+  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
   let key = "";
   edit(t("Insert {{node}}", { node: schema.display_name }), (draft) => {
     const node = createNode(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });

@@ -19,6 +19,7 @@ import {
 } from "../../document/frames";
 import type { Group } from "../../document/graph";
 import { canvas } from "../canvas";
+import { activeEditor } from "../editor";
 import { boxesOf } from "../nodes/boxes";
 import { activeTab, edit, select } from "../studio";
 import { useArranging } from "./arranging";
@@ -51,7 +52,7 @@ const EMPTY = { width: 400, height: 280 };
 /** Makes a frame around the selected nodes; without a selection, an empty one at the pointer. */
 export function frameSelected(title: string): string {
   const { graph, selected } = activeTab();
-  const nodes = [...boxesOf(selected).values()];
+  const nodes = [...boxesOf(activeEditor(), selected).values()];
   const bounds = frameBoxAround(nodes);
   // Frames whose contents are selected are included with their margins.
   const inner =
@@ -95,13 +96,13 @@ function enlarged({
 
 export function fitFrameToContents(key: string): void {
   const { graph } = activeTab();
-  const boxes = boxesOf(graph.order, true);
+  const boxes = boxesOf(activeEditor(), graph.order, true);
   edit("Fit the group to its contents", (draft) => fitFrame(draft, key, boxes));
 }
 
 /** Enlarges a frame so that it contains the selected nodes. */
 export function addSelectedToFrame(key: string): void {
-  const boxes = [...boxesOf(activeTab().selected).values()];
+  const boxes = [...boxesOf(activeEditor(), activeTab().selected).values()];
   edit("Add to the group", (draft) => {
     const group = frameOf(draft, key);
     if (group === undefined) return;

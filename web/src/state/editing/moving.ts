@@ -1,9 +1,11 @@
 /** Dragging nodes: they move together, and snap to the grid and to lines of their neighbours. */
+
 import { type Box, boundsOfBoxes, overlaps } from "../../document/arrange";
 import { moveNodes } from "../../document/edit";
 import { frameAround } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { snapped } from "../../document/snap";
+import { activeEditor } from "../editor";
 import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt, GRID } from "../nodes/shape";
 import { setting } from "../settings";
@@ -52,16 +54,17 @@ function visiblePart(): { view: Box; zoom: number } {
 
 function begin(keys: readonly string[]): Drag | null {
   const { view } = visiblePart();
-  const pinned = pinnedOf(keys);
+  const pinned = pinnedOf(activeEditor(), keys);
   const from = new Map(
     boxesOf(
+      activeEditor(),
       keys.filter((key) => !pinned.has(key)),
       true,
     ),
   );
   const bounds = boundsOfBoxes(from.values());
   if (bounds === null) return null;
-  const neighbours = [...boxesOf()]
+  const neighbours = [...boxesOf(activeEditor())]
     .filter(([key, box]) => !from.has(key) && overlaps(box, view))
     .map(([, box]) => box);
   useArranging.setState({ dragging: true });

@@ -1,4 +1,5 @@
 /** The user's edits of subgraphs, as entries of the log. */
+
 import { nearestFree } from "../../document/arrange";
 import { copyDefinition, renameDefinition } from "../../document/definitions";
 import {
@@ -17,6 +18,7 @@ import { migratePromotions, promote, unifyValues, unpromote } from "../../docume
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
+import { activeEditor } from "../editor";
 import { boxesOf } from "../nodes/boxes";
 import { bodyAt, inputType } from "../nodes/shape";
 import { activeTab, edit, endThread, layout, schemaOf, select } from "../studio";
@@ -59,11 +61,13 @@ export function packSelected(): void {
 /** The free position that keeps a node's centre nearest to where it is. */
 function freePlace(key: string): Point | null {
   const node = activeTab().graph.nodes[key];
-  const box = boxesOf([key]).get(key);
+  const box = boxesOf(activeEditor(), [key]).get(key);
   if (node === undefined || box === undefined) return null;
   const x = Math.round(node.position.x + (node.size.width - box.width) / 2);
   const y = Math.round(node.position.y + (node.size.height - box.height) / 2);
-  const others = [...boxesOf()].flatMap(([each, other]) => (each === key ? [] : [other]));
+  const others = [...boxesOf(activeEditor())].flatMap(([each, other]) =>
+    each === key ? [] : [other],
+  );
   return bodyAt(nearestFree({ ...box, x, y }, others));
 }
 

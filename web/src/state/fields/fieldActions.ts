@@ -6,12 +6,12 @@ import { equalJson, type Json, parseJson, writeJson } from "../../document/json"
 import { definitionAt } from "../../document/levels";
 import { portOfWidget } from "../../document/ports";
 import { t } from "../../words/words";
-import { changeValue } from "../editing/actions";
+import { changeValue, changeValueAt } from "../editing/actions";
 import { widgetType } from "../nodes/fieldTypes";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { holdersOf, setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { defaultOf, newNode } from "../nodes/widgets";
-import { activeTab, edit, endThread, schemaOf, select } from "../studio";
+import { activeTab, edit, endThread, endThreadIn, schemaOf, select } from "../studio";
 import { notify, notifyError } from "../view";
 
 const GAP = 40;
@@ -150,14 +150,15 @@ export async function copyValue(node: string, input: InputSchema): Promise<void>
 }
 
 export async function pasteFieldValue(node: string, input: InputSchema): Promise<void> {
+  const { id, level } = activeTab();
   try {
     const value = pasted(await navigator.clipboard.readText(), input);
     if (value === undefined) {
       notify(t("The copied value does not fit {{name}}.", { name: input.name }));
       return;
     }
-    changeValue(node, input.name, value);
-    endThread();
+    changeValueAt({ id, level }, node, input.name, value);
+    endThreadIn(id);
   } catch (error) {
     notifyError(error);
   }

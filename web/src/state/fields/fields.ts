@@ -1,22 +1,16 @@
 /** The data that a field needs from the document, for nodes, the inspector and forms. */
+
 import type { InputSchema, NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { promptId } from "../../document/levels";
 import { changeValueAt } from "../editing/actions";
+import { useCatalog, useTab } from "../editor";
 import { PRIMITIVE, withTargetOptions } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { pictureOf, sourceWords } from "../nodes/sources";
 import { controlOf, isSubgraph } from "../nodes/widgets";
-import {
-  activeOf,
-  endThread,
-  type Place,
-  promptIdOf,
-  schemaOf,
-  useActive,
-  useStudio,
-} from "../studio";
+import { endThreadIn, type Place, promptIdOf } from "../studio";
 import { mediaOf } from "./fileValue";
 import { maskNode } from "./masking";
 import { uploadFieldFile, uploadPlace, useUploads } from "./media";
@@ -30,33 +24,32 @@ export function threadOf(node: string, input: string): string {
 
 /** The properties of `Field`, for a widget of a node of the open document. */
 export function useField(node: GraphNode, schema: NodeSchema | undefined, given: InputSchema) {
-  const graph = useActive((each) => (node.type === PRIMITIVE ? each.graph : null));
+  const catalog = useCatalog();
+  const graph = useTab((each) => (node.type === PRIMITIVE ? each.graph : null));
   const input =
     graph === null
       ? given
       : withTargetOptions(graph, node, given, (target, name) =>
-          inputNamed(target, schemaOf(target.type), name),
+          inputNamed(target, catalog[target.type], name),
         );
-  const tab = useActive((each) => each.id);
+  const tab = useTab((each) => each.id);
   const linked = node.inputs.some((each) => each.name === input.name && each.link !== null);
-  const source = useStudio(({ tabs, active, catalog }) => {
-    const open = linked ? tabs.find((each) => each.id === active) : undefined;
-    return open === undefined ? undefined : sourceWords(open.graph, catalog, node, input.name);
-  });
+  const source = useTab((open) =>
+    linked ? sourceWords(open.graph, catalog, node, input.name) : undefined,
+  );
   const value = currentValue(node, input);
-  const level = useActive((each) => each.level);
+  const level = useTab((each) => each.level);
   // A value may be committed after another document is shown: it belongs to this one.
   const set = (name: string, next: unknown) =>
     changeValueAt({ id: tab, level }, node.key, name, next as Json, threadOf(node.key, name));
-  const id = useActive((each) => promptIdOf(each, node.key));
+  const id = useTab((each) => promptIdOf(each, node.key));
   const control = useControl(node, schema, { input, value, place: { id: tab, level }, set });
   const media = useMedia(uploadPlace(tab, id, input.name), node, input);
-  const picture = useStudio(({ tabs, active, catalog }) => {
+  const picture = useTab((open) => {
     if (!/BOUNDING|POINT/.test(input.type) && !/boxes|points/.test(String(input.options.display))) {
       return null;
     }
-    const open = tabs.find((each) => each.id === active);
-    return open === undefined ? null : pictureOf(open, catalog, node);
+    return pictureOf(open, catalog, node);
   });
   return {
     owner: node.key,
@@ -67,7 +60,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     picture,
     media,
     onChange: (next: unknown) => set(input.name, next),
-    onDone: endThread,
+    onDone: () => endThreadIn(tab),
     control,
   };
 }
@@ -86,8 +79,9 @@ function useControl(
   { input, value, place, set }: Controlled,
 ) {
   const own = schema === undefined ? null : controlOf(schema, input);
-  const inside = useStudio((state) =>
-    isSubgraph(schema) ? controlFor(activeOf(state).workflow, state.catalog, node, input) : null,
+  const catalog = useCatalog();
+  const inside = useTab(({ workflow }) =>
+    isSubgraph(schema) ? controlFor(workflow, catalog, node, input) : null,
   );
   const shown = seedPlace(place.id, promptId(place.level, node.key), input.name);
   const isControlled = own !== null || inside !== null;

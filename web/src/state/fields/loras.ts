@@ -3,6 +3,7 @@
  * node is inserted after the node that supplies both the model and the encoder, for all its
  * targets. Where that is impossible, or the node is a plugin's, the tag is inserted as text.
  */
+
 import type { NodeSchema } from "../../api/types";
 import { addNode, setValue } from "../../document/edit";
 import {
@@ -18,6 +19,7 @@ import { insertAfter } from "../../document/rewire";
 import { t } from "../../words/words";
 import { announce } from "../announcements";
 import { createNode, fillOutputs } from "../editing/actions";
+import { activeEditor } from "../editor";
 import { freeBelow } from "../finding/placing";
 import { packOf } from "../finding/query";
 import { boxOf } from "../nodes/boxes";
@@ -184,7 +186,7 @@ const GAP = 40;
 function freeBeside(graph: Graph, key: string): Point {
   const node = graph.nodes[key];
   if (node === undefined) return { x: 0, y: 0 };
-  const { x, y, width, height } = boxOf(node);
+  const { x, y, width, height } = boxOf(activeEditor(), node);
   const right = freeBelow(graph, { x: x + width + GAP, y });
   const below = freeBelow(graph, { x, y: y + height + GAP });
   return right.y <= below.y ? right : below;

@@ -1,6 +1,6 @@
 /** Opening and downloading files, and loading the catalog. */
 import { catalogOf } from "../../api/catalog";
-import type { Point } from "../../document/graph";
+import { emptyGraph, type Point } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
@@ -8,15 +8,15 @@ import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions"
 import { withPrimitive } from "../nodes/primitive";
 import { refreshJobs } from "../runs/running";
 import { client } from "../server";
-import { activeTab, openWorkflow, select, setCatalog, useStudio } from "../studio";
+import { activeTab, openWorkflow, selectIn, setCatalog, tabOf, useStudio } from "../studio";
 import { notify, notifyError } from "../view";
 
 export async function openDefault(): Promise<void> {
   const first = await import("../../../workflows/text_to_image.json?raw");
-  openWorkflow(parseJson(first.default), { name: t("Text to image") });
-  const { nodes } = activeTab().graph;
+  const id = openWorkflow(parseJson(first.default), { name: t("Text to image") });
+  const { nodes } = tabOf(id)?.graph ?? emptyGraph();
   const prompt = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
-  if (prompt !== undefined) select([prompt.key]);
+  if (prompt !== undefined) selectIn(id, [prompt.key], []);
 }
 
 /**
@@ -72,12 +72,15 @@ export function downloadText(text: string, name: string): void {
   URL.revokeObjectURL(link.href);
 }
 
+/** Opens the workflow of a job in a new tab. Returns the id of its document; null without one. */
 export async function openJob(
   job: string,
   workflow: Json | null,
   name: string | null = null,
-): Promise<void> {
+): Promise<string | null> {
   if (workflow === null) notify(t("This image was made without a saved workflow."));
-  else openWorkflow(workflow, { name: name ?? t("From {{job}}", { job: job.slice(0, 8) }) });
+  const title = name ?? t("From {{job}}", { job: job.slice(0, 8) });
+  const opened = workflow === null ? null : openWorkflow(workflow, { name: title });
   await refreshJobs();
+  return opened;
 }

@@ -2,14 +2,15 @@
  * A node without regard to its position: while dragged, a node is a new object at each step, and
  * its fields would be rendered each time for nothing.
  */
+
 import { useRef } from "react";
 import type { GraphNode } from "../../document/graph";
-import { useActive } from "../studio";
+import { useTab } from "../editor";
 
 /** A node of the level shown; the same object as before where only its position changed. */
 export function useContent(key: string | undefined): GraphNode | undefined {
   const kept = useRef<GraphNode | undefined>(undefined);
-  return useActive((tab) => {
+  return useTab((tab) => {
     const node = key === undefined ? undefined : tab.graph.nodes[key];
     const same = node !== undefined && kept.current !== undefined && holdSame(node, kept.current);
     if (!same) kept.current = node;

@@ -2,7 +2,7 @@
 import { create } from "zustand";
 import type { Workflow } from "../../document/graph";
 import { t } from "../../words/words";
-import { activeTab } from "../studio";
+import { activeTab, tabOf } from "../studio";
 import { notifyError } from "../view";
 
 interface Compared {
@@ -26,10 +26,10 @@ export function closeDifference(): void {
 
 /** Compares the workflow that made a result with the open document. */
 export async function compareWithOpen(id: string): Promise<void> {
+  const { id: tab, name } = activeTab();
   try {
     const { graphOfResult } = await import("./results");
     const one = await graphOfResult(id);
-    const { id: tab, name } = activeTab();
     useDifference.setState({
       compared: { one, oneName: nameOf(id), other: null, otherName: name, tab, job: null },
     });
@@ -54,8 +54,9 @@ export async function compareWorkflows(earlier: string, later: string): Promise<
 export async function showMarks(): Promise<void> {
   const { compared } = useDifference.getState();
   if (compared?.job == null) return;
-  await (await import("./results")).openResult(compared.job);
-  const tab = activeTab();
+  const opened = await (await import("./results")).openResult(compared.job);
+  const tab = opened === null ? undefined : tabOf(opened);
+  if (tab === undefined) return;
   useDifference.setState({
     compared: { ...compared, other: null, otherName: tab.name, tab: tab.id, job: null },
   });

@@ -78,13 +78,17 @@ function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
   return { files, texts };
 }
 
-/** Opens the workflow that made a result in a new tab. */
-export async function openResult(id: string): Promise<void> {
+/**
+ * Opens the workflow that made a result in a new tab. Returns the id of its document; null where that
+ * failed, or there is none.
+ */
+export async function openResult(id: string): Promise<string | null> {
   try {
     const { facts } = await readResult(id);
-    await openJob(id, await workflowOf(id), nameOfResult(facts));
+    return await openJob(id, await workflowOf(id), nameOfResult(facts));
   } catch (error) {
     notifyError(error);
+    return null;
   }
 }
 

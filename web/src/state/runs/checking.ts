@@ -10,7 +10,7 @@ import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
 import { recordNeeds } from "../files/needs";
 import { client } from "../server";
-import { activeTab, type Tab, useStudio } from "../studio";
+import { activeTab, type Tab, tabOf, useStudio } from "../studio";
 import { useRuns } from "./runs";
 
 const CHECK_DELAY = 400;
@@ -41,20 +41,21 @@ function record(tab: string, report: ValidationReport, plan: Plan): void {
 
 /** Starts checking the open document after edits. Returns a function that ends it. */
 export function watchProblems(onValid: OnValid = () => undefined): () => void {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let pendingCheck: AbortController | undefined;
+  const timers = new Map<string, ReturnType<typeof setTimeout>>();
+  const pending = new Map<string, AbortController>();
   let lastChecked: Workflow | null = null;
-  const check = async (tab: Tab) => {
-    pendingCheck?.abort();
-    pendingCheck = new AbortController();
+  const check = async (id: string) => {
+    clearTimeout(timers.get(id));
+    pending.get(id)?.abort();
+    const tab = tabOf(id);
+    if (tab === undefined) return;
+    const { signal } = put(pending, id, new AbortController());
     if (tab.workflow.order.length === 0) {
       record(tab.id, NO_PROBLEMS, NO_PLAN);
       return;
     }
     try {
-      const checked = await client.check(writeGraph(workflowToRun(tab.workflow)), {
-        signal: pendingCheck.signal,
-      });
+      const checked = await client.check(writeGraph(workflowToRun(tab.workflow)), { signal });
       recordCheck(tab.id, checked);
       if (checked.report.error === null) onValid(tab, checked.plan);
     } catch (error) {
@@ -64,28 +65,30 @@ export function watchProblems(onValid: OnValid = () => undefined): () => void {
       if (error instanceof HttpError) record(tab.id, unreadable(error), NO_PLAN);
     }
   };
-  const schedule = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => void check(activeTab()), CHECK_DELAY);
-  };
   const onChange = () => {
-    const { workflow } = activeTab();
+    const { id, workflow } = activeTab();
     if (workflow === lastChecked) return;
     lastChecked = workflow;
-    schedule();
+    clearTimeout(timers.get(id));
+    timers.set(
+      id,
+      setTimeout(() => void check(id), CHECK_DELAY),
+    );
   };
   onChange();
-  checkNow = () => {
-    clearTimeout(timer);
-    void check(activeTab());
-  };
+  checkNow = () => void check(activeTab().id);
   const stop = useStudio.subscribe(onChange);
   return () => {
     stop();
     checkNow = () => undefined;
-    clearTimeout(timer);
-    pendingCheck?.abort();
+    for (const timer of timers.values()) clearTimeout(timer);
+    for (const each of pending.values()) each.abort();
   };
+}
+
+function put<Value>(all: Map<string, Value>, id: string, value: Value): Value {
+  all.set(id, value);
+  return value;
 }
 
 function unreadable(error: HttpError): ValidationReport {

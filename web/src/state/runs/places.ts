@@ -2,7 +2,8 @@
 
 import type { NodeProblems, ValidationReport } from "../../api/client";
 import { subgraphOf } from "../../document/graph";
-import { promptIdOf, type Tab, useActive } from "../studio";
+import { useTab } from "../editor";
+import { promptIdOf, type Tab } from "../studio";
 import { type NodeRun, placeOf, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
 import type { ShownOutput } from "./shownOutputs";
@@ -68,9 +69,9 @@ function sentencesAt(
 
 /** The last run's state of a node of the level shown, and the node's current problems. */
 export function useRunOf(key: string) {
-  const tab = useActive((each) => each.id);
-  const id = useActive((each) => promptIdOf(each, key));
-  const instance = useActive((each) => isInstance(each, key));
+  const tab = useTab((each) => each.id);
+  const id = useTab((each) => promptIdOf(each, key));
+  const instance = useTab((each) => isInstance(each, key));
   const place = placeOf(tab, id);
   const run = useRuns((state) => runAt(state.nodes, place, instance));
   const shown = useRuns((state) => atPlace(state.shown, place, instance));

@@ -12,7 +12,7 @@ import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
-import { activeTab, type Tab, tabOf } from "../studio";
+import { activeTab, type Tab, tabOf, useStudio } from "../studio";
 import { notify, notifyError, useView } from "../view";
 import { checkAgain, recordCheck } from "./checking";
 import { showNotices } from "./notices";
@@ -228,7 +228,7 @@ async function resync(): Promise<void> {
   checkAgain();
   await refreshJobs();
   await showNotices();
-  await showLastResults(activeTab(), true);
+  await showLastResults(true);
 }
 
 let refreshing: ReturnType<typeof setTimeout> | undefined;
@@ -301,21 +301,24 @@ export async function workflowOf(job: string): Promise<Json | null> {
 }
 
 /**
- * Shows the outputs of the newest finished job on the nodes of its document's tab, matched by the
- * document's id. `isNews`: replaces shown outputs, as the job may have finished while disconnected.
+ * Shows the outputs of the newest finished job on the nodes of its document, if that is open: the
+ * job's workflow has the document's id. `isNews`: replaces shown outputs, as the job may have
+ * finished while disconnected.
  */
-export async function showLastResults(tab: Tab, isNews = false): Promise<void> {
-  const workflowId = tab.workflow.saved.id;
+export async function showLastResults(isNews = false): Promise<void> {
   const last = useRuns.getState().past.find((each) => each.status === "completed");
-  if (last === undefined || typeof workflowId !== "string") return;
+  if (last === undefined) return;
   try {
     const { outputs, workflow } = await client.job(last.id);
     const made = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
-    if (!isObject(made) || made.id !== workflowId) return;
-    for (const [node, output] of Object.entries(outputs ?? {})) {
-      const known = useRuns.getState().shown[placeOf(tab.id, node)];
-      if ((isNews || known === undefined) && node in tab.workflow.nodes)
-        setShown(tab.id, node, output, last.id);
+    if (!isObject(made) || typeof made.id !== "string") return;
+    const { tabs } = useStudio.getState();
+    for (const tab of tabs.filter((each) => each.workflow.saved.id === made.id)) {
+      for (const [node, output] of Object.entries(outputs ?? {})) {
+        const known = useRuns.getState().shown[placeOf(tab.id, node)];
+        if ((isNews || known === undefined) && node in tab.workflow.nodes)
+          setShown(tab.id, node, output, last.id);
+      }
     }
   } catch (error) {
     if (!(error instanceof HttpError)) notify(t("The last results could not be read."));
