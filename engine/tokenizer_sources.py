@@ -44,6 +44,9 @@ SOURCES: Mapping[str, TokenizerFile] = MappingProxyType(
             "tekken.json", "mistralai/Ministral-3-3B-Instruct-2512", "apache-2.0"
         ),
         "gemma2_2b": TokenizerFile("tokenizer.model", "google/gemma-2-2b", "gemma"),
+        "llama3_8b": TokenizerFile(
+            "tokenizer.json", "xtuner/llava-llama-3-8b-v1_1-transformers", "llama3"
+        ),
     }
 )
 """By the name of the text encoder."""

@@ -14,12 +14,14 @@ from engine.families.auraflow.family import AuraFlowFamily
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.bridge.ernie import ErnieImageFamily
 from engine.families.bridge.flux3 import Flux3Family
+from engine.families.bridge.ltxv import LtxVideoFamily
 from engine.families.bridge.wan import WanFamily
 from engine.families.chroma.family import ChromaFamily
 from engine.families.chroma.radiance_family import ChromaRadianceFamily
 from engine.families.family import ModelFamily, TextPlan
 from engine.families.flux.family import FluxFamily
 from engine.families.flux2.family import Flux2Family
+from engine.families.hunyuan_video.family import HunyuanVideoFamily
 from engine.families.krea2.family import Krea2Family
 from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
 from engine.families.qwen_image.family import QwenImageFamily
@@ -62,9 +64,11 @@ FAMILIES: tuple[ModelFamily, ...] = (
     ZImage(),
     Lumina2(),
     Flux2Family(),
+    HunyuanVideoFamily(),
     # whose networks are those of diffusers
     Flux3Family(),
     WanFamily(),
+    LtxVideoFamily(),
     ErnieImageFamily(),
 )
 SHOWN_KEYS = 5

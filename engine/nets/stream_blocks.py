@@ -20,10 +20,10 @@ from engine.nets.hooks import NetHooks, Residuals, through_block
 from engine.nets.layers import Linear
 from engine.nets.transformer_layers import (
     Change,
+    ChangeOfSome,
     Modulation,
     QueryKeyNorm,
     attend_heads,
-    gated,
     heads_of,
     modulated,
 )
@@ -63,7 +63,8 @@ class BlockSizes:
         return self.inner * (2 if self.is_gated else 1)
 
 
-Changes = tuple[Sequence[Change], Sequence[Change]]
+AnyChange = Change | ChangeOfSome
+Changes = tuple[Sequence[AnyChange], Sequence[Change]]
 """The modulations of a double block: two of the picture, two of the text."""
 
 
@@ -139,19 +140,18 @@ class DoubleBlock(nn.Module):
         if isinstance(vec, Tensor):
             vec = self.img_mod(vec), self.txt_mod(vec)
         (img_first, img_second), (txt_first, txt_second) = vec
-        ours = self.img_attn.projected(modulated(img, img_first.shift, img_first.scale))
-        theirs = self.txt_attn.projected(modulated(txt, txt_first.shift, txt_first.scale))
+        ours = self.img_attn.projected(img_first.modulated(img))
+        theirs = self.txt_attn.projected(txt_first.modulated(txt))
         query, key, value = (torch.cat(pair, dim=1) for pair in zip(theirs, ours, strict=True))
         attended = attend_heads(query, key, value, table, mask)
         words = txt.shape[1]
-        img = gated(img, self.img_attn.proj(attended[:, words:]), img_first.gate)
-        txt = gated(txt, self.txt_attn.proj(attended[:, :words]), txt_first.gate)
+        img = img_first.gated(img, self.img_attn.proj(attended[:, words:]))
+        txt = txt_first.gated(txt, self.txt_attn.proj(attended[:, :words]))
         return _fed(img, self.img_mlp, img_second), _fed(txt, self.txt_mlp, txt_second)
 
 
-def _fed(tokens: Tensor, feed_forward: nn.Module, change: Change) -> Tensor:
-    inner = modulated(tokens, change.shift, change.scale)
-    return gated(tokens, feed_forward(inner), change.gate)
+def _fed(tokens: Tensor, feed_forward: nn.Module, change: AnyChange) -> Tensor:
+    return change.gated(tokens, feed_forward(change.modulated(tokens)))
 
 
 class SingleBlock(nn.Module):
@@ -170,19 +170,19 @@ class SingleBlock(nn.Module):
     def forward(
         self,
         tokens: Tensor,
-        vec: Tensor | Change,
+        vec: Tensor | AnyChange,
         table: Tensor,
         mask: Tensor | None = None,
     ) -> Tensor:
         """`tokens` [B, T + N, D], text first, after the block; see `DoubleBlock`."""
         change = self.modulation(vec)[0] if isinstance(vec, Tensor) else vec
-        inner = self.linear1(modulated(tokens, change.shift, change.scale))
+        inner = self.linear1(change.modulated(tokens))
         projected, hidden = inner.tensor_split([3 * self.channels], dim=-1)
         query, key, value = heads_of(projected, self.head)
         query, key = self.norm(query, key)
         attended = attend_heads(query, key, value, table, mask)
         joined = torch.cat((attended, self.activation(hidden)), dim=-1)
-        return gated(tokens, self.linear2(joined), change.gate)
+        return change.gated(tokens, self.linear2(joined))
 
 
 class LastLayer(nn.Module):
@@ -222,7 +222,7 @@ class BlockRun:
     """
 
     double: Callable[[int], Tensor | Changes]
-    single: Callable[[int], Tensor | Change]
+    single: Callable[[int], Tensor | AnyChange]
     table: Tensor
     mask: Tensor | None
     control: Residuals | None

@@ -108,6 +108,39 @@ class Change(NamedTuple):
     scale: Tensor
     gate: Tensor
 
+    def modulated(self, tokens: Tensor) -> Tensor:
+        """The norm of tokens [B, N, D], moved."""
+        return modulated(tokens, self.shift, self.scale)
+
+    def gated(self, tokens: Tensor, update: Tensor) -> Tensor:
+        """Tokens plus so much of an update."""
+        return gated(tokens, update, self.gate)
+
+
+class ChangeOfSome(NamedTuple):
+    """One modulation for the tokens [start, stop), another for the rest of them."""
+
+    start: int
+    stop: int
+    inside: Change
+    outside: Change
+
+    def modulated(self, tokens: Tensor) -> Tensor:
+        """See `Change`."""
+        parts = zip(self._cut(tokens), self._changes(), strict=True)
+        return torch.cat([change.modulated(part) for part, change in parts], dim=1)
+
+    def gated(self, tokens: Tensor, update: Tensor) -> Tensor:
+        """See `Change`."""
+        parts = zip(self._cut(tokens), self._cut(update), self._changes(), strict=True)
+        return torch.cat([change.gated(part, moved) for part, moved, change in parts], dim=1)
+
+    def _cut(self, tokens: Tensor) -> tuple[Tensor, ...]:
+        return tokens.tensor_split([self.start, self.stop], dim=1)
+
+    def _changes(self) -> tuple[Change, Change, Change]:
+        return self.outside, self.inside, self.outside
+
 
 class Modulation(nn.Module):
     """A vector as `count` modulations of tokens."""

@@ -70,3 +70,9 @@ QWEN3 = Chat(_QWEN_USER, _QWEN_SYSTEM, QWEN_ENDS, silent="<think>\n\n</think>\n\
 QWEN3VL = Chat(_QWEN_USER, _QWEN_SYSTEM, QWEN_ENDS, picture=QWEN_PICTURE)
 MISTRAL = Chat("[INST]{}[/INST]", "[SYSTEM_PROMPT]{}[/SYSTEM_PROMPT]", (2,))
 GEMMA = Chat("<start_of_turn>user\n{}<end_of_turn>\n<start_of_turn>model\n", "", (1, 107))
+LLAMA3 = Chat(
+    "<|start_header_id|>user<|end_header_id|>\n\n{}<|eot_id|>"
+    "<|start_header_id|>assistant<|end_header_id|>\n\n",
+    "<|start_header_id|>system<|end_header_id|>\n\n{}<|eot_id|>",
+    (128_001, 128_009),
+)

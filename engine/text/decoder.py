@@ -238,6 +238,7 @@ class LanguageEncoder:
         first = template_end(chunk) if style.only_after_template else 0
         if style.only_after_system:
             first = system_end(chunk)
+        first = max(first, style.left_out)
         places = tuple((start - first, stop - first) for start, stop in pictures)
         return Encoded(states[:, first:], mask=mask[:, first:], pictures=places)
 

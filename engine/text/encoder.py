@@ -37,6 +37,8 @@ class TextStyle:
         picture_template: the same for a prompt with pictures; None: the same one.
         only_after_template: whether states of the tokens before the prompt are left out.
         only_after_system: whether states of the template's first turn are left out.
+        left_out: the number of states at the beginning that are left out, of a template that has
+            always so many tokens there.
         shortest: the number of tokens that a prompt is padded to at least; not for CLIP.
         multiple: a language model's prompt is padded to a multiple of so many tokens.
         padding_place: the position of all padding of a language model; None: it counts on.
@@ -55,6 +57,7 @@ class TextStyle:
     picture_template: str | None = None
     only_after_template: bool = False
     only_after_system: bool = False
+    left_out: int = 0
     shortest: int = 0
     multiple: int = 1
     padding_place: int | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.text.chat import GEMMA, MISTRAL, QWEN3VL, QWEN25
+from engine.text.chat import GEMMA, LLAMA3, MISTRAL, QWEN3VL, QWEN25
 from engine.text.decoder import LanguageEncoder
 from engine.text.decoder_keys import Traits
 from engine.text.decoder_network import Rotary
@@ -13,6 +13,7 @@ from engine.tokenizer_sources import SOURCES
 
 MISTRAL_PAD, MISTRAL_START = 11, 1
 MISTRAL_WIDTH, MINISTRAL_WIDTH = 5120, 3072
+LLAMA_PAD, LLAMA_START, LLAMA_WIDTH = 128_258, 128_000, 4096
 
 
 def _qwen3_06b(traits: Traits) -> bool:
@@ -56,6 +57,11 @@ def _mistral(traits: Traits) -> bool:
 def _ministral(traits: Traits) -> bool:
     plain = not (traits.key_bias or traits.normed_heads or traits.norms_after)
     return plain and traits.width == MINISTRAL_WIDTH
+
+
+def _llama(traits: Traits) -> bool:
+    plain = not (traits.key_bias or traits.normed_heads or traits.norms_after)
+    return plain and not traits.tekken and traits.width == LLAMA_WIDTH
 
 
 def _gemma2(traits: Traits) -> bool:
@@ -139,4 +145,18 @@ GEMMA2_2B = LanguageEncoder(
     head_channels=256,
     chat=GEMMA,
     tied_width=1_000_000,
+)
+LLAMA3_8B = LanguageEncoder(
+    "llama3_8b",
+    "Llama 3 8B",
+    _llama,
+    Rotary(theta=500_000.0),
+    1e-5,
+    None,
+    SOURCES["llama3_8b"].wanted,
+    # of the tokenizer of LLaVA, whose language model HunyuanVideo takes
+    pad=LLAMA_PAD,
+    chat=LLAMA3,
+    tied_width=0,
+    start=LLAMA_START,
 )

@@ -83,13 +83,22 @@ ERNIE: dict[str, Any] = {
     "text_in_dim": 3072,
     "rope_axes_dim": (8, 12, 12),
 }
-ALL = ("flux3", "flux3_distilled", *WANS, "ernie")
+LTXV: dict[str, Any] = {
+    "num_attention_heads": 32,
+    "attention_head_dim": 2,
+    "cross_attention_dim": 64,
+    "caption_channels": WIDTH,
+    "num_layers": 2,
+}
+ALL = ("flux3", "flux3_distilled", *WANS, "ernie", "ltxv")
 
 
 def network(name: str, seed: int = 0) -> nn.Module:
     """diffusers' own class, on the CPU with random values; the names are those of `ALL`."""
     if name == "ernie":
         made = diffusers.ErnieImageTransformer2DModel(**ERNIE)
+    elif name == "ltxv":
+        made = diffusers.LTXVideoTransformer3DModel(**LTXV)
     elif name == "wan22_autoencoder":
         made = diffusers.AutoencoderKLWan(**WAN22_AUTOENCODER)
     elif name.startswith("flux3"):
@@ -110,6 +119,8 @@ def network(name: str, seed: int = 0) -> nn.Module:
 def original(name: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of `network(name)` under their original names."""
     rename = flux3_name if name.startswith("flux3") else wan_name
+    if name == "ltxv":
+        rename = ltxv_name
     if name == "ernie":
         return {theirs: value.contiguous() for theirs, value in values.items()}
     if name == "wan22_autoencoder":
@@ -152,6 +163,14 @@ def flux3_name(name: str) -> str:
     ):
         name = name.replace(theirs, ours)
     return name.replace(".linear.weight", ".lin.weight") if "stream_mod" in name else name
+
+
+def ltxv_name(name: str) -> str:
+    """The original name of a tensor of LTX-Video."""
+    for theirs, ours in (("proj_in.", "patchify_proj."), ("time_embed.", "adaln_single.")):
+        if name.startswith(theirs):
+            name = ours + name.removeprefix(theirs)
+    return name.replace("norm_q", "q_norm").replace("norm_k", "k_norm")
 
 
 def wan_name(name: str) -> str:
@@ -278,6 +297,22 @@ def expected_wan(name, net, x, entry, text, time):
         pictures = states if name == "wan21_i2v" else states.reshape(4, 17, -1)
     whole = torch.cat((whole, whole[..., :1]), -1)  # an odd side goes on from its other end
     return net(whole, time, text, pictures).sample[..., :5]
+
+
+def expected_ltxv(net, x, entry, text, time, mask):
+    """LTX-Video's own pipeline: the first cell is one frame, where the metadata says so."""
+    frames, rows, columns = x.shape[2:]
+    at = [[max(0, 8 * t - 7), 32 * r, 32 * c] for t in range(frames) for r in range(rows)
+          for c in range(columns)]  # fmt: skip
+    places = torch.tensor(at).T[None].expand(2, -1, -1).float().clone()
+    if "keyframe_idxs" in entry.extras:
+        places[:, :, -20:] = entry.extras["keyframe_idxs"].float()
+    places[:, 0] *= 1.0 / entry.extras["frame_rate"]
+    painted = mask[:, :, :frames].flatten()
+    cells = x.flatten(2).transpose(1, 2)
+    attended = entry.extras["attention_mask"].expand(2, -1)
+    out = net(cells, text, time[:, None] * painted, attended, video_coords=places).sample
+    return out.transpose(1, 2).reshape(x.shape)
 
 
 def _is_statistic(value):

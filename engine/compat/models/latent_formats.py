@@ -325,7 +325,11 @@ class ValueFormat(LatentFormat):
 
 _TINY: Mapping[str, type[LatentFormat]] = {"taesd3": SD3, "taef1": Flux}
 """Classes by the tiny autoencoders of their latents."""
-_SHAPES: Mapping[tuple[int, int], type[LatentFormat]] = {(128, 2): Flux2, (16, 3): Wan21}
+_SHAPES: Mapping[tuple[int, int], type[LatentFormat]] = {
+    (128, 3): LTXV,
+    (128, 2): Flux2,
+    (16, 3): Wan21,
+}
 """Classes by the channels and axes of latents."""
 
 
@@ -336,6 +340,8 @@ def format_of(value: Format) -> LatentFormat:
         known = SDXL if isinstance(value.scale, float) else SDXL_Playground_2_5
     elif value.channels == 4 and value.scale == SD15().scale_factor:
         known = SD15
+    elif value.scale == HunyuanVideo().scale_factor:
+        known = HunyuanVideo
     elif value.tiny is not None and value.tiny in _TINY:
         known = _TINY[value.tiny]
     elif (value.channels, value.dims) in _SHAPES:

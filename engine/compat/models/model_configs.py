@@ -9,6 +9,7 @@ from typing import Any
 from engine.compat.models import supported_models, transformers
 from engine.compat.models.latent_formats import format_of
 from engine.families.bridge.family import BridgedConfig, BridgedFamily
+from engine.families.bridge.ltxv import LtxVideoFamily
 from engine.families.bridge.wan import WanFamily
 from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
 from engine.families.sd2.family import StableDiffusion2
@@ -45,6 +46,8 @@ def _of_transformer(value: Model) -> supported_models.BASE:
         kind = supported_models.Lumina2
     if kind is supported_models.Flux:
         kind = _of_flux(value.config)
+    if kind is supported_models.HunyuanVideo:
+        kind = _HUNYUAN.get(value.config.in_channels, kind)
     return kind({**kind.unet_config, **sizes})
 
 
@@ -58,6 +61,8 @@ def _of_bridged(value: Model) -> supported_models.BASE:
         kind = of_text if taken == made else supported_models.WAN21_I2V
         sizes |= {"model_type": "t2v" if taken == made else "i2v", "dim": config.channels}
         sizes |= {"in_dim": taken, "out_dim": made, "num_heads": sizes["num_attention_heads"]}
+    if isinstance(value.family, LtxVideoFamily):
+        kind = supported_models.LTXV
     return kind({**kind.unet_config, **sizes})
 
 
@@ -72,12 +77,18 @@ def _of_flux(config: Any) -> type[supported_models.BASE]:
     return supported_models.FluxInpaint if beside else supported_models.Flux
 
 
+_HUNYUAN: Mapping[int, type[supported_models.BASE]] = {
+    32: supported_models.HunyuanVideoSkyreelsI2V,
+    33: supported_models.HunyuanVideoI2V,
+}
+"""By the channels of x and of a picture beside it."""
 _PACKAGES: Mapping[str, type[supported_models.BASE]] = {
     "anima": supported_models.Anima,
     "auraflow": supported_models.AuraFlow,
     "chroma": supported_models.Chroma,
     "flux": supported_models.Flux,
     "flux2": supported_models.Flux2,
+    "hunyuan_video": supported_models.HunyuanVideo,
     "lumina2": supported_models.Lumina2,
     "qwen_image": supported_models.QwenImage,
     "sd3": supported_models.SD3,

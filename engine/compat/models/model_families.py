@@ -93,6 +93,10 @@ _CLASSES: Mapping[str, type[BaseModel]] = {
     "Anima": Anima,
     "WAN21_T2V": WAN21,
     "WAN21_I2V": WAN21,
+    "LTXV": LTXV,
+    "HunyuanVideo": HunyuanVideo,
+    "HunyuanVideoI2V": HunyuanVideoI2V,
+    "HunyuanVideoSkyreelsI2V": HunyuanVideoSkyreelsI2V,
     "WAN22_T2V": WAN22,
 }
 

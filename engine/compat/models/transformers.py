@@ -61,7 +61,8 @@ def sizes_of(config: Any) -> dict[str, Any]:
     if "depth_single_blocks" in found:  # of FLUX and its kin
         # Tokens are patches of 2 x 2 cells, of FLUX.2 single cells.
         side = 2 if "out_channels" in found else 1
-        for name in {"in_channels", "out_channels"} & found.keys():
+        of_tokens = set[str]() if "refiner" in found else {"in_channels", "out_channels"}
+        for name in of_tokens & found.keys():  # those of HunyuanVideo are a latent's
             found[name] //= side**2
         heads = found["hidden_size"] // HEAD_CHANNELS
         found |= {"patch_size": side, "num_heads": heads}

@@ -31,12 +31,14 @@ class BridgedConfig:
         channels: of a token inside.
         inner: channels inside a feed-forward.
         context_channels: of the text encoders' tokens.
+        single_first: whether the positions of a video's cells count its first as one frame.
     """
 
     arguments: tuple[tuple[str, Any], ...]
     channels: int
     inner: int
     context_channels: int
+    single_first: bool = False
 
     def argument(self, name: str) -> Any:
         """One of the arguments; None if the class is built without it."""

@@ -48,12 +48,14 @@ def oracle(kind):
         "Mistral": {"rope_parameters": rope(1e9), "rms_norm_eps": 1e-5, "sliding_window": None},
         "Ministral3": {"hidden_size": 3072, "num_hidden_layers": 2},
         "Gemma2": {"rope_parameters": rope(1e4), "rms_norm_eps": 1e-6, "head_dim": 256},
+        "Llama": {"hidden_size": 4096, "rope_parameters": rope(5e5), "rms_norm_eps": 1e-5},
     }[kind]
     config = getattr(transformers, f"{kind}Config")(**{**SIZES, **more})
     model = getattr(transformers, f"{kind}Model")(config).eval()
+    scale = 0.06 if kind != "Llama" else 0.01  # its width is fixed
     with torch.no_grad():
         for tensor in model.parameters():
-            tensor.copy_(torch.randn_like(tensor) * 0.06 + (tensor.ndim == 1))
+            tensor.copy_(torch.randn_like(tensor) * scale + (tensor.ndim == 1))
     return model
 
 
@@ -92,6 +94,7 @@ NUMBERS = [torch.randint(20, 299, (1,), generator=torch.manual_seed(i)).item() f
         ("Qwen2", "qwen25_7b", {}),
         ("Mistral", "mistral3_24b", {"tekken_model": torch.zeros(3, dtype=torch.uint8)}),
         ("Gemma2", "gemma2_2b", {}),
+        ("Llama", "llama3_8b", {}),
     ],
 )
 def test_it_equals_transformers(kind, name, more):
@@ -365,3 +368,12 @@ def test_the_tokenizer_of_a_gguf_file():
 def test_the_table_names_each_model():
     assert QWEN3_4B.takes_pictures is False
     assert [QWEN3_4B.pad, MISTRAL3_24B.pad, MISTRAL3_24B.start] == [151643, 11, 1]
+
+
+def test_states_of_a_template_of_known_length_are_left_out():
+    encoder, _, module = built(in_file(oracle("Qwen3")))
+    style = TextStyle(layer=-3, normalised=False)
+    whole = encode(encoder, module, NUMBERS, style)
+    found = encode(encoder, module, NUMBERS, replace(style, left_out=15))
+    assert torch.equal(found.states, whole.states[:, 15:])
+    assert found.mask.tolist() == [[1] * 25]

@@ -7,10 +7,12 @@ from safetensors.torch import save_file
 from engine.compat.boundary import plugin_boundary
 from engine.compat.install import host_module
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.families.hunyuan_video.network import HunyuanVideo, HunyuanVideoConfig
 from engine.inference.load import load_denoiser
 from engine.inference.sample import sample
 from engine.inference.values import CfgGuider, RandomNoise, Sampler
 from tests.wet import bridge_files
+from tests.wet.wan_files import filled
 
 
 @pytest.fixture
@@ -21,9 +23,9 @@ def model(tmp_path, cpu_residency):
     return load_denoiser(path)
 
 
-def run(model):
+def run(model, words=512):
     generator = torch.Generator().manual_seed(3)
-    text = [[torch.randn(1, 512, bridge_files.WIDTH, generator=generator), {}]]
+    text = [[torch.randn(1, words, bridge_files.WIDTH, generator=generator), {}]]
     guider = CfgGuider(model, text, text, 3.0)
     latent = {"samples": torch.zeros(1, 16, 2, 4, 4)}
     sigmas = torch.tensor([1.0, 0.6, 0.0])
@@ -53,3 +55,36 @@ def test_wan_is_of_its_classes_and_takes_wrappers_and_blocks(model):
     changed.set_model_patch_replace(replacement, "dit", "double_block", 1)
     assert torch.equal(run(boundary.to_value(changed)), run(model))
     assert seen[:2] == [(2, 512, 16), (2, 8, 128)]
+
+
+def test_ltx_video_is_of_its_class(tmp_path, cpu_residency):
+    net = bridge_files.network("ltxv")
+    path = tmp_path / "ltxv.safetensors"
+    save_file(bridge_files.original("ltxv", dict(net.state_dict())), path)
+    patcher = plugin_boundary().to_object(load_denoiser(path))
+    assert isinstance(patcher.model, host_module("comfy.model_base").LTXV)
+    assert isinstance(patcher.model.latent_format, host_module("comfy.latent_formats").LTXV)
+
+
+def test_hunyuan_video_is_of_its_class(tmp_path, cpu_residency):
+    path = tmp_path / "hunyuan.safetensors"
+    config = HunyuanVideoConfig(16, 16, 16, 32, 128, 256, 1, 1, 1, guidance=True)
+    save_file(filled(lambda: HunyuanVideo(config)), path)
+    value = load_denoiser(path)
+    boundary = plugin_boundary()
+    patcher = boundary.to_object(value)
+    assert isinstance(patcher.model, host_module("comfy.model_base").HunyuanVideo)
+    config = patcher.model.model_config
+    assert isinstance(config, host_module("comfy.supported_models").HunyuanVideo)
+    assert (config.unet_config["in_channels"], config.unet_config["depth"]) == (16, 1)
+    assert isinstance(patcher.model.latent_format, host_module("comfy.latent_formats").HunyuanVideo)
+    seen = []
+
+    def replacement(inputs, extra):
+        seen.append(inputs["img"].shape)
+        return extra["original_block"](inputs)
+
+    changed = patcher.clone()
+    changed.set_model_patch_replace(replacement, "dit", "double_block", 0)
+    assert torch.equal(run(boundary.to_value(changed), 16), run(value, 16))
+    assert seen[0] == (2, 8, 128)
