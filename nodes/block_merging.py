@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from engine.families.bridge.wan import original_name
 from engine.inference.merging import by_prefix, mixed_model
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Names, Options
@@ -30,6 +31,11 @@ AURAFLOW_PARTS = (
     *(f"single_layers.{i}." for i in range(32)),
     *("modF.", "final_linear."),
 )
+WAN_PARTS = (
+    *("patch_embedding.", "time_embedding.", "time_projection.", "text_embedding.", "img_emb."),
+    *(f"blocks.{i}." for i in range(40)),
+    "head.",
+)
 
 
 def _sd3(blocks: int) -> tuple[str, ...]:
@@ -41,6 +47,7 @@ MediumRatios = Annotated[Ratio, Options(default=1.0), Names(*_sd3(24))]
 LargeRatios = Annotated[Ratio, Options(default=1.0), Names(*_sd3(38))]
 QwenRatios = Annotated[Ratio, Options(default=1.0), Names(*QWEN_PARTS)]
 AuraFlowRatios = Annotated[Ratio, Options(default=1.0), Names(*AURAFLOW_PARTS)]
+WanRatios = Annotated[Ratio, Options(default=1.0), Names(*WAN_PARTS)]
 
 
 @node("ModelMergeFlux1", category=BLOCKS)
@@ -71,3 +78,10 @@ def merge_blocks_of_qwen_image(model1: Model, model2: Model, **ratios: QwenRatio
 def merge_blocks_of_auraflow(model1: Model, model2: Model, **ratios: AuraFlowRatios) -> Model:
     """Mix two models of AuraFlow's architecture, with a ratio for each block."""
     return mixed_model(model1, model2, by_prefix(ratios))
+
+
+@node("ModelMergeWAN2_1", category=BLOCKS)
+def merge_blocks_of_wan(model1: Model, model2: Model, **ratios: WanRatios) -> Model:
+    """Mix two models of Wan's architecture, with a ratio for each block."""
+    shares = by_prefix(ratios)
+    return mixed_model(model1, model2, lambda name: shares(original_name(name)))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import torch
 
-from engine.diffusion.parameterization import flow
+from engine.diffusion.parameterization import Flow, flow
 from engine.errors import NodeError
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Range
@@ -36,6 +36,23 @@ def model_sampling_aura_flow(model: Model, shift: Annotated[float, AlphaOfShift]
     For models whose timestep runs to 1: AuraFlow, Lumina 2, Z-Image, Qwen-Image.
     """
     return _shifted(model, shift, 1.0)
+
+
+@node("ModelNoiseScale", category="advanced/model")
+def model_noise_scale(
+    model: Model, noise_scale: Annotated[float, Range(0.0, 64.0, step=0.01)] = 1.0
+) -> Model:
+    """Set the standard deviation of the noise that a flow model was trained with; usually 1.
+
+    It scales the noise that sampling starts from. Models of pixels use more: HiDream-O1 8.
+    """
+    levels = model.parameterization
+    if not isinstance(levels, Flow):
+        raise NodeError(
+            "the noise scale is of flow models such as SD3, FLUX or Wan; this model is trained on "
+            "a table of noise levels, which include the scale: take ModelNoiseScale out"
+        )
+    return replace(model, parameterization=replace(levels, noise_scale=noise_scale))
 
 
 @node("EmptySD3LatentImage", category="latent/sd3")
@@ -72,4 +89,8 @@ def _shifted(model: Model, shift: float, multiplier: float) -> Model:
         raise NodeError(
             f"a shift of {shift:g} leaves no noise levels; use 1 for none, 3 is usual for SD3"
         )
-    return replace(model, parameterization=flow(shift, multiplier=multiplier))
+    made = flow(shift, multiplier=multiplier)
+    before = model.parameterization
+    if isinstance(before, Flow):
+        made = replace(made, noise_scale=before.noise_scale)
+    return replace(model, parameterization=made)

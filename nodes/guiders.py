@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from engine.errors import NodeError
+from engine.inference.dual_model import DualModelGuider
 from engine.inference.values import BasicGuider, CfgGuider, DualCfgGuider, PerpNegGuider
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
@@ -48,6 +50,29 @@ def dual_cfg_guider(
         middle_scale=cfg_cond2_negative,
         nested=style == "nested",
     )
+
+
+@node("DualModelGuider", category=GUIDERS, display="Dual Model CFG Guider")
+def dual_model_guider(
+    model: Model,
+    positive: Conditioning,
+    cfg: Annotated[float, Range(0.0, 100.0, step=0.1, round=0.01)] = 4.0,
+    model_negative: Model | None = None,
+    negative: Conditioning | None = None,
+) -> Guider:
+    """Guidance whose negative another model predicts; without one, `model` does.
+
+    Both models stay loaded for the whole run. At a `cfg` of 1 the negative is not evaluated.
+    """
+    if negative is None:
+        raise NodeError(
+            "DualModelGuider has no negative: only models whose unguided prediction needs no text, "
+            "such as Ideogram 4, run without, and this version has none; connect a prompt, which "
+            "may be empty, to `negative`"
+        )
+    if model_negative is None:
+        return CfgGuider(model, positive, negative, cfg)
+    return DualModelGuider(model, positive, model_negative, negative, cfg)
 
 
 @node("PerpNegGuider", category="_for_testing", experimental=True)

@@ -10,6 +10,7 @@ from engine.inference.saving import (
     checkpoint_tensors,
     encoder_tensors,
     file_metadata,
+    image_encoder_in_checkpoint,
     tensors_of,
 )
 from engine.media.metadata import metadata_texts
@@ -18,7 +19,7 @@ from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range, Text
 from engine.weights.write import ToWrite, write
 from nodes.merging import CATEGORY
-from nodes.sockets import Clip, Model, Vae
+from nodes.sockets import Clip, ClipVision, Model, Vae
 
 HIDDEN = ("PROMPT", "EXTRA_PNGINFO")
 Prefix = Annotated[str, Text(multiline=None)]
@@ -37,6 +38,23 @@ def save_checkpoint(
     The file is in the original layout and in the precision of the source files.
     """
     tensors = checkpoint_tensors(model, clip, vae)
+    save_file(ctx, filename_prefix, tensors, file_metadata(model, filename_prefix))
+
+
+@node("ImageOnlyCheckpointSave", category=CATEGORY, output=True, hidden=HIDDEN)
+def save_image_only_checkpoint(
+    model: Model,
+    clip_vision: ClipVision,
+    vae: Vae,
+    ctx: Context,
+    filename_prefix: Prefix = "checkpoints/ComfyUI",
+) -> None:
+    """Save a model with its image encoder and autoencoder as one checkpoint, LoRAs included.
+
+    Image Only Checkpoint Loader reads it. The image encoder is stored as Stable Video Diffusion
+    has it.
+    """
+    tensors = checkpoint_tensors(model, None, vae) | image_encoder_in_checkpoint(clip_vision)
     save_file(ctx, filename_prefix, tensors, file_metadata(model, filename_prefix))
 
 

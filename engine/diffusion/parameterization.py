@@ -242,10 +242,12 @@ class Flow(_Table):
     Attributes:
         shift: the map of time 0..1 that moves it towards the noise.
         multiplier: what sigma is multiplied by to become the network's timestep.
+        noise_scale: the standard deviation of the noise that the network was trained with.
     """
 
     shift: Shift
     multiplier: float = 1000.0
+    noise_scale: float = 1.0
 
     @property
     def is_flow(self) -> bool:
@@ -281,9 +283,10 @@ class Flow(_Table):
     def add_noise(
         self, sigma: Tensor, noise: Tensor, clean: Tensor, *, full: bool = False
     ) -> Tensor:
-        """The interpolation `sigma * noise + (1 - sigma) * clean`."""
+        """The interpolation `sigma * noise * noise_scale + (1 - sigma) * clean`."""
         wide = like(sigma, noise)
-        return wide * noise + (1.0 - wide) * clean
+        scaled = noise if self.noise_scale == 1.0 else noise * self.noise_scale
+        return wide * scaled + (1.0 - wide) * clean
 
     def remove_noise_scale(self, sigma: Tensor, x: Tensor) -> Tensor:
         """Rescale the clean part to its full scale."""

@@ -73,6 +73,7 @@ _FAMILIES: Mapping[str, str] = {
     """,
     "the model family PhotoMaker": "PhotoMakerEncode PhotoMakerLoader",
     "the model family PiD": "PiDConditioning",
+    "the model family PixArt": "CLIPTextEncodePixArtAlpha",
     "the model family SAM 3": "SAM3_Detect SAM3_VideoTrack",
     "the model family SAM 3D Body": """
         BuildPoseFile SAM3DBody_FaceExpression SAM3DBody_Loader SAM3DBody_Predict

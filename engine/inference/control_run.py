@@ -21,6 +21,7 @@ from engine.inference.control import (
     check_model,
 )
 from engine.inference.control_pictures import encoded, shown
+from engine.inference.control_text import inputs_of_control
 from engine.inference.values import Conditioning, Model
 from engine.nets.hooks import Residuals
 from engine.residency.handles import Weights
@@ -150,6 +151,7 @@ class ControlRun:
         total: Residuals | None = None
         keys = [id(each) for each in entries[0].networks if id(each) in self._links]
         working = self._working(keys, sigma)
+        inputs = inputs_of_control(inputs)
         for link in working:
             net = self._nets[id(link)]
             dtype = self._residency.dtype_of(net.weights)

@@ -12,6 +12,7 @@ from engine.diffusion import regions
 from engine.diffusion.conditioning import Role
 from engine.diffusion.regions import Area, Region
 from engine.families.family import Entry, Run
+from engine.inference import control_text
 from engine.inference.control import chain_of
 from engine.inference.entry_hooks import EntryHooks
 from engine.inference.values import Conditioning, Model
@@ -59,16 +60,23 @@ def prepared(
                 area = regions.in_cells(regions.bounds_of(mask), size)
             mask = mask * extras.get("mask_strength", 1.0)
         start, end = _times(extras, model)
+        networks = chain_of(extras)
+        inputs = model.family.inputs(model.config, Entry(embedding, extras), run=run, role=role)
+        if networks and isinstance(extras.get(control_text.TOKENS), Tensor):
+            told = {**extras, "pooled_output": extras.get(control_text.POOLED)}
+            entry = Entry(extras[control_text.TOKENS], told)
+            seen = model.family.inputs(model.config, entry, run=run, role=role)
+            inputs = {**inputs, **{f"{control_text.PREFIX}{name}": seen[name] for name in seen}}
         found.append(
             Region(
-                model.family.inputs(model.config, Entry(embedding, extras), run=run, role=role),
+                inputs,
                 area,
                 mask,
                 extras.get("strength", 1.0),
                 start,
                 end,
                 role=role,
-                networks=(*chain_of(extras), *hooks.of(extras)),
+                networks=(*networks, *hooks.of(extras)),
                 hooks=tuple(extras.get("hooks") or ()),
                 fills=bool(extras.get("default")),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -77,6 +78,31 @@ class Evaluators:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class OtherNetwork:
+    """The network of a second model in a run, see `DualModelGuider`.
+
+    Attributes:
+        named: the conditionings that it predicts, by name, on the device.
+        first, second: entered around each evaluation of the guider's model, and of this one: they
+            put that model's weights in their places.
+    """
+
+    evaluators: Evaluators
+    named: Mapping[str, Sequence[Region]]
+    first: Callable[[], AbstractContextManager[object]] = nullcontext
+    second: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    def evaluated(
+        self, names: Sequence[str], x: Tensor, sigma: Tensor, change: ChangeOfHooks | None
+    ) -> tuple[Tensor, ...]:
+        """Its predictions for these conditionings."""
+        if not names:
+            return ()
+        with self.second():
+            return self.evaluators.of(change)(x, sigma, *(self.named[name] for name in names))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GuidedNetwork:
     """A guider's network as the `GuidedDenoiser` that samplers call.
 
@@ -85,6 +111,7 @@ class GuidedNetwork:
         hooks: the run's.
         named: the conditionings by name, on the device.
         inpainting: replaces x where the latent stays.
+        other: the network of another model, and the conditionings that it predicts.
     """
 
     guider: Guider
@@ -93,6 +120,7 @@ class GuidedNetwork:
     evaluators: Evaluators
     named: Mapping[str, Sequence[Region]]
     inpainting: Inpainting | None = None
+    other: OtherNetwork | None = None
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """The guided clean image."""
@@ -101,6 +129,12 @@ class GuidedNetwork:
     def with_unguided(self, x: Tensor, sigma: Tensor) -> Guided:
         """The guided clean image and that of the negative alone."""
         return self._guide(x, sigma, both=True)
+
+    def _evaluated(
+        self, names: Sequence[str], x: Tensor, sigma: Tensor, change: ChangeOfHooks | None
+    ) -> tuple[Tensor, ...]:
+        lists = [self.named[name] for name in names]
+        return self.evaluators.of(change)(x, sigma, *lists) if lists else ()
 
     def _guide(self, x: Tensor, sigma: Tensor, *, both: bool) -> Guided:
         painting = None if self.inpainting is None else self.inpainting.at(sigma)
@@ -111,8 +145,15 @@ class GuidedNetwork:
         def evaluate(
             *names: str, x: Tensor | None = None, hooks: ChangeOfHooks | None = None
         ) -> tuple[Tensor, ...]:
-            lists = (self.named[name] for name in names)
-            return self.evaluators.of(hooks)(step_x if x is None else x, sigma, *lists)
+            at = step_x if x is None else x
+            if self.other is None:
+                return self._evaluated(names, at, sigma, hooks)
+            others = [name for name in names if name in self.other.named]
+            mine = [name for name in names if name not in self.other.named]
+            with self.other.first():
+                found = dict(zip(mine, self._evaluated(mine, at, sigma, hooks), strict=True))
+            found |= zip(others, self.other.evaluated(others, at, sigma, hooks), strict=True)
+            return tuple(found[name] for name in names)
 
         guide = partial(self.guider.guide, evaluate, x, sigma, self.hooks, both=both)
         for around in self.hooks.around:

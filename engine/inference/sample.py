@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -26,13 +26,22 @@ from engine.errors import NodeError
 from engine.families.family import Checkpoint, Run
 from engine.inference import sampling_path
 from engine.inference.control_run import ControlRun
+from engine.inference.control_text import inputs_of_denoiser
+from engine.inference.dual_model import DualModelGuider, conditionings_by_model, weights_beside
 from engine.inference.entries import prepared_by_name
-from engine.inference.guided import Evaluators, GuidedNetwork, Inpainting, started_model
+from engine.inference.guided import (
+    Evaluators,
+    GuidedNetwork,
+    Inpainting,
+    OtherNetwork,
+    started_model,
+)
 from engine.inference.hook_groups import WeightSwitch
 from engine.inference.hook_run import HookRun
 from engine.inference.network_hooks import NetworkCall, surrounded
 from engine.inference.shared_entries import shared_with_others
 from engine.inference.values import Conditioning, Guider, Model, Noise, Sampler
+from engine.residency.handles import Weights
 from engine.residency.manager import current
 
 Latent = Mapping[str, Any]
@@ -92,16 +101,16 @@ def sample(
         last[:] = [denoised]
         on_step(step, steps, x, denoised, sigma)
 
-    model, mask = guider.model, latent.get("noise_mask")
-    clean = into_latent(samples, model)
+    mask = latent.get("noise_mask")
+    clean = into_latent(samples, guider.model)
     if mask is not None:
         mask = regions.fitted_mask(mask, clean.shape[2:], len(clean))[:, None]
     run = Run(clean.shape, noise.seed, clean, mask)
-    model = started_model(model, run, sigmas, latent.get("batch_index"))
-    conditionings = guider.conditionings()
-    with torch.no_grad(), network_run(conditionings, model, run, sigmas, checkpoint) as ready:
-        levels, started = ready.parameterization, model.guidance.started()
-        network = GuidedNetwork(guider, started, levels, ready.evaluators, ready.named)
+    batch_index = latent.get("batch_index")
+    guided = guided_network(guider, run, sigmas, batch_index, checkpoint)
+    with torch.no_grad(), guided as made:
+        network, model = made
+        levels = network.parameterization
         clean, start = (each.to(current().device) for each in (clean, start))
         first, end = (sigma.float().to(clean.device) for sigma in (sigmas[:1], sigmas[-1:]))
         x = levels.add_noise(first, start, clean, full=_is_full(model, sigmas))
@@ -114,6 +123,54 @@ def sample(
         result = out_of_latent(levels.remove_noise_scale(end, x), model).cpu()
         denoised = out_of_latent(last[0], model).cpu() if last else result
     return Sampled(result, denoised)
+
+
+@contextmanager
+def guided_network(
+    guider: Guider,
+    run: Run,
+    sigmas: Tensor,
+    batch_index: Sequence[int] | None,
+    checkpoint: Checkpoint,
+) -> Iterator[tuple[GuidedNetwork, Model]]:
+    """A guider's network, ready for x of that run, and its model as its patches changed it."""
+    model = started_model(guider.model, run, sigmas, batch_index)
+    mine, others = conditionings_by_model(guider)
+    beside = weights_beside(guider)
+    with (
+        network_run(mine, model, run, sigmas, checkpoint, beside=beside) as ready,
+        _other_network(guider, others, run, sigmas, batch_index, checkpoint) as other,
+    ):
+        hooks = model.guidance.started()
+        levels, evaluators, named = ready.parameterization, ready.evaluators, ready.named
+        yield GuidedNetwork(guider, hooks, levels, evaluators, named, other=other), model
+
+
+@contextmanager
+def _other_network(
+    guider: Guider,
+    conditionings: Mapping[str, Conditioning],
+    run: Run,
+    sigmas: Tensor,
+    batch_index: Sequence[int] | None,
+    checkpoint: Checkpoint,
+) -> Iterator[OtherNetwork | None]:
+    """The network of a guider's second model, on the device beside the first."""
+    if not isinstance(guider, DualModelGuider):
+        yield None
+        return
+    guider.check()
+    first, other = guider.model, guider.negative_model
+    other = started_model(other, run, sigmas, batch_index)
+    residency = current()
+    uses = [
+        partial(residency.use, each.net, checkpoint=checkpoint)
+        if guider.shares_weights
+        else nullcontext
+        for each in (first, other)
+    ]
+    with network_run(conditionings, other, run, sigmas, checkpoint) as made:
+        yield OtherNetwork(made.evaluators, made.named, *uses)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,11 +199,13 @@ def network_run(
     run: Run,
     sigmas: Tensor,
     checkpoint: Checkpoint,
+    *,
+    beside: Sequence[Weights] = (),
 ) -> Iterator[NetworkRun]:
     """The network of a model, on the device and ready for x of that run.
 
-    `model` is the guider's as its patches changed it for this run. Control networks and those of
-    hooks stay on the device with it for the whole run.
+    `model` is the guider's as its patches changed it for this run. Control networks, those of
+    hooks and the weights of `beside` stay on the device with it for the whole run.
     """
     residency, shape = current(), run.shape
     device, dtype, size = residency.device, residency.dtype_of(model.net), shape[2:]
@@ -164,7 +223,7 @@ def network_run(
     room = model.family.activation_bytes(model.config, rows_shape, dtype.itemsize)
     hooks = HookRun(model, named, residency, shape)
     room = controls.room_for(rows_shape, room) + hooks.room_for(rows_shape)
-    brought = (*controls.weights, *hooks.weights)
+    brought = (*controls.weights, *hooks.weights, *beside)
     switch = WeightSwitch(model, parameterization, residency, checkpoint)
     with (
         residency.reserve(controls.features_bytes(shape)),
@@ -229,8 +288,9 @@ def network_call(
                 control = controls.residuals(
                     entries, scaled, time, sigma, inputs, noisy=x, options=options
                 )
+            told = inputs_of_denoiser(inputs)
             return predict(
-                net, scaled, time, inputs, control=control, hooks=inside, checkpoint=checkpoint
+                net, scaled, time, told, control=control, hooks=inside, checkpoint=checkpoint
             )
 
         for around in arounds:

@@ -17,11 +17,16 @@ from engine.families import declared
 from engine.inference.adapters import sources_of
 from engine.inference.merging import OtherTensor
 from engine.inference.values import Clip, Model, TextPart, Vae
+from engine.inference.vision import ClipVision
+from engine.nets.clip_layers import Kept
 from engine.residency.handles import Weights
-from engine.text.clip_keys import Kept, open_clip_layout
+from engine.text.clip_keys import open_clip_layout
+from engine.vision.clip import ClipImageEncoder
+from engine.vision.clip_keys import open_clip_layout as open_clip_vision
 from engine.weights.write import ToWrite
 
 DENOISER_PREFIX, AUTOENCODER_PREFIX = "model.diffusion_model.", "first_stage_model."
+VISION_PREFIX = "conditioner.embedders.0.open_clip.model."
 TRANSFORMERS, OPEN_CLIP = "text_model.", ".model."
 """The endings of CLIP's places in checkpoints, by the layout they have there."""
 _PROJECTION = "text_projection.weight"
@@ -49,6 +54,22 @@ def checkpoint_tensors(model: Model, clip: Clip | None, vae: Vae | None) -> dict
         tensors = tensors_of(vae.autoencoder)
         found |= {AUTOENCODER_PREFIX + name: each for name, each in tensors.items()}
     return found
+
+
+def image_encoder_in_checkpoint(vision: ClipVision) -> dict[str, ToWrite]:
+    """An image encoder's tensors under their names in a checkpoint that takes pictures (SVD).
+
+    Raises:
+        NodeError: it is none of CLIP's, for which no place in a checkpoint is known.
+    """
+    tensors = tensors_of(vision.weights)
+    if not isinstance(vision.kind, ClipImageEncoder):
+        raise NodeError(
+            f"where a checkpoint keeps a {vision.kind.name} is not known; connect one of CLIP's "
+            "image encoders"
+        )
+    layout = open_clip_vision(tensors)
+    return {f"{VISION_PREFIX}{name}": _joined(kept, tensors) for name, kept in layout.items()}
 
 
 def encoder_in_checkpoint(prefix: str, tensors: Mapping[str, ToWrite]) -> dict[str, ToWrite]:

@@ -140,6 +140,38 @@ def open_clip_name(name: str) -> str | None:
     return f"{back[module]}.{kind}" if module in back else None
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How a layout stores tensors.
+
+    Attributes:
+        names: transformers' names of the tensors that are concatenated in one.
+        transposed: whether it is stored transposed.
+    """
+
+    names: tuple[str, ...]
+    transposed: bool = False
+
+
+LAYERS = "encoder.layers."
+"""Before the number of a layer, under transformers' names."""
+
+
+def open_clip_layer(name: str) -> tuple[str, Kept]:
+    """OpenCLIP's name for what holds a layer's tensor of that name, and its content.
+
+    OpenCLIP joins query, key and value.
+    """
+    number, _, rest = name.removeprefix(LAYERS).partition(".")
+    module, _, kind = rest.rpartition(".")
+    start = f"transformer.resblocks.{number}."
+    rows = tuple(f"self_attn.{each}_proj" for each in "qkv")
+    if module in rows:
+        joined = tuple(f"{LAYERS}{number}.{each}.{kind}" for each in rows)
+        return f"{start}attn.in_proj_{kind}", Kept(joined)
+    return f"{start}{open_clip_name(rest)}", Kept((name,))
+
+
 def changed(entry: Entry, shape: tuple[int, ...], change: Callable[[Tensor], Tensor]) -> Entry:
     """A tensor that is computed from another when it is read."""
     return Entry(shape, entry.dtype, lambda: change(entry.read()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from engine.nets.clip_layers import changed, of_open_clip, open_clip_name
+from engine.nets.clip_layers import LAYERS, Kept, changed, of_open_clip, open_clip_layer
 from engine.weights.state_dict import Entry, StateDict
 
 MARK = "embeddings.token_embedding.weight"
@@ -85,35 +85,15 @@ def _of_open_clip(weights: StateDict) -> StateDict:
     return replace(weights, entries=entries)
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """How a layout stores tensors.
-
-    Attributes:
-        names: transformers' names of the tensors that are concatenated in one.
-        transposed: whether it is stored transposed.
-    """
-
-    names: tuple[str, ...]
-    transposed: bool = False
-
-
 def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
     """OpenCLIP's names for an encoder with these tensors, each with its content."""
     layout: dict[str, Kept] = {}
-    rows = {f"self_attn.{each}_proj": each for each in "qkv"}
     for name in names:
-        if not name.startswith("encoder.layers."):
-            ours = name.replace("final_layer_norm.", "ln_final.")
-            ours = _OUTER.get(ours, ours)
-            layout[ours] = Kept((name,), transposed=ours == "text_projection")
+        if name.startswith(LAYERS):
+            ours, kept = open_clip_layer(name)
+            layout[ours] = kept
             continue
-        number, _, rest = name.removeprefix("encoder.layers.").partition(".")
-        module, _, kind = rest.rpartition(".")
-        start = f"transformer.resblocks.{number}."
-        if module in rows:
-            joined = tuple(f"encoder.layers.{number}.{each}.{kind}" for each in rows)
-            layout[f"{start}attn.in_proj_{kind}"] = Kept(joined)
-        else:
-            layout[f"{start}{open_clip_name(rest)}"] = Kept((name,))
+        ours = name.replace("final_layer_norm.", "ln_final.")
+        ours = _OUTER.get(ours, ours)
+        layout[ours] = Kept((name,), transposed=ours == "text_projection")
     return layout

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from engine.nets.clip_layers import changed, of_open_clip
+from engine.nets.clip_layers import LAYERS, Kept, changed, of_open_clip, open_clip_layer
 from engine.vision.clip_network import MARK, POSITIONS, PROJECTION
 from engine.weights.state_dict import Entry, StateDict
 
@@ -50,6 +50,22 @@ def tensors(weights: StateDict) -> StateDict | None:
     if OPEN_CLIP_MARK in weights and "class_embedding" in weights:
         return _of_open_clip(weights).refuse_empty()
     return None
+
+
+def open_clip_layout(names: Iterable[str]) -> dict[str, Kept]:
+    """OpenCLIP's names (`visual.conv1.weight`) for an encoder with these tensors of our module.
+
+    Each with its content: OpenCLIP joins query, key and value, and transposes the projection.
+    """
+    outer = {ours: theirs for theirs, ours in _OUTER.items()} | {PROJECTION: "proj"}
+    layout: dict[str, Kept] = {}
+    for name in names:
+        if name.startswith(LAYERS):
+            ours, kept = open_clip_layer(name)
+        else:
+            ours, kept = outer[name], Kept((name,), transposed=name == PROJECTION)
+        layout[OPEN_CLIP + ours] = kept
+    return layout
 
 
 def _of_transformers(weights: StateDict) -> StateDict:

@@ -22,6 +22,8 @@ from engine.compat.sampling.plugin_values import (
 )
 from engine.compat.sampling.values import to_object
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.errors import NodeError
+from engine.inference.dual_model import DualModelGuider
 from engine.inference.values import (
     BasicGuider,
     CfgGuider,
@@ -94,6 +96,14 @@ def _perp(value: PerpNegGuider) -> Any:
     return made
 
 
+def _dual_model(value: DualModelGuider) -> Any:
+    del value
+    raise NodeError(
+        "DualModelGuider runs two networks, which what a plugin changed about sampling cannot do; "
+        "take the plugin's nodes before the sampler out, or use CFGGuider"
+    )
+
+
 def _list(conditioning: Conditioning) -> list[Any]:
     return list(conditioning)
 
@@ -129,6 +139,7 @@ ADAPTERS: Mapping[type, Callable[[Any], Any]] = {
     BasicGuider: _basic,
     CfgGuider: _cfg,
     DualCfgGuider: _dual,
+    DualModelGuider: _dual_model,
     PerpNegGuider: _perp,
     Sampler: sampler_object_of,
     RandomNoise: _seeded,

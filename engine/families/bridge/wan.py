@@ -141,6 +141,23 @@ def class_name(name: str) -> str | None:
     return f"blocks.{number}.{_BLOCK[inner]}.{kind}" if inner in _BLOCK else None
 
 
+def original_name(name: str) -> str:
+    """The original layout's name of a tensor of the class; the inverse of `class_name`."""
+    alone = {ours: theirs for theirs, ours in _ALONE.items()}
+    if name in alone:
+        return alone[name]
+    module, _, kind = name.rpartition(".")
+    outer = {ours: theirs for theirs, ours in _OUTER.items()}
+    if module in outer:
+        return f"{outer[module]}.{kind}"
+    first, _, rest = module.partition(".")
+    number, _, inner = rest.partition(".")
+    if first == "blocks" and kind == "scale_shift_table":
+        return f"blocks.{number}.modulation"
+    block = {ours: theirs for theirs, ours in _BLOCK.items()}
+    return f"blocks.{number}.{block.get(inner, inner)}.{kind}"
+
+
 def configure(found: StateDict) -> BridgedConfig:
     """The sizes from tensors under the class's names."""
     patch = found.shape(INPUT) or ()

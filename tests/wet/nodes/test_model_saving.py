@@ -14,13 +14,24 @@ from engine.nodekit.context import RunningContext
 from engine.residency.manager import DeviceResidency, installed
 from engine.text.clip_keys import open_clip_layout
 from engine.text.clip_keys import tensors as clip_tensors
+from engine.vision.clip_network import ClipVision as ClipVisionNet
+from engine.vision.clip_network import ClipVisionConfig
 from engine.weights.state_dict import StateDict
 from nodes.loaders import load_checkpoint_file, load_diffusion_model, load_vae_file
 from nodes.lora import load_lora, load_lora_for_model
 from nodes.merging import merge_models, subtract_clips, subtract_models
 from nodes.model_patches import model_sampling_discrete
-from nodes.model_saving import save_checkpoint, save_clip, save_lora, save_model, save_vae
+from nodes.model_saving import (
+    save_checkpoint,
+    save_clip,
+    save_image_only_checkpoint,
+    save_lora,
+    save_model,
+    save_vae,
+)
+from nodes.vision import load_clip_vision, load_image_only_checkpoint
 
+CLIP_VISION = ClipVisionConfig(28, 7, 64, 128, 2, 1, "quick_gelu", projection=48)
 UNET = "model.diffusion_model."
 KEY = "input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 POSITIONS = "cond_stage_model.transformer.text_model.embeddings.position_ids"
@@ -234,3 +245,33 @@ def test_a_saved_lora_at_half_strength_is_half_the_way(ctx, settings, residency)
     with residency.use(a.net):
         expected = a.net.module.get_parameter(KEY) * 0.95
     assert torch.allclose(found, expected, atol=1e-3)
+
+
+def test_a_checkpoint_of_pictures_keeps_the_image_encoder(ctx, fill):
+    """Against transformers' own module, converted by the loader that reads OpenCLIP's layout."""
+    encoder = fill(lambda: ClipVisionNet(CLIP_VISION))
+    folder = ctx.files.folders("clip_vision")[0]
+    folder.mkdir(parents=True)
+    own = "visual_projection.weight"
+    tensors = {
+        name if name == own else f"vision_model.{name}": each.contiguous()
+        for name, each in encoder.state_dict().items()
+    }
+    save_file(tensors, folder / "v.safetensors")
+    model, _, vae = load_checkpoint_file("a.safetensors", ctx)
+    save_image_only_checkpoint(model, load_clip_vision("v.safetensors", ctx), vae, ctx)
+    path = saved(ctx, "checkpoints/ComfyUI_00001_.safetensors")
+    found = load_file(path)
+    start = "conditioner.embedders.0.open_clip.model.visual."
+    assert torch.equal(found[f"{start}proj"], encoder.state_dict()[own].T)
+    rows = [
+        encoder.state_dict()[f"encoder.layers.0.self_attn.{each}_proj.weight"] for each in "qkv"
+    ]
+    joined = found[f"{start}transformer.resblocks.0.attn.in_proj_weight"]
+    assert torch.equal(joined, torch.cat(rows))
+    path.rename(ctx.files.folders("checkpoints")[0] / "video.safetensors")
+    _, vision, _ = load_image_only_checkpoint("video.safetensors", ctx)
+    for name, source in vision.weights.sources.items():
+        read = source.unpack(source.read_parts(), torch.float32)
+        assert torch.equal(read, encoder.state_dict()[name])
+    assert len(vision.weights.sources) == len(encoder.state_dict())
