@@ -63,7 +63,7 @@ def image_add_noise(
     """Add normal noise of that standard deviation to images."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(image.shape, generator=generator)
-    return (image + strength * noise.to(image)).clamp(0, 1)
+    return noise.to(image).mul_(strength).add_(image).clamp_(0, 1)
 
 
 @node("ImageBatch", category="image", display="Batch Images", deprecated=True)
@@ -101,7 +101,7 @@ def image_composite_masked(
     below = (slice(None), slice(y, y + height), slice(x, x + width))
     seen = (slice(None), slice(0, max(rows - y, 0)), slice(0, max(columns - x, 0)))
     result = destination.clone()
-    result[below] = cover[seen] * source[seen] + (1 - cover[seen]) * destination[below]
+    result[below].mul_(1 - cover[seen]).add_(cover[seen] * source[seen])
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import torch
 from scipy import ndimage
-from torch.nn.functional import conv2d, pad
+from torch.nn.functional import pad
 
 from engine.errors import NodeError
 from engine.nodekit.contract import node
@@ -19,8 +19,8 @@ LUMINANCE = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in grey (ITU-R BT.601)."""
 RADIUS = 2
 """Of the Gaussian, whose standard deviation is one pixel."""
-STEPS = ((0, 1), (1, 1), (1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1))
-"""Row and column of the neighbour in each of eight directions, by multiples of 45 degrees."""
+STEPS = ((0, 1), (1, 1), (1, 0), (1, -1))
+"""Row and column of a neighbour on each of four lines, by multiples of 45 degrees."""
 EPSILON = 1e-6
 Threshold = Annotated[float, Range(0.01, 0.99, step=0.01)]
 
@@ -63,35 +63,55 @@ def _grey(images: torch.Tensor) -> torch.Tensor:
 
 
 def _blurred(grey: torch.Tensor) -> torch.Tensor:
-    weights = torch.exp(-(torch.arange(-RADIUS, RADIUS + 1, device=grey.device) ** 2) / 2)
-    weights = weights / weights.sum()
+    far, near, middle = torch.exp(-(torch.arange(-RADIUS, 1.0) ** 2) / 2).tolist()
+    whole = middle + 2 * (near + far)
     rows, columns = (min(RADIUS, size - 1) for size in grey.shape[-2:])
     around = pad(grey, (columns, columns, rows, rows), mode="reflect")
     rest = RADIUS - columns, RADIUS - columns, RADIUS - rows, RADIUS - rows
-    around = pad(around, rest, mode="replicate")  # only pictures of one or two pixels need it
-    return conv2d(conv2d(around, weights[None, None, None, :]), weights[None, None, :, None])
+    found = pad(around, rest, mode="replicate")  # only pictures of one or two pixels need it
+    # Sums of shifted pictures take a quarter of the time of a convolution of one channel.
+    for dim in (-1, -2):
+        first, second, third, fourth, fifth = _shifted(found, dim, 2 * RADIUS + 1)
+        found = third * (middle / whole)
+        found.add_(second + fourth, alpha=near / whole).add_(first + fifth, alpha=far / whole)
+    return found
+
+
+def _shifted(values: torch.Tensor, dim: int, count: int) -> list[torch.Tensor]:
+    """Views that begin 0 to `count - 1` values later along a dimension, all of one size."""
+    size = values.shape[dim] - count + 1
+    return [values.narrow(dim, start, size) for start in range(count)]
 
 
 def _gradient(grey: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Length, and direction as one of `STEPS`, of Sobel's gradient, each [B, H, W]."""
-    across = torch.tensor([[-1.0, 0, 1], [-2, 0, 2], [-1, 0, 1]], device=grey.device)
-    kernels = torch.stack([across, across.T])[:, None]
-    x, y = conv2d(pad(grey, (1, 1, 1, 1), mode="replicate"), kernels).unbind(1)
-    eighths = torch.round(torch.atan2(y, x) * (4 / math.pi)).long() % len(STEPS)
-    return (x * x + y * y + EPSILON).sqrt(), eighths
+    """Strength of Sobel's gradient, and its line as an index of `STEPS`, each [B, H, W]."""
+    around = pad(grey, (1, 1, 1, 1), mode="replicate")[:, 0]
+    x, y = (_sobel(around, dim) for dim in (-1, -2))
+    quarters = torch.atan2(y, x).mul_(4 / math.pi).round_().remainder_(len(STEPS))
+    return x.square_().add_(y.square_()).add_(EPSILON).sqrt_(), quarters
+
+
+def _sobel(around: torch.Tensor, dim: int) -> torch.Tensor:
+    """The differences along a dimension, smoothed along the other; two smaller both ways."""
+    before, _, after = _shifted(around, dim, 3)
+    first, second, third = _shifted(after - before, -3 - dim, 3)
+    return (first + third).add_(second, alpha=2)
 
 
 def _is_ridge(strength: torch.Tensor, direction: torch.Tensor) -> torch.Tensor:
-    """Whether a pixel is stronger than its neighbours along the gradient, both ways."""
+    """Whether no neighbour along the gradient is stronger, nor that behind as strong."""
     around = pad(strength, (1, 1, 1, 1))
     rows, columns = strength.shape[-2:]
-    neighbours = torch.stack(
-        [around[:, 1 + y : 1 + y + rows, 1 + x : 1 + x + columns] for y, x in STEPS]
-    )
-    ahead, behind = direction, (direction + len(STEPS) // 2) % len(STEPS)
-    return (strength > neighbours.gather(0, ahead[None])[0]) & (
-        strength > neighbours.gather(0, behind[None])[0]
-    )
+    found = torch.zeros_like(strength, dtype=torch.bool)
+    for axis, (down, right) in enumerate(STEPS):
+        ahead, behind = (
+            around[:, 1 + y : 1 + y + rows, 1 + x : 1 + x + columns]
+            for y, x in ((down, right), (-down, -right))
+        )
+        # Of two neighbours that are equally strong, as on both sides of a hard edge, one counts.
+        is_above = (strength >= ahead).logical_and_(strength > behind)
+        found |= is_above.logical_and_(direction == axis)
+    return found
 
 
 def _connected(weak: np.ndarray, strong: np.ndarray) -> np.ndarray:

@@ -21,7 +21,7 @@ from engine.nodekit.context import Context
 from engine.nodekit.contract import node
 from engine.nodekit.markers import FileChoice, Options, Range, Text
 from nodes.image_scaling import as_masks
-from nodes.pixels import from_picture, to_pictures
+from nodes.pixels import from_picture, stacked, to_pictures
 from nodes.sockets import Image, Mask
 
 InputFile = Annotated[str, FileChoice("input", upload="image_upload")]
@@ -131,9 +131,9 @@ def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.T
         opaque = modes.alpha(frame)
         masks.append(None if opaque is None else 1.0 - from_picture(opaque)[..., 0])
     if all(mask is None for mask in masks):
-        return torch.stack(images), torch.zeros(len(images), NO_MASK_SIDE, NO_MASK_SIDE)
+        return stacked(images), torch.zeros(len(images), NO_MASK_SIDE, NO_MASK_SIDE)
     nothing = torch.zeros(images[0].shape[:2])
-    return torch.stack(images), torch.stack([nothing if mask is None else mask for mask in masks])
+    return stacked(images), stacked([nothing if mask is None else mask for mask in masks])
 
 
 def _frames(name: str, ctx: Context, *, place: str = "input") -> Iterator[Pillow.Image]:

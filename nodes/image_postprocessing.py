@@ -60,7 +60,7 @@ def image_blend(
     below, above = image1, with_channels(image2, image1.shape[-1])
     above = scale(above, below.shape[2], below.shape[1], method="bicubic", crop="center")
     above = match_count(above, below.shape[0]).to(below)
-    return torch.lerp(below, _BLENDS[blend_mode](below, above), blend_factor).clamp(0, 1)
+    return torch.lerp(below, _BLENDS[blend_mode](below, above), blend_factor).clamp_(0, 1)
 
 
 @node("ImageBlur", category="image/postprocessing")
@@ -82,7 +82,7 @@ def image_sharpen(
 ) -> Image:
     """Unsharp masking: add ten times alpha of the difference to a blurred image."""
     detail = image - gaussian_blur(image, sharpen_radius, sigma)
-    return (image + 10 * alpha * detail).clamp(0, 1)
+    return (image + 10 * alpha * detail).clamp_(0, 1)
 
 
 @node("ImageQuantize", category="image/postprocessing")

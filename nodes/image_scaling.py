@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate, pad
 
 from engine.errors import NodeError
 from engine.inference.pictures import crop_to_proportions
-from nodes.pixels import from_picture, to_pictures
+from nodes.pixels import from_pictures, to_pictures
 
 ScaleMethod = Literal["nearest-exact", "bilinear", "area", "bicubic", "lanczos"]
 Crop = Literal["disabled", "center"]
@@ -52,11 +52,9 @@ def scale(
 
 
 def _scale_lanczos(images: torch.Tensor, width: int, height: int) -> torch.Tensor:
-    filtered = (
-        from_picture(picture.resize((width, height), Image.Resampling.LANCZOS))
-        for picture in to_pictures(images)
-    )
-    return torch.stack(list(filtered)).to(images)
+    return from_pictures(
+        picture.resize((width, height), Image.Resampling.LANCZOS) for picture in to_pictures(images)
+    ).to(images)
 
 
 def size_in_proportion(width: int, height: int, *, of: tuple[int, int]) -> tuple[int, int]:

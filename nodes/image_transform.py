@@ -91,6 +91,8 @@ def image_stitch(
 
 def _lengthen(images: torch.Tensor, count: int) -> torch.Tensor:
     """A batch of `count`, its last image repeated."""
+    if images.shape[0] == count:
+        return images
     return torch.cat([images, images[-1:].expand(count - images.shape[0], -1, -1, -1)])
 
 

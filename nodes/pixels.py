@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -28,15 +28,36 @@ def to_pictures(images: torch.Tensor) -> Iterator[Image.Image]:
             f"this one has {list(images.shape)}"
         )
     for image in images:
-        if bool(image.isnan().any()):
+        # The sum is half as much work, and is a number wherever all values are, but for infinities.
+        if bool(image.sum().isnan()) and bool(image.isnan().any()):
             raise NodeError(
                 "the image holds values that are not numbers (NaN), usually because half "
                 "precision overflowed when it was made; run again with --dtype fp32. If that does "
                 "not help, a file of weights holds such values: try another"
             )
-        levels = (image.float() * 255.0).clamp(0, 255).to(torch.uint8)
+        # Grey that is shown as colours, as `expand` makes it, is converted once.
+        one = image[..., :1] if image.stride(-1) == 0 else image
+        levels = (one.float() * 255.0).clamp_(0, 255).to(torch.uint8)
+        if one.shape[-1] < image.shape[-1]:
+            levels = levels.expand(image.shape)
         array = levels.squeeze(-1) if levels.shape[-1] == 1 else levels
         yield Image.fromarray(array.contiguous().cpu().numpy())
+
+
+def from_pictures(pictures: Iterable[Image.Image]) -> torch.Tensor:
+    """Pictures of one size and mode as float32 [B, H, W, C]."""
+    return stacked([from_picture(picture) for picture in pictures])
+
+
+def stacked(images: Sequence[torch.Tensor]) -> torch.Tensor:
+    """`torch.stack` that does not copy a single one.
+
+    Raises:
+        NodeError: there are none.
+    """
+    if not images:
+        raise NodeError("there are no images in the batch")
+    return images[0][None] if len(images) == 1 else torch.stack(list(images))
 
 
 def from_picture(picture: Image.Image) -> torch.Tensor:
@@ -47,5 +68,5 @@ def from_picture(picture: Image.Image) -> torch.Tensor:
     values = torch.from_numpy(np.array(picture))
     if picture.mode == "F":
         return values.clamp(0, 1).unsqueeze(-1).repeat(1, 1, 3)
-    scaled = values.to(torch.float32) / 255.0
+    scaled = values.to(torch.float32).div_(255.0)
     return scaled.unsqueeze(-1) if scaled.ndim == 2 else scaled

@@ -78,3 +78,15 @@ def test_pictures_without_room_for_edges(size: tuple[int, int]):
 def test_thresholds_the_wrong_way_round():
     with pytest.raises(NodeError, match=r"low threshold is 0\.8, the high one 0\.4.*swap"):
         canny_edges(noise(8, 8), 0.8, 0.4)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (0.1, 0.9), (0.3, 0.7), (1.0, 0.2)])
+def test_a_hard_edge_is_one_closed_line_on_every_side(low: float, high: float):
+    """Both its sides are equally strong: that neither counts would depend on rounding."""
+    image = torch.full((1, 40, 40, 3), low)
+    image[:, 10:30, 6:24] = high
+    for turned in (torch.rot90(image, quarters, (1, 2)) for quarters in range(4)):
+        lines = canny_edges(turned, 0.2, 0.4)[0, :, :, 0]
+        _, inside = ndimage.label(1 - lines.numpy())
+        assert inside == 2, "the line separates the rectangle from the rest"
+        assert 70 <= lines.sum() <= 80, "and is one pixel wide"

@@ -45,3 +45,17 @@ def test_values_that_are_no_numbers_are_refused():
 def test_what_is_no_batch_of_images_is_refused(shape):
     with pytest.raises(NodeError, match=r"shape \[batch, height, width"):
         list(to_pictures(torch.zeros(shape)))
+
+
+def test_infinities_that_cancel_are_no_missing_numbers():
+    values = torch.tensor([float("inf"), float("-inf"), 0.5]).reshape(1, 1, 3, 1)
+    (picture,) = to_pictures(values)
+    assert list(picture.tobytes()) == [255, 0, 127]
+
+
+def test_grey_shown_as_colours_is_what_it_is():
+    grey = torch.rand(1, 5, 7, 1)
+    (shown,) = to_pictures(grey.expand(-1, -1, -1, 3))
+    (copied,) = to_pictures(grey.repeat(1, 1, 1, 3))
+    assert shown.mode == "RGB"
+    assert shown.tobytes() == copied.tobytes()
