@@ -1,18 +1,22 @@
 """Tokenizers that may not be part of this program: which file each text encoder needs, and whose.
 
-Many files of text encoders bring their tokenizer; these are for those that do not. Names and
-repositories only: nothing is read or downloaded here.
+Many files of text encoders bring their tokenizer; these are for those that do not. Names,
+repositories and places only: nothing is read or downloaded here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 TOKENIZERS = "tokenizers"
 """Their folder among those of models; below it, one folder for each text encoder."""
 _HOST = "huggingface.co"
+FILES = ("tokenizer.json", "tekken.json", "spiece.model", "tokenizer.model")
+FOLDERS_UP = 4
+"""So many folders above a file are searched for a folder `tokenizers`."""
 
 
 class TokenizerFile(NamedTuple):
@@ -57,3 +61,13 @@ def source_of(name: str) -> TokenizerFile | None:
     encoder, _, file = name.partition("/")
     found = SOURCES.get(encoder)
     return found if found is not None and found.file == file else None
+
+
+def candidates(path: Path, encoder: str) -> Iterator[Path]:
+    """Where the tokenizer of a file of weights may be: beside it by its name, `tokenizers/NAME`."""
+    for file in FILES:
+        yield path.with_suffix("") / file
+        yield path.with_name(f"{path.stem}.{file}")
+    for folder in list(path.parents)[:FOLDERS_UP]:
+        for file in FILES:
+            yield folder / TOKENIZERS / encoder / file

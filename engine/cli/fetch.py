@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,9 +16,10 @@ from engine.downloads.manager import Downloads
 from engine.downloads.needs import Offer, lines_of, offer_of, offers_of
 from engine.downloads.records import WAITING, Download
 from engine.downloads.tokenizers import tokenizer_needs
-from engine.errors import CalotypeError, PromptError, WorkflowError
+from engine.errors import CalotypeError, FilesError, PromptError, WorkflowError
 from engine.files import Files
 from engine.graph.needs import find_needs
+from engine.record.hashes import FileHashes
 from engine.settings import Settings
 
 _LOOK_SECONDS = 0.2
@@ -95,7 +97,9 @@ def _list(options: FetchOptions, settings: Settings) -> tuple[list[Offer], list[
         )
         for offer in offers_of(found, worker.files, settings):
             offers.setdefault(offer.target.path, offer)
-        lines.update(dict.fromkeys(lines_of(found, worker.files, settings)))
+        lines.update(
+            dict.fromkeys(lines_of(found, worker.files, settings, worker.recorder.installed))
+        )
     return list(offers.values()), list(lines)
 
 
@@ -105,6 +109,7 @@ class _Fetching:
     def __init__(self, options: FetchOptions, settings: Settings) -> None:
         self._options = options
         self._is_terminal = sys.stderr.isatty()
+        self._hashes = FileHashes(settings)
         self._downloads = Downloads(
             settings.user_directory / "downloads", queue="fetch", on_change=self._show
         )
@@ -162,6 +167,9 @@ class _Fetching:
 
     def _show(self, changed: Sequence[Download], _: Sequence[str]) -> None:
         for each in changed:
+            if each.state == "done" and each.found_sha256 and each.size is not None:
+                with contextlib.suppress(FilesError):  # deleted at once
+                    self._hashes.take_over(Path(each.path), each.found_sha256, each.size)
             if self._is_terminal and each.state == "running":
                 of = f" of {each.size / 1e9:.2f}" if each.size else ""
                 text = f"{each.name}: {each.received / 1e9:.2f}{of} GB, {each.speed / 1e6:.1f} MB/s"

@@ -128,7 +128,10 @@ def _check(
     except WorkflowError as error:
         return Outcome("invalid", INVALID, message=str(error), checked=Checked(opens=True))
     outcome = _validated(conversion, changes, worker)
-    needs = describe_needs(source.document, conversion, worker.catalog, worker.files, settings)
+    needs = describe_needs(
+        *(source.document, conversion, worker.catalog, worker.files, settings),
+        find_pack=worker.recorder.installed,
+    )
     outcome.needs = needs
     if count := sum(each["host"] is not None for each in needs["models"]):
         advice = f"{count} of the missing files can be downloaded: python main.py fetch {path}"

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from engine.downloads.addresses import AddressError, read_address
+from engine.downloads.pack_versions import FindPack, find_nothing, pack_json, pack_line
 from engine.downloads.targets import Target, models_folder, plan_target
-from engine.downloads.tokenizers import refuse_other_tokenizers
+from engine.downloads.tokenizers import lacking_tokenizers, refuse_other_tokenizers
 from engine.errors import FilesError
 from engine.files import Files
-from engine.graph.needs import ModelNeed, Needs, PackNeed, find_needs
+from engine.graph.needs import ModelNeed, Needs, find_needs
 from engine.graph.schema import Catalog
 from engine.graph.workflow import Conversion
 from engine.settings import Settings
@@ -49,6 +50,7 @@ def describe_needs(
     files: Files,
     settings: Settings,
     list_folder: List | None = None,
+    find_pack: FindPack = find_nothing,
 ) -> dict[str, Any]:
     """The needs of a document as JSON; `docs/http_api.md` has its form. Contacts nobody.
 
@@ -59,11 +61,13 @@ def describe_needs(
         files: the user's folders.
         settings: where they are.
         list_folder: lists files of a kind, if not `files`.
+        find_pack: finds an installed pack.
     """
     found = find_needs(document, conversion, catalog, list_folder or files.list, files.has)
+    models = (*found.models, *lacking_tokenizers(found.models, files))
     return {
-        "models": [model_json(each, files, settings) for each in found.models],
-        "packs": [_pack_json(each) for each in found.packs],
+        "models": [model_json(each, files, settings) for each in models],
+        "packs": [pack_json(each, find_pack) for each in found.packs],
         "unknown": {name: list(ids) for name, ids in found.unknown.items()},
         "omitted": found.omitted,
     }
@@ -71,21 +75,22 @@ def describe_needs(
 
 def offers_of(found: Needs, files: Files, settings: Settings) -> list[Offer]:
     """The missing models that can be downloaded."""
-    offers = [offer_of(each, files, settings) for each in found.models if not each.is_here]
+    missing = [each for each in found.models if not each.is_here]
+    missing += lacking_tokenizers(found.models, files)
+    offers = [offer_of(each, files, settings) for each in missing]
     return [each for each in offers if isinstance(each, Offer)]
 
 
-def lines_of(found: Needs, files: Files, settings: Settings) -> list[str]:
+def lines_of(
+    found: Needs, files: Files, settings: Settings, find_pack: FindPack = find_nothing
+) -> list[str]:
     """What is missing and cannot be downloaded, a line each, with what to do."""
     lines: list[str] = []
     for need in found.models:
         offer = None if need.is_here else offer_of(need, files, settings)
         if isinstance(offer, str):
             lines.append(f"{need.name}: missing ({need.kind or 'folder unknown'}); {offer}")
-    for pack in found.packs:
-        if pack.missing:
-            named = " ".join(filter(None, (pack.name, pack.version)))
-            lines.append(f"pack {named}: missing, for {', '.join(pack.missing)}")
+    lines += filter(None, (pack_line(each, find_pack) for each in found.packs))
     lines += [f"{name}: missing; the file does not say which pack has it" for name in found.unknown]
     return lines
 
@@ -137,14 +142,3 @@ def _folder(kind: str | None, files: Files, settings: Settings) -> str | None:
         return str(models_folder(kind, files, settings))
     except FilesError:
         return None
-
-
-def _pack_json(need: PackNeed) -> dict[str, Any]:
-    return {
-        "name": need.name,
-        "repository": need.repository,
-        "version": need.version,
-        "classes": list(need.classes),
-        "missing": {name: list(ids) for name, ids in need.missing.items()},
-        "modules": list(need.modules),
-    }

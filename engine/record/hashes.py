@@ -83,6 +83,16 @@ class FileHashes:
         self._store(str(path), _Stored(*before, digest))
         return digest
 
+    def take_over(self, path: Path, sha256: str, size: int) -> None:
+        """Store a hash that was computed while a file was received; not of one changed since.
+
+        Raises:
+            FilesError: the file cannot be read.
+        """
+        state = _state_of(path)
+        if state[0] == size:
+            self._store(str(path), _Stored(*state, sha256))
+
     def sample(self, path: Path) -> str:
         """`sample_of` a file, read once for each of its states.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from engine.errors import FilesError
@@ -77,6 +77,14 @@ class Recorder:
         found = self._packs.get(name)
         return PackRecord(name) if found is None else _pack_record(found)
 
+    def installed(self, names: Iterable[str]) -> PackRecord | None:
+        """The pack whose folder has the first of these names that one has, whatever its case."""
+        if self._packs is None:
+            self._packs = {each.name: each for each in find_packs(self._settings)}
+        by_name = {name.casefold(): each for name, each in self._packs.items()}
+        found = next(filter(None, (by_name.get(each.casefold()) for each in names)), None)
+        return None if found is None else _pack_record(found)
+
     def has_pack(self, name: str) -> bool:
         """Whether a pack of that name is installed, enabled or not."""
         return any(each.name == name for each in find_packs(self._settings))
@@ -84,6 +92,20 @@ class Recorder:
     def forget_packs(self) -> None:
         """Read the packs' versions again: they were loaded anew."""
         self._packs = None
+
+
+def packs_now(recorder: Recorder) -> Callable[[Iterable[str]], PackRecord | None]:
+    """`Recorder.installed` that reads the packs when it is first asked, and then not again."""
+    is_new = True
+
+    def installed(names: Iterable[str]) -> PackRecord | None:
+        nonlocal is_new
+        if is_new:
+            recorder.forget_packs()
+            is_new = False
+        return recorder.installed(names)
+
+    return installed
 
 
 def program_version() -> str:

@@ -102,6 +102,7 @@ async def open_services(
         workers = _workers(settings, queue, history, hub, logs, observer, start)
         packs, limits = workers.supervisor.packs, (serving.most_upload, start.has_tokens)
         served = ServedPacks(settings, packs, nodes, files, listing, hub, logs, *limits)
+        recorder = Recorder(settings, files)
         services = Services(
             settings=settings,
             most_upload=serving.most_upload,
@@ -125,8 +126,8 @@ async def open_services(
             preferences=Preferences(settings.user_directory / "settings.json"),
             journals=Journals(settings.user_directory / "journals"),
             versions=Versions(settings.user_directory / "versions"),
-            downloads=await asyncio.to_thread(open_downloads, settings, hub),
-            recorder=Recorder(settings, files),
+            downloads=await asyncio.to_thread(open_downloads, settings, hub, recorder.hashes),
+            recorder=recorder,
         )
         hasher = _connect(services)
         if start.worker is not None:

@@ -11,7 +11,7 @@ import base64
 import binascii
 import json
 import lzma
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -29,7 +29,7 @@ from engine.text.sentence_pieces import (
     read_pieces,
 )
 from engine.text.tokens import ReadableTokenizer, byte_letters
-from engine.tokenizer_sources import SOURCES
+from engine.tokenizer_sources import SOURCES, candidates
 from engine.weights.state_dict import StateDict
 
 DATA = Path(__file__).parent / "data"
@@ -41,9 +41,6 @@ QWEN_SPECIALS = (
     *("<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"),
 )
 QWEN3_SPECIALS = ("<tool_response>", "</tool_response>", "<think>", "</think>")
-FILES = ("tokenizer.json", "tekken.json", "spiece.model", "tokenizer.model")
-FOLDERS_UP = 4
-"""So many folders above a file are searched for a folder `tokenizers`."""
 _GGUF = "tokenizer.ggml."
 
 
@@ -82,7 +79,7 @@ def tokenizer_of(
             return SHIPPED[shipped]()
         if f"{_GGUF}tokens" in tensors.metadata:
             return of_gguf(tensors.metadata)
-        for path in _candidates(tensors.path, name):
+        for path in candidates(tensors.path, name) if tensors.path else ():
             if path.is_file():
                 return read_file(path)
         raise WeightsError(
@@ -105,18 +102,6 @@ def _fetching(name: str) -> str:
 
 def _bytes(tensors: StateDict, name: str) -> bytes:
     return tensors[name].contiguous().numpy().tobytes()
-
-
-def _candidates(path: Path | None, name: str) -> Iterator[Path]:
-    """Where a tokenizer may be: the file's own folder by its name, then `tokenizers/NAME`."""
-    if path is None:
-        return
-    for file in FILES:
-        yield path.with_suffix("") / file
-        yield path.with_name(f"{path.stem}.{file}")
-    for folder in list(path.parents)[:FOLDERS_UP]:
-        for file in FILES:
-            yield folder / "tokenizers" / name / file
 
 
 class WholeTokenizer:

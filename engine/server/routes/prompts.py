@@ -16,6 +16,7 @@ from engine.graph.problems import refusal
 from engine.graph.prompt import to_api
 from engine.graph.validate import missing_files
 from engine.graph.workflow import Conversion, convert
+from engine.record.make import packs_now
 from engine.server.answers import (
     JSON,
     RefusalError,
@@ -223,6 +224,7 @@ def _check(body: bytes, services: Services, targets: list[str] | None) -> dict[s
             "notes": found.notes,
         },
         "needs": describe_needs(
-            asked, found, catalog, services.files, services.settings, services.listing.list
+            *(asked, found, catalog, services.files, services.settings, services.listing.list),
+            find_pack=packs_now(services.recorder),
         ),
     }

@@ -93,3 +93,16 @@ def test_the_same_content_is_found_under_another_name(settings, large):
     assert hashes.same(digest, [moved]) is None
     hashes.compute(moved)
     assert hashes.same(digest, [large, moved]) == moved
+
+
+def test_a_hash_of_a_download_is_taken_over_unless_the_file_changed_since(
+    settings, large, monkeypatch
+):
+    hashes, digest = FileHashes(settings), "ab" * 32
+    hashes.take_over(large, digest, large.stat().st_size + 1)
+    assert hashes.known(large) == ""
+    hashes.take_over(large, digest, large.stat().st_size)
+    monkeypatch.setattr(module, "_digest", lambda *_: pytest.fail("read again"))
+    assert FileHashes(settings).compute(large) == digest
+    large.write_bytes(b"y" * (SMALL + 2))
+    assert hashes.known(large) == ""

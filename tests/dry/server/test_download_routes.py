@@ -1,5 +1,6 @@
 """The routes of needs and downloads: what a page may ask for, and what it may not."""
 
+import dataclasses
 import json
 
 import pytest
@@ -39,6 +40,37 @@ def test_a_check_says_what_a_workflow_needs(serving, settings):
     assert (found["host"], found["url"], found["problem"]) == ("files.example", URL, None)
     assert found["folder"] == str(settings.models_directories[0] / "checkpoints")
     assert found["nodes"] == [["1", "ckpt_name"]]
+
+
+def test_a_check_names_a_lacking_tokenizer_and_the_version_of_a_pack(serving, settings, tmp_path):
+    entry = {"dtype": "F16", "shape": [256_384, 4096], "data_offsets": [0, 0]}
+    mark = "encoder.block.0.layer.0.SelfAttention.q.weight"
+    header = json.dumps({"shared.weight": entry, mark: entry}).encode()
+    encoders = settings.models_directories[0] / "text_encoders"
+    encoders.mkdir()
+    content = len(header).to_bytes(8, "little") + header
+    (encoders / "umt5.safetensors").write_bytes(content)
+    pack = tmp_path / "custom_nodes" / "ComfyUI-Fancy"
+    pack.mkdir(parents=True)
+    (pack / "__init__.py").write_text("")
+    (pack / "pyproject.toml").write_text('[project]\nname = "fancy"\nversion = "1.9.0"\n')
+    loader = {"id": 1, "type": "CLIPLoader", "widgets_values": ["umt5.safetensors", "wan"]}
+    named = {"cnr_id": "comfyui-fancy", "ver": "1.10.0"}
+    fancy = {"id": 2, "type": "Fancy", "properties": named}
+    document = {"nodes": [loader, fancy], "links": []}
+
+    async def scenario(client):
+        return await (await client.post("/calotype/check", json=document)).json()
+
+    chosen = dataclasses.replace(settings, custom_nodes_directories=(pack.parent,))
+    needs = serving(scenario, chosen)["needs"]
+    here, lacking = needs["models"]
+    assert (here["name"], here["here"]) == ("umt5.safetensors", True)
+    assert (lacking["name"], lacking["kind"]) == ("umt5xxl/spiece.model", "tokenizers")
+    assert (lacking["here"], lacking["nodes"]) == (False, [["1", "clip_name"]])
+    assert lacking["host"] == "huggingface.co"
+    (found,) = needs["packs"]
+    assert (found["installed"], found["differs"]) == ("1.9.0", "older")
 
 
 def test_nothing_is_asked_before_its_host_is_allowed(serving):

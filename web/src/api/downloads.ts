@@ -32,6 +32,10 @@ export interface PackNeed {
   classes: string[];
   missing: Record<string, string[]>;
   modules: string[];
+  /** The version that is here, or the beginning of its commit; empty where unknown, null: none. */
+  installed: string | null;
+  /** What is here, against what the workflow was made with; null where it is the same or unknown. */
+  differs: "older" | "newer" | "other" | null;
 }
 
 export interface Needs {

@@ -65,7 +65,8 @@ export function Needs() {
       )}
       <Models needs={needs} />
       <Packs needs={needs} />
-      <Tokenizers />
+      <OtherVersions needs={needs} />
+      <Tokenizers needs={needs} />
       <Others needs={needs} />
       <Here needs={needs} />
       <Hosts />
@@ -179,8 +180,45 @@ function Packs({ needs }: { needs: NeedsList }) {
   );
 }
 
-function Pack({ pack: { name, version, repository, missing } }: { pack: PackNeed }) {
-  const about = [version, repository === name ? null : repository].filter(Boolean).join(", ");
+/** Packs that are here in an earlier version, or another commit, than the workflow's. */
+function OtherVersions({ needs }: { needs: NeedsList }) {
+  const found = needs.packs.filter(
+    (each) => needsUpdate(each) && Object.keys(each.missing).length === 0,
+  );
+  if (found.length === 0) return null;
+  return (
+    <section className="needs" aria-label={t("Other versions of packs")}>
+      <h3>{t("Other versions of packs")}</h3>
+      <p className="quiet">
+        {t("Update a pack if its nodes fail or give other results than the workflow's author had.")}
+      </p>
+      <ul>
+        {found.map(({ name, version, installed }) => (
+          <li key={name}>
+            <div className="head">
+              <b>{name}</b>
+              <span className="where">{versionsOf(version, installed)}</span>
+            </div>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+const needsUpdate = ({ differs }: PackNeed) => differs === "older" || differs === "other";
+
+function versionsOf(version: string | null, installed: string | null): string {
+  return t("{{installed}} is here, the workflow was made with {{version}}", {
+    installed: installed ?? "",
+    version: version ?? "",
+  });
+}
+
+function Pack({ pack }: { pack: PackNeed }) {
+  const { name, version, repository, missing, installed } = pack;
+  const asked = installed && needsUpdate(pack) ? versionsOf(version, installed) : version;
+  const about = [asked, repository === name ? null : repository].filter(Boolean).join(", ");
   return (
     <li>
       <div className="head">
@@ -194,10 +232,11 @@ function Pack({ pack: { name, version, repository, missing } }: { pack: PackNeed
 }
 
 /** Tokenizers that some files of text encoders lack, folded away unless a run failed for one. */
-function Tokenizers() {
+function Tokenizers({ needs }: { needs: NeedsList }) {
   const all = useDownloads((state) => state.tokenizers);
   const wanted = useRuns((state) => Object.values(state.failures).some(lacksTokenizer));
-  const missing = all.filter((each) => !each.here);
+  const listed = new Set(missingModels(needs).map((each) => each.name));
+  const missing = all.filter((each) => !each.here && !listed.has(each.name));
   if (missing.length === 0) return null;
   return (
     <details className="needs-here" open={wanted}>
@@ -257,9 +296,9 @@ function Here({ needs }: { needs: NeedsList }) {
             {name} <span className="where">{kind}</span>
           </li>
         ))}
-        {packs.map(({ name, version }) => (
+        {packs.map(({ name, version, installed }) => (
           <li key={name}>
-            {name} <span className="where">{version}</span>
+            {name} <span className="where">{installed || version}</span>
           </li>
         ))}
       </ul>

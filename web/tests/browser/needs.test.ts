@@ -3,7 +3,15 @@
  * the model downloaded from a local https server, and the problem gone. At a desk and on a phone.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Page } from "playwright-core";
@@ -38,7 +46,10 @@ beforeAll(async () => {
   const started: { port: number; certificate: string } = JSON.parse(said);
   port = started.port;
   process.env.SSL_CERT_FILE = started.certificate;
-  studio = await startStudio(["--models-directory", join(folder, "models")]);
+  writeEncoder(join(folder, "models/text_encoders"));
+  writePack(join(folder, "packs/Fancy"));
+  const folders = ["--models-directory", join(folder, "models")];
+  studio = await startStudio([...folders, "--custom-nodes-directory", join(folder, "packs")]);
 });
 
 afterAll(async () => {
@@ -46,6 +57,39 @@ afterAll(async () => {
   files?.stdin?.end();
   rmSync(folder, { recursive: true, force: true });
 });
+
+/** The header of a file of UMT5, which needs a tokenizer that is not part of the program. */
+function writeEncoder(place: string): void {
+  const mark = "encoder.block.0.layer.0.SelfAttention.q.weight";
+  const entry = { dtype: "F16", shape: [256_384, 4096], data_offsets: [0, 0] };
+  const header = Buffer.from(JSON.stringify({ "shared.weight": entry, [mark]: entry }));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(header.length));
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "umt5.safetensors"), Buffer.concat([length, header]));
+}
+
+/** A pack of one node, version 1.9.0. */
+function writePack(place: string): void {
+  mkdirSync(place, { recursive: true });
+  writeFileSync(join(place, "pyproject.toml"), '[project]\nname = "fancy"\nversion = "1.9.0"\n');
+  writeFileSync(
+    join(place, "__init__.py"),
+    `class Fancy:
+    RETURN_TYPES, FUNCTION, CATEGORY, OUTPUT_NODE = (), "run", "fancy", True
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {}}
+
+    def run(self):
+        return ()
+
+
+NODE_CLASS_MAPPINGS = {"Fancy": Fancy}
+`,
+  );
+}
 
 /** The tests' first workflow with another checkpoint, and with what the file says of it. */
 function wanting(name: string): Buffer {
@@ -125,6 +169,27 @@ test("a file here under another folder is offered, put in by a click and taken b
   await page.keyboard.press("Control+z");
   const field = page.locator('.card [data-input="ckpt_name"]').first();
   await expect.poll(() => field.textContent()).toContain("elsewhere.safetensors");
+  await page.context().close();
+});
+
+test("a lacking tokenizer and an earlier version of a pack are named before a run", async () => {
+  const page = await openPage(studio);
+  const node = (id: number, type: string, values: unknown[], properties: object) => ({
+    ...{ id, type, pos: [id * 300, 0], size: [250, 120], mode: 0, order: 0, flags: {} },
+    ...{ inputs: [], outputs: [], widgets_values: values, properties },
+  });
+  const nodes = [
+    node(1, "CLIPLoader", ["umt5.safetensors", "wan", "default"], {}),
+    node(2, "Fancy", [], { cnr_id: "fancy", ver: "1.10.0" }),
+  ];
+  const content = Buffer.from(JSON.stringify({ version: 0.4, nodes, links: [] }));
+  await dropFile(page, { name: "wan.json", type: "application/json", content });
+  await page.getByRole("button", { name: "Show what is missing" }).click();
+  await dialog(page).getByText("umt5xxl/spiece.model").waitFor();
+  const versions = dialog(page).getByRole("region", { name: "Other versions of packs" });
+  await versions.getByText("1.9.0 is here, the workflow was made with 1.10.0").waitFor();
+  await picture(page, "8-versions");
+  expect(await dialog(page).getByText("umt5xxl/spiece.model").count()).toBe(1);
   await page.context().close();
 });
 

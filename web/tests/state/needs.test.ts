@@ -27,7 +27,10 @@ const NEED: ModelNeed = {
   problem: null,
 };
 const NOTHING: Needs = { models: [], packs: [], unknown: {}, omitted: 0 };
-const PACK = { name: "p", repository: null, version: "1", classes: ["X"], modules: [] };
+const PACK = {
+  ...{ name: "p", repository: null, version: "1", classes: ["X"], modules: [] },
+  ...{ installed: null, differs: null },
+};
 
 const loader = (id: number) => ({
   id,

@@ -131,6 +131,11 @@ export const panels: Readonly<Record<string, string>> = {
     "Nichts fehlt: Alle Knoten und Dateien sind auf diesem Server.",
   "folder unknown": "Ordner unbekannt",
   Nodes: "Knoten",
+  "Other versions of packs": "Pakete in anderer Version",
+  "Update a pack if its nodes fail or give other results than the workflow's author had.":
+    "Aktualisiere ein Paket, wenn seine Knoten scheitern oder andere Ergebnisse liefern als beim Autor des Workflows.",
+  "{{installed}} is here, the workflow was made with {{version}}":
+    "{{installed}} ist hier, der Workflow entstand mit {{version}}",
   "They stay in the graph and are saved unchanged, but the workflow cannot run without them.":
     "Sie bleiben unverändert im Graphen und werden so gespeichert, aber ohne sie kann der Workflow nicht laufen.",
   "plugin unknown": "Plugin unbekannt",
