@@ -9,6 +9,8 @@ import type { Plugin } from "vite";
 export const FILE = "licences.txt";
 
 const RULE = `${"-".repeat(80)}\n`;
+/** The typeface is not a package: its files, with their licence, are part of the sources. */
+const TYPEFACE = join(import.meta.dirname, "src/fonts/LICENSE.txt");
 const FOLDER = "/node_modules/";
 const TEXT = /^licen[cs]e(\.(md|txt))?$/i;
 /** Licences that a program under Apache-2.0 may carry along. */
@@ -78,9 +80,10 @@ export function textOf(folders: readonly string[]): string {
       throw new Error(`${name}: there is no text of its licence in ${folder}.`);
     return `${RULE}${name} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
   });
-  return ["The editor contains code of other projects, under these licences.\n", ...parts].join(
-    "\n",
-  );
+  const typeface = `${RULE}Inter (OFL-1.1)\n\n${readFileSync(TYPEFACE, "utf8").trim()}\n`;
+  const opening =
+    "The editor contains code and a typeface of other projects, under these licences.\n";
+  return [opening, ...parts, typeface].join("\n");
 }
 
 function manifestOf(folder: string): Manifest {

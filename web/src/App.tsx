@@ -119,8 +119,9 @@ function useStage(): Stage {
         fetchWithRetry(() => import("./state/files/saving"), notifyError),
         fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
         fetchWithRetry(() => import("./state/results/stage"), notifyError),
+        fetchWithRetry(() => import("./widgets/tips"), notifyError),
       ] as const;
-      const [{ watchApps }, { watchSaved }, { watchFailures }, { watchStage }] =
+      const [{ watchApps }, { watchSaved }, { watchFailures }, { watchStage }, { watchTips }] =
         await Promise.all(rest);
       if (!ended) {
         endings.push(
@@ -129,6 +130,7 @@ function useStage(): Stage {
           watchSaved(),
           watchFailures(),
           watchStage(),
+          watchTips(),
           prefetchWhenIdle(),
         );
       }

@@ -1,5 +1,6 @@
 /** The entry point: mounts the editor. */
 import "@xyflow/react/dist/base.css";
+import "./fonts/fonts.css";
 import "./theme.css";
 import "./widgets/widgets.css";
 import "./widgets/popup.css";

@@ -51,4 +51,5 @@ test("what the editor depends on may go into it", () => {
     join(import.meta.dirname, "../node_modules", name),
   );
   expect(textOf(folders)).toContain("react ");
+  expect(textOf(folders)).toContain("SIL Open Font License, Version 1.1");
 });

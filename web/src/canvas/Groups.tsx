@@ -3,13 +3,7 @@
  */
 
 import { useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
-import {
-  ChevronDown,
-  CircleSlash2,
-  EllipsisVertical,
-  type LucideIcon,
-  SkipForward,
-} from "lucide-react";
+import { ChevronDown, EllipsisVertical, type LucideIcon } from "lucide-react";
 import { type MouseEvent, memo, type PointerEvent, useEffect, useRef } from "react";
 import { frameBox, frameOf, frameState, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
@@ -29,6 +23,7 @@ import { frameColour } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { GRID } from "../state/nodes/shape";
 import { edit, endThread } from "../state/studio";
+import { BypassSign, MuteSign } from "../widgets/signs";
 import { t } from "../words/words";
 import { openMenu } from "./menus";
 
@@ -222,13 +217,13 @@ export function FrameTools({ group, folded = false }: { group: Group; folded?: b
   return (
     <span className="frame-tools">
       <Tool
-        icon={SkipForward}
+        icon={BypassSign}
         label={t("Bypass the group")}
         pressed={mode === MODE.bypassed}
         act={() => setFrameMode(key, MODE.bypassed, "Bypass the group")}
       />
       <Tool
-        icon={CircleSlash2}
+        icon={MuteSign}
         label={t("Mute the group")}
         pressed={mode === MODE.muted}
         act={() => setFrameMode(key, MODE.muted, "Mute the group")}
@@ -263,7 +258,7 @@ interface ToolProps {
 
 function Tool({ icon: Icon, label, pressed, act }: ToolProps) {
   return (
-    <button type="button" aria-label={label} title={label} aria-pressed={pressed} onClick={act}>
+    <button type="button" aria-label={label} data-tip={label} aria-pressed={pressed} onClick={act}>
       <Icon aria-hidden />
     </button>
   );

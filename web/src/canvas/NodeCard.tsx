@@ -10,6 +10,7 @@ import { rename } from "../state/editing/actions";
 import { useRenaming } from "../state/editing/renaming";
 import { useCatalog, useEditor, useGesture, useSchema, useTab } from "../state/editor";
 import { idleParts } from "../state/nodes/bypass";
+import { tintOf } from "../state/nodes/categories";
 import { paintOf } from "../state/nodes/colours";
 import { useContent } from "../state/nodes/content";
 import { familyOf } from "../state/nodes/kinds";
@@ -60,7 +61,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
     <div
       role="group"
       className={classes.filter(Boolean).join(" ")}
-      style={{ width: shape.width, height: shape.height, ...paint }}
+      style={{ width: shape.width, height: shape.height, ...(paint ?? tintOf(schema)) }}
       aria-label={titleOf(node, schema)}
       data-node={id}
       {...roving}
@@ -178,12 +179,12 @@ function Title({ node: id, run, sentences, former, idle }: TitleProps) {
         </span>
       )}
       <EnterButton node={id} />
-      {isPinned(node) && <Pin className="pin" size={12} aria-label={t("pinned")} />}
+      {isPinned(node) && <Pin className="pin" size={14} aria-label={t("pinned")} />}
       {node.mode === MODE.muted && <span className="mode">{t("muted")}</span>}
       {idle && <span className="mode">{t("will not run")}</span>}
       {node.mode === MODE.bypassed && <span className="mode">{t("bypassed")}</span>}
       {sentences.length > 0 && (
-        <span className="problem" title={sentences.join("\n")}>
+        <span className="problem" data-tip={sentences.join("\n")}>
           <AlertTriangle size={13} aria-label={sentences.join(". ")} />
         </span>
       )}

@@ -39,7 +39,7 @@ export function RunMark({ node, run, former }: Props & { former: string | undefi
           className="next former"
           role="img"
           aria-label={t("failed in the last run")}
-          title={`${t("Failed in the last run, edited since")}\n${former}`}
+          data-tip={`${t("Failed in the last run, edited since")}\n${former}`}
         />
       )}
       {mark === "cached" && (
@@ -47,11 +47,11 @@ export function RunMark({ node, run, former }: Props & { former: string | undefi
           className="next cached"
           role="img"
           aria-label={t("cached")}
-          title={t("Cached: will not run again")}
+          data-tip={t("Cached: will not run again")}
         />
       )}
       {mark === "run" && (
-        <i className="next" role="img" aria-label={t("will run")} title={t("Will run")} />
+        <i className="next" role="img" aria-label={t("will run")} data-tip={t("Will run")} />
       )}
     </>
   );

@@ -3,15 +3,11 @@
 import { useStoreApi } from "@xyflow/react";
 import {
   AlignHorizontalJustifyStart,
-  CircleSlash2,
   Ellipsis,
-  FoldVertical,
   Group,
   type LucideIcon,
   Network,
   Palette,
-  Pin,
-  SkipForward,
   Trash2,
 } from "lucide-react";
 import { type KeyboardEvent, useEffect, useLayoutEffect, useRef, useState } from "react";
@@ -24,6 +20,7 @@ import { selectedBox, useArranging } from "../state/editing/arranging";
 import { useEditor, useGesture, useTab } from "../state/editor";
 import { withKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
+import { BypassSign, CollapseSign, MuteSign, PinSign } from "../widgets/signs";
 import { t } from "../words/words";
 import { openMenu, type Target, useMenu } from "./menus";
 
@@ -148,22 +145,22 @@ function Tools() {
       <Tool
         command="node.bypass"
         label={t("Bypass")}
-        icon={SkipForward}
+        icon={BypassSign}
         pressed={every((each) => each.mode === MODE.bypassed)}
       />
       <Tool
         command="node.mute"
         label={t("Mute")}
-        icon={CircleSlash2}
+        icon={MuteSign}
         pressed={every((each) => each.mode === MODE.muted)}
       />
       <Tool
         command="node.collapse"
         label={t("Collapse")}
-        icon={FoldVertical}
+        icon={CollapseSign}
         pressed={every((each) => each.collapsed)}
       />
-      <Tool command="node.pin" label={t("Pin")} icon={Pin} pressed={every(isPinned)} />
+      <Tool command="node.pin" label={t("Pin")} icon={PinSign} pressed={every(isPinned)} />
       <Opener target={{ kind: "colour" }} label={t("Colour")} icon={Palette} />
       <hr />
       <Tool command="graph.group" label={t("Group")} icon={Group} />
@@ -198,10 +195,10 @@ function Tool({ command: id, label, icon: Icon, pressed }: ToolProps) {
       aria-label={label}
       aria-pressed={pressed}
       disabled={!isEnabled(command)}
-      title={withKey(label, id)}
+      data-tip={withKey(label, id)}
       onClick={() => runCommand(id)}
     >
-      <Icon size={15} aria-hidden />
+      <Icon size={16} aria-hidden />
     </button>
   );
 }
@@ -222,13 +219,13 @@ function Opener({
       aria-label={label}
       aria-haspopup="menu"
       aria-expanded={open}
-      title={label}
+      data-tip={label}
       onClick={(event) => {
         const { left, bottom } = event.currentTarget.getBoundingClientRect();
         openMenu(target, { x: left, y: bottom + 6 });
       }}
     >
-      <Icon size={15} aria-hidden />
+      <Icon size={16} aria-hidden />
     </button>
   );
 }

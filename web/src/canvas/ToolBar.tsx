@@ -26,7 +26,7 @@ function Choice({ tool, label, icon: Icon }: { tool: Tool; label: string; icon: 
       type="button"
       aria-label={label}
       aria-pressed={chosen}
-      title={withKey(label, `tool.${tool}`)}
+      data-tip={withKey(label, `tool.${tool}`)}
       onClick={() => changeSetting("calotype.drag", tool)}
     >
       <Icon size={14} aria-hidden />

@@ -20,7 +20,12 @@ export function ZoomBar() {
   return (
     <div className="zoom-bar" role="toolbar" aria-label={t("Zoom")}>
       <ToolBar />
-      <button type="button" aria-label={t("Zoom out")} onClick={() => void flow.zoomOut(glide())}>
+      <button
+        type="button"
+        aria-label={t("Zoom out")}
+        data-tip={t("Zoom out")}
+        onClick={() => void flow.zoomOut(glide())}
+      >
         <Minus size={14} aria-hidden />
       </button>
       <button
@@ -31,13 +36,18 @@ export function ZoomBar() {
       >
         {percent(zoom)}
       </button>
-      <button type="button" aria-label={t("Zoom in")} onClick={() => void flow.zoomIn(glide())}>
+      <button
+        type="button"
+        aria-label={t("Zoom in")}
+        data-tip={t("Zoom in")}
+        onClick={() => void flow.zoomIn(glide())}
+      >
         <Plus size={14} aria-hidden />
       </button>
       <button
         type="button"
         aria-label={t("Show all")}
-        title={withKey(t("Show all"), "view.fit")}
+        data-tip={withKey(t("Show all"), "view.fit")}
         onClick={() => showNodes(editor, flow, store.getState(), editor.tab.selected)}
       >
         <Maximize size={14} aria-hidden />

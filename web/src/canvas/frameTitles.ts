@@ -6,7 +6,7 @@ import { type Box, containsPoint, overlaps } from "../document/arrange";
 import type { Graph, Group, Point } from "../document/graph";
 import { foldingOf } from "../state/nodes/folding";
 
-export const FONT = "system-ui, sans-serif";
+export const FONT = "inter, system-ui, sans-serif";
 /** The width of a letter as a share of its height, approximately. */
 export const LETTER = 0.58;
 

@@ -3,11 +3,13 @@
  * in graph coordinates on any 2D context.
  */
 import type { Catalog } from "../api/catalog";
+import type { NodeSchema } from "../api/types";
 import type { Box } from "../document/arrange";
 import { overlaps } from "../document/arrange";
 import { type Graph, type Group, MODE } from "../document/graph";
 import { isNote } from "../document/notes";
 import { endsOf, pathOf, traceLink, type WireShape } from "../state/editing/wires";
+import { tintOf } from "../state/nodes/categories";
 import { frameColour, NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
@@ -77,7 +79,7 @@ export function drawingOf(
     titles.set(key, titleOf(node, schema));
     (node.mode === MODE.always ? bodies : faded).rect(box.x, box.y, width, height);
     const paint = paintOf(node, isNote(node) ? NOTE_COLOUR : undefined);
-    pathIn(heads, paint?.["--paint"] ?? "var(--header)").rect(box.x, box.y, width, TITLE);
+    pathIn(heads, paint?.["--paint"] ?? headOf(schema)).rect(box.x, box.y, width, TITLE);
   }
   for (const { group, width, height } of folds) {
     const box: Box = { ...group.position, width, height };
@@ -115,6 +117,12 @@ export function wiresOf(
     traceLink(pathIn(wires, colour), link, pathOf(graph, link), ends, shape);
   }
   return wires;
+}
+
+/** The colour of a title bar: stronger than on a node, since it is all that is seen from afar. */
+function headOf(schema: NodeSchema | undefined): string {
+  const kind = tintOf(schema)?.["--kind"];
+  return kind === undefined ? "var(--header)" : mixed(kind, "var(--header)");
 }
 
 function pathIn(paths: Map<string, Path2D>, colour: string): Path2D {

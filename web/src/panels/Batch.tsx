@@ -15,6 +15,7 @@ import { expectedOf } from "../state/runs/queue";
 import { useRuns } from "../state/runs/runs";
 import { activeTab, schemaOf, titleOf } from "../state/studio";
 import { errorText, notifyError, useView } from "../state/view";
+import { Select } from "../widgets/Select";
 import { plainDigits } from "../words/digits";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
@@ -242,17 +243,12 @@ function AxisRow({ row, index, widgets, read, onChange, onRemove }: AxisProps) {
     <fieldset>
       <legend>{names[index] ?? t("And")}</legend>
       <div className="line">
-        <select
+        <Select
           aria-label={t("Input to vary")}
           value={row.widget}
-          onChange={(event) => onChange({ widget: event.currentTarget.value, typed: "" })}
-        >
-          {widgets.map(({ id, title, input }) => (
-            <option key={id} value={id}>
-              {`${title} · ${input.name}`}
-            </option>
-          ))}
-        </select>
+          options={widgets.map(({ id, title, input }) => [id, `${title} · ${input.name}`])}
+          onChoose={(id) => onChange({ widget: id, typed: "" })}
+        />
         {onRemove !== null && (
           <button
             type="button"
@@ -292,15 +288,14 @@ function Seeds({ row, onChange }: { row: Row; onChange: (part: Partial<Row>) => 
       </label>
       <label>
         {t("Seeds")}
-        <select
+        <Select
           value={row.order}
-          onChange={(event) =>
-            onChange({ order: event.currentTarget.value === "increment" ? "increment" : "random" })
-          }
-        >
-          <option value="random">{t("random")}</option>
-          <option value="increment">{t("one after another")}</option>
-        </select>
+          options={[
+            ["random", t("random")],
+            ["increment", t("one after another")],
+          ]}
+          onChoose={(order) => onChange({ order: order === "increment" ? "increment" : "random" })}
+        />
       </label>
     </div>
   );

@@ -1,10 +1,11 @@
 /** Search for a command by a few letters of its name. Recently used commands come first. */
-import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useMemo, useRef, useState } from "react";
 import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
 import { commandsFor } from "../state/finding/commandSearch";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { useView } from "../state/view";
+import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { SearchLine } from "./SearchLine";
 import { useClickOutside } from "./useClickOutside";
@@ -27,24 +28,14 @@ function choose(command: Command | undefined): void {
   requestAnimationFrame(() => runCommand(command.id));
 }
 
-/**
- * Scrolls a row into view. Returns nothing: newer browsers return a promise from scrollIntoView,
- * and an effect must not return that.
- */
-function bringIntoSight(row: Element | undefined): void {
-  row?.scrollIntoView({ block: "nearest" });
-}
-
 function Open() {
   const all = useCommands((state) => state.all);
   const [typed, setTyped] = useState("");
   const [at, setAt] = useState(0);
   const box = useRef<HTMLDivElement>(null);
-  const list = useRef<HTMLDivElement>(null);
   useRestoreFocus();
   const shown = useMemo(() => commandsFor(all, typed), [all, typed]);
   useClickOutside(box, close);
-  useEffect(() => bringIntoSight(list.current?.children[at]), [at]);
   const key = (event: KeyboardEvent) => {
     event.stopPropagation();
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -74,13 +65,7 @@ function Open() {
         active={shown[at] && `command-${shown[at].id}`}
         onChange={search}
       />
-      <div
-        ref={list}
-        id="commands-found"
-        role="listbox"
-        aria-label={t("Commands")}
-        className="list"
-      >
+      <Listbox id="commands-found" label={t("Commands")}>
         {shown.map((each, index) => (
           <Line
             key={each.id}
@@ -90,8 +75,8 @@ function Open() {
             onChoose={() => choose(each)}
           />
         ))}
-        {shown.length === 0 && <p className="none">{t("No command matches.")}</p>}
-      </div>
+        {shown.length === 0 && <p className="options-none">{t("No command matches.")}</p>}
+      </Listbox>
     </div>
   );
 }
@@ -105,28 +90,21 @@ interface LineProps {
 
 function Line({ command, at, onPoint, onChoose }: LineProps) {
   const own = useSetting("calotype.keys");
-  const enabled = isEnabled(command);
   return (
-    <div
+    <Option
       id={`command-${command.id}`}
-      role="option"
-      tabIndex={-1}
-      aria-selected={at}
-      aria-disabled={!enabled}
-      className={["found", at && "at", !enabled && "off"].filter(Boolean).join(" ")}
-      onPointerMove={onPoint}
-      onPointerDown={(event) => {
-        event.preventDefault();
-        onChoose();
-      }}
+      at={at}
+      disabled={!isEnabled(command)}
+      onPoint={onPoint}
+      onChoose={onChoose}
     >
       <span className="name">{t(command.title)}</span>
-      <span className="where">{t(command.group)}</span>
+      <span className="detail">{t(command.group)}</span>
       {keysOf(command, own)
         .slice(0, 1)
         .map((key) => (
           <kbd key={key}>{shownKey(key)}</kbd>
         ))}
-    </div>
+    </Option>
   );
 }

@@ -18,6 +18,7 @@ import { boundsOf } from "../state/nodes/shape";
 import { nameOf } from "../state/nodes/sockets";
 import { activeTab, useActive, useStudio } from "../state/studio";
 import { type Connecting, useView } from "../state/view";
+import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { SearchLine } from "./SearchLine";
 import { useClickOutside } from "./useClickOutside";
@@ -212,7 +213,7 @@ function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
         onChange={search}
       />
       <div ref={list} className="list">
-        <div id="connect-list" role="listbox" aria-label={hint} style={{ height }}>
+        <Listbox id="connect-list" label={hint} className="lines" style={{ height }}>
           {rows.getVirtualItems().map(({ index, start }) => (
             <Row
               key={shown[index]?.id ?? index}
@@ -224,8 +225,8 @@ function Choice({ label, hint, lines, onLeave }: ChoiceProps) {
               onPoint={() => setAt(index)}
             />
           ))}
-        </div>
-        {shown.length === 0 && <p className="none">{t("No choice matches.")}</p>}
+        </Listbox>
+        {shown.length === 0 && <p className="options-none">{t("No choice matches.")}</p>}
       </div>
     </div>
   );
@@ -252,20 +253,15 @@ interface RowProps {
 function Row({ line, at, of, index, start, onPoint }: RowProps): ReactNode {
   if (line === undefined) return null;
   return (
-    <div
+    <Option
       id={`connect-${index}`}
-      role="option"
-      tabIndex={-1}
-      aria-selected={at}
-      aria-posinset={index + 1}
-      aria-setsize={of}
-      className={at ? "found at" : "found"}
+      at={at}
+      virtual
+      index={index}
+      count={of}
       style={{ transform: `translateY(${start}px)` }}
-      onPointerMove={onPoint}
-      onPointerDown={(event) => {
-        event.preventDefault();
-        line.take();
-      }}
+      onPoint={onPoint}
+      onChoose={line.take}
     >
       {line.type !== null && (
         <i
@@ -274,8 +270,8 @@ function Row({ line, at, of, index, start, onPoint }: RowProps): ReactNode {
         />
       )}
       <span className="name">{line.name}</span>
-      {line.where !== "" && <span className="where">{line.where}</span>}
-      {line.type !== null && <span className="where kind">{nameOf(line.type)}</span>}
-    </div>
+      {line.where !== "" && <span className="detail">{line.where}</span>}
+      {line.type !== null && <span className="detail kind">{nameOf(line.type)}</span>}
+    </Option>
   );
 }

@@ -4,6 +4,7 @@ import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/jobs";
 import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/results/history";
 import { notifyError, useView } from "../state/view";
+import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";
 import { ChosenBar } from "./ChosenBar";
@@ -77,44 +78,40 @@ function Choices() {
   const states = { completed: t("Done"), failed: t("Failed"), cancelled: t("Stopped") };
   return (
     <>
-      <select
+      <Select
         aria-label={t("Outcome")}
         value={filter.status ?? ""}
-        onChange={(event) => {
-          const status = STATES.find((each) => each === event.currentTarget.value) ?? null;
-          changeFilter({ status });
+        options={[
+          ["", t("Any outcome")],
+          ...STATES.map((each) => [each, states[each as keyof typeof states]] as const),
+        ]}
+        onChoose={(chosen) => {
+          changeFilter({ status: STATES.find((each) => each === chosen) ?? null });
         }}
-      >
-        <option value="">{t("Any outcome")}</option>
-        {STATES.map((each) => (
-          <option key={each} value={each}>
-            {states[each as keyof typeof states]}
-          </option>
-        ))}
-      </select>
-      <select
+      />
+      <Select
         aria-label={t("When")}
         value={filter.days ?? ""}
-        onChange={(event) => changeFilter({ days: Number(event.currentTarget.value) || null })}
-      >
-        <option value="">{t("Any time")}</option>
-        <option value="1">{t("Today")}</option>
-        <option value="7">{t("The last 7 days")}</option>
-        <option value="30">{t("The last 30 days")}</option>
-      </select>
+        options={[
+          ["", t("Any time")],
+          ["1", t("Today")],
+          ["7", t("The last 7 days")],
+          ["30", t("The last 30 days")],
+        ]}
+        onChoose={(days) => changeFilter({ days: Number(days) || null })}
+      />
       {workflows.length > 1 && (
-        <select
+        <Select
           aria-label={t("Workflow")}
           value={filter.workflow ?? ""}
-          onChange={(event) => changeFilter({ workflow: event.currentTarget.value || null })}
-        >
-          <option value="">{t("Any workflow")}</option>
-          {workflows.map(({ id, title, count }) => (
-            <option key={id} value={id}>
-              {`${title || id.slice(0, 8)} (${count})`}
-            </option>
-          ))}
-        </select>
+          options={[
+            ["", t("Any workflow")],
+            ...workflows.map(
+              ({ id, title, count }) => [id, `${title || id.slice(0, 8)} (${count})`] as const,
+            ),
+          ]}
+          onChoose={(workflow) => changeFilter({ workflow: workflow || null })}
+        />
       )}
     </>
   );

@@ -8,6 +8,7 @@ import { type Command, useCommands } from "../state/commands";
 import { keyOf, keysOf, shownKey } from "../state/keymap";
 import { changeSetting, SETTINGS, setting, useSetting } from "../state/settings";
 import { openSheet } from "../state/view";
+import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./settings.css";
@@ -42,18 +43,12 @@ export function KeySettings() {
           value={typed}
           onChange={(event) => setTyped(event.currentTarget.value)}
         />
-        <select
-          className="plain"
+        <Select
           aria-label={t("Key preset")}
           value={preset}
-          onChange={(event) => changeSetting("calotype.keymap", event.currentTarget.value)}
-        >
-          {Object.entries(SETTINGS["calotype.keymap"].choices).map(([key, title]) => (
-            <option key={key} value={key}>
-              {title}
-            </option>
-          ))}
-        </select>
+          options={Object.entries(SETTINGS["calotype.keymap"].choices)}
+          onChoose={(key) => changeSetting("calotype.keymap", key)}
+        />
         <button
           type="button"
           className="plain"

@@ -1,9 +1,10 @@
 /** The palette's list of nodes, and the legend of its signs. */
 import { ChevronRight } from "lucide-react";
-import { type PointerEvent, useEffect, useRef } from "react";
+import type { PointerEvent } from "react";
 import type { Offer, OfferGroup } from "../state/finding/offers";
 import { SIGNS, type Sign } from "../state/finding/query";
 import { shownKey } from "../state/keymap";
+import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { Marked } from "./Marked";
 
@@ -21,49 +22,39 @@ export function idOf(offer: Offer): string {
 }
 
 export function OfferList({ groups, at, nothing, onPoint, onTake }: OfferListProps) {
-  const list = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    list.current?.querySelectorAll("[role=option]")[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
   const starts = groups.map((_, index) =>
     groups.slice(0, index).reduce((sum, each) => sum + each.offers.length, 0),
   );
   const row = (offer: Offer, index: number) => (
-    <div
+    <Option
       key={offer.id}
       id={idOf(offer)}
-      role="option"
-      tabIndex={-1}
-      aria-selected={index === at}
-      className={index === at ? "found at" : "found"}
-      onPointerMove={() => {
-        if (index !== at) onPoint(index);
-      }}
-      onPointerDown={(event) => {
-        event.preventDefault();
-        onTake(offer, event);
-      }}
+      at={index === at}
+      onPoint={() => onPoint(index)}
+      onChoose={(event) => onTake(offer, event)}
     >
       <Row offer={offer} />
-    </div>
+    </Option>
   );
   return (
-    <div ref={list} id="palette-list" role="listbox" aria-label={t("Nodes")} className="list">
+    <Listbox id="palette-list" label={t("Nodes")}>
       {groups.map(({ title, offers }, group) =>
         title === null ? (
           offers.map((each, index) => row(each, (starts[group] ?? 0) + index))
         ) : (
           // biome-ignore lint/a11y/useSemanticElements: a group of options has no element of its own
           <div key={title} role="group" aria-label={headingOf(title)}>
-            <div className="heading" aria-hidden>
+            <div className="options-heading" aria-hidden>
               {headingOf(title)}
             </div>
             {offers.map((each, index) => row(each, (starts[group] ?? 0) + index))}
           </div>
         ),
       )}
-      {groups.every((each) => each.offers.length === 0) && <p className="none">{nothing}</p>}
-    </div>
+      {groups.every((each) => each.offers.length === 0) && (
+        <p className="options-none">{nothing}</p>
+      )}
+    </Listbox>
   );
 }
 
@@ -79,7 +70,7 @@ function Row({ offer }: { offer: Offer }) {
     return (
       <>
         <span className="name">{offer.label.replace(/^_/, "")}</span>
-        <span className="where">{offer.count}</span>
+        <span className="detail">{offer.count}</span>
         <ChevronRight size={13} aria-hidden />
       </>
     );
@@ -93,7 +84,7 @@ function Row({ offer }: { offer: Offer }) {
       {also !== null && marks.length === 0 && <span className="also">{also}</span>}
       {schema.deprecated && <span className="badge">{t("deprecated")}</span>}
       {schema.experimental && <span className="badge">{t("experimental")}</span>}
-      <span className="where">{schema.category.split("/").at(-1)}</span>
+      <span className="detail">{schema.category.split("/").at(-1)}</span>
     </>
   );
 }

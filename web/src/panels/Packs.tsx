@@ -14,6 +14,7 @@ import {
   waitsForReload,
 } from "../state/packs";
 import { notifyError, openSheet } from "../state/view";
+import { Select } from "../widgets/Select";
 import { amount, bytesOf, spanOf } from "../words/format";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
@@ -216,16 +217,12 @@ function Claims({ packs, busy }: { packs: readonly Pack[]; busy: boolean }) {
       {[...claims].map(([type, claimants]) => (
         <label key={type}>
           <span>{type}</span>
-          <select
-            className="plain"
+          <Select
             value={claimants[0]}
             disabled={busy}
-            onChange={(event) => void choosePack(type, event.currentTarget.value)}
-          >
-            {claimants.map((each) => (
-              <option key={each}>{each}</option>
-            ))}
-          </select>
+            options={claimants.map((each) => [each, each])}
+            onChoose={(pack) => void choosePack(type, pack)}
+          />
         </label>
       ))}
     </section>

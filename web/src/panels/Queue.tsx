@@ -104,7 +104,7 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
           type="button"
           className="ghost"
           aria-label={t("Cancel {{name}}", { name: nameOf(job) })}
-          title={t("Stop")}
+          data-tip={t("Stop")}
           onClick={() => void cancelJob(job.id)}
         >
           <X size={13} aria-hidden />
@@ -253,7 +253,7 @@ function Tools({ job, place, count }: { job: ListedJob; place: number; count: nu
           type="button"
           className="ghost"
           aria-label={label}
-          title={label}
+          data-tip={label}
           disabled={!can}
           onClick={() => void moveInQueue(job.id, move)}
         >
@@ -264,7 +264,7 @@ function Tools({ job, place, count }: { job: ListedJob; place: number; count: nu
         type="button"
         className="ghost"
         aria-label={t("Cancel {{name}}", { name })}
-        title={t("Remove from the queue")}
+        data-tip={t("Remove from the queue")}
         onClick={() => void cancelJob(job.id)}
       >
         <X size={13} aria-hidden />

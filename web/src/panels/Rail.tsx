@@ -46,7 +46,7 @@ function Item({ label, icon: Icon, command, pressed }: ItemProps) {
       type="button"
       aria-label={label}
       aria-pressed={pressed}
-      title={withKey(label, command)}
+      data-tip={withKey(label, command)}
       onClick={() => runCommand(command)}
     >
       <Icon size={18} aria-hidden />

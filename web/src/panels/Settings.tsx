@@ -9,6 +9,7 @@ import {
   useSettings,
 } from "../state/settings";
 import { openSheet } from "../state/view";
+import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./settings.css";
@@ -106,17 +107,13 @@ function Control({ id, described, control, why }: ControlProps) {
       );
     case "choice":
       return (
-        <select
+        <Select
           {...names}
+          className=""
           value={String(value)}
-          onChange={(event) => set(id, event.currentTarget.value)}
-        >
-          {Object.entries(described.choices).map(([key, title]) => (
-            <option key={key} value={key}>
-              {t(title)}
-            </option>
-          ))}
-        </select>
+          options={Object.entries(described.choices).map(([key, title]) => [key, t(title)])}
+          onChoose={(key) => set(id, key)}
+        />
       );
     case "number":
       return (

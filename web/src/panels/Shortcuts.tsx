@@ -1,10 +1,11 @@
-/** The overview of all current keyboard shortcuts. */
+/** The help: the legend of the signs on nodes, and all current keyboard shortcuts. */
 import { type Command, useCommands } from "../state/commands";
 import { keysOf, shownKey } from "../state/keymap";
 import { useSetting } from "../state/settings";
 import { openSheet, useView } from "../state/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
+import { Signs } from "./Signs";
 
 export function Shortcuts() {
   const open = useView((state) => state.shortcuts);
@@ -25,8 +26,13 @@ function Sheet() {
     groups.set(each.group, [...(groups.get(each.group) ?? []), each]);
   }
   return (
-    <Dialog title={t("Keys")} width="wide" onClose={() => useView.setState({ shortcuts: false })}>
+    <Dialog
+      title={t("Keys and signs")}
+      width="wide"
+      onClose={() => useView.setState({ shortcuts: false })}
+    >
       <div className="shortcut-groups">
+        <Signs />
         {[...groups].map(([group, commands]) => (
           <section key={group} aria-label={t(group)}>
             <h3>{t(group)}</h3>

@@ -7,6 +7,7 @@ import { nameOf } from "../state/files/paths";
 import { closeDocument, moveTab, renameTab, stepTab } from "../state/files/tabs";
 import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
 import { notifyError } from "../state/view";
+import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import "./tabs.css";
 import { withKey } from "../state/keymap";
@@ -42,7 +43,7 @@ export function Tabs() {
         type="button"
         className="ghost"
         aria-label={t("New workflow")}
-        title={withKey(t("New workflow"), "file.new")}
+        data-tip={withKey(t("New workflow"), "file.new")}
         onClick={newTab}
       >
         <Plus size={15} aria-hidden />
@@ -195,17 +196,12 @@ function AllTabs() {
   return (
     <label className="ghost all-tabs" title={t("All open workflows")}>
       <ChevronDown size={15} aria-hidden />
-      <select
+      <Select
         aria-label={t("All open workflows")}
         value={active}
-        onChange={(event) => showTab(event.currentTarget.value)}
-      >
-        {tabs.map((tab) => (
-          <option key={tab.id} value={tab.id}>
-            {isDirty(tab) ? `${tab.name} •` : tab.name}
-          </option>
-        ))}
-      </select>
+        options={tabs.map((tab) => [tab.id, isDirty(tab) ? `${tab.name} •` : tab.name])}
+        onChoose={showTab}
+      />
     </label>
   );
 }

@@ -83,7 +83,7 @@ function Brand() {
         aria-label={t("Menu")}
         aria-haspopup="menu"
         aria-expanded={open}
-        title={t("Menu")}
+        data-tip={t("Menu")}
         onClick={() => setOpen(!open)}
       >
         <svg viewBox="0 0 32 32" width="20" height="20" aria-hidden>

@@ -6,6 +6,7 @@ import type { InputSchema } from "../api/types";
 import { t } from "../words/words";
 import { type ChoiceRow, foldersOf, nearest, type Row, rowsOf } from "./choices";
 import { shownChoice } from "./kinds";
+import { Listbox, Option } from "./Listbox";
 import { Popup } from "./Popup";
 import { useFieldServices } from "./services";
 
@@ -47,14 +48,7 @@ export function ChoiceList(props: Props) {
       {props.missing !== null && typed === "" && (
         <Missing name={props.missing} choices={choices} onChoose={onChoose} />
       )}
-      <div
-        ref={box}
-        id={id}
-        role="listbox"
-        aria-label={label}
-        aria-multiselectable={many}
-        className="list"
-      >
+      <Listbox id={id} label={label} many={many} box={box}>
         <div role="presentation" style={{ height: above }} />
         {shown.map((index) => (
           <Line
@@ -74,8 +68,8 @@ export function ChoiceList(props: Props) {
           />
         ))}
         <div role="presentation" style={{ height: below }} />
-      </div>
-      {rows.length === 0 && <p className="none">{t("No choice matches.")}</p>}
+      </Listbox>
+      {rows.length === 0 && <p className="options-none">{t("No choice matches.")}</p>}
     </Popup>
   );
 }
@@ -239,7 +233,7 @@ function Missing({ name, choices, onChoose }: MissingProps) {
         </span>
       </p>
       {alike.map((each) => (
-        <button key={each} type="button" className="choice" onClick={() => onChoose(each)}>
+        <button key={each} type="button" className="option" onClick={() => onChoose(each)}>
           {each}
         </button>
       ))}
@@ -264,37 +258,23 @@ interface LineProps {
 }
 
 function Line(props: LineProps) {
-  const { id, row, at, index, count, measure, onPoint, onAct } = props;
-  const line = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (at && measure === null) line.current?.scrollIntoView({ block: "nearest" });
-  }, [at, measure]);
-  useEffect(() => measure?.(line.current), [measure]);
+  const { row, index, measure } = props;
   if (row.kind === "heading") {
     return (
-      <div ref={line} data-index={index} role="presentation" className="choices-heading">
+      <div ref={measure} data-index={index} role="presentation" className="options-heading">
         {t(row.label)}
       </div>
     );
   }
-  if (row.kind === "choice") return <Choice {...props} row={row} line={line} />;
+  if (row.kind === "choice") return <Choice {...props} row={row} />;
+  const { id, count, at, onPoint, onAct } = props;
   return (
-    <div
-      ref={line}
-      id={id}
-      role="option"
-      tabIndex={-1}
-      aria-selected={false}
-      aria-setsize={count}
-      aria-posinset={index + 1}
-      data-index={index}
-      className={`choice folder${at ? " at" : ""}`}
+    <Option
+      {...{ id, at, index, count, measure, onPoint }}
+      chosen={false}
+      className="folder"
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
-      onPointerEnter={onPoint}
-      onPointerDown={(event) => {
-        event.preventDefault();
-        onAct();
-      }}
+      onChoose={onAct}
     >
       <ChevronRight
         size={12}
@@ -303,40 +283,24 @@ function Line(props: LineProps) {
         aria-label={row.open ? t("open folder") : t("folder")}
       />
       <span className="name">{row.label}</span>
-      <span className="count">{row.count}</span>
-    </div>
+      <span className="detail">{row.count}</span>
+    </Option>
   );
 }
 
-interface ChoiceProps extends LineProps {
-  row: ChoiceRow;
-  line: React.RefObject<HTMLDivElement | null>;
-}
-
-function Choice(props: ChoiceProps) {
-  const { id, index, count, row, input, many, at, chosen, onPoint, onAct, onStar, line } = props;
+function Choice({ row, ...props }: LineProps & { row: ChoiceRow }) {
+  const { id, index, count, measure, input, many, at, chosen, onPoint, onAct, onStar } = props;
   const services = useFieldServices();
   const name = shownChoice(row.value);
   const picture = services.thumbnail(input, name);
   const starred = services.starred(input).includes(name);
   return (
-    <div
-      ref={line}
-      id={id}
-      role="option"
-      tabIndex={-1}
-      aria-selected={chosen}
-      aria-setsize={count}
-      aria-posinset={index + 1}
-      data-index={index}
-      className={`choice${at ? " at" : ""}${picture === null ? "" : " pictured"}`}
+    <Option
+      {...{ id, at, chosen, index, count, measure, onPoint }}
+      {...(picture === null ? {} : { className: "pictured" })}
       style={{ paddingInlineStart: 8 + row.depth * 14 }}
       title={name}
-      onPointerEnter={onPoint}
-      onPointerDown={(event) => {
-        event.preventDefault();
-        onAct();
-      }}
+      onChoose={onAct}
     >
       {many && <i className={chosen ? "tick on" : "tick"} />}
       {picture !== null && (
@@ -362,6 +326,6 @@ function Choice(props: ChoiceProps) {
       >
         <Star size={12} />
       </span>
-    </div>
+    </Option>
   );
 }

@@ -15,6 +15,7 @@ import {
   removed,
   STRAIGHT,
 } from "./curve";
+import { Select } from "./Select";
 
 interface Props {
   label: string;
@@ -132,17 +133,12 @@ function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => v
     linear: t("Straight lines"),
   };
   return (
-    <select
+    <Select
       aria-label={t("Between the points")}
       value={curve.interpolation}
-      onChange={(event) => onChange({ ...curve, interpolation: event.currentTarget.value })}
-    >
-      {forms.map((each) => (
-        <option key={each} value={each}>
-          {words[each] ?? each}
-        </option>
-      ))}
-    </select>
+      options={forms.map((each) => [each, words[each] ?? each])}
+      onChoose={(interpolation) => onChange({ ...curve, interpolation })}
+    />
   );
 }
 

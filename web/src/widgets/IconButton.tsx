@@ -26,7 +26,8 @@ export function IconButton({
       className={pressed === true ? "ghost on" : "ghost"}
       aria-label={label}
       aria-pressed={pressed}
-      title={title}
+      aria-description={title === label ? undefined : title}
+      data-tip={title}
       disabled={disabled}
       onClick={onClick}
     >

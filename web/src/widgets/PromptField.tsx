@@ -7,18 +7,20 @@ import {
   Fragment,
   type KeyboardEvent,
   type RefObject,
+  Suspense,
   useEffect,
   useId,
   useRef,
   useState,
   type WheelEvent,
 } from "react";
-import { t } from "../words/words";
 import { useChoiceEffects } from "./choiceEffects";
 import { marksOf, piecesOf, type Typed, wordsBefore } from "./marks";
-import { Popup } from "./Popup";
+import { part } from "./part";
 import { type Completion, useFieldServices } from "./services";
 import { type Replacement, reweighted } from "./weights";
+
+const Completions = part(() => import("./Completions").then((all) => all.Completions));
 
 interface Props {
   /** The key of the node, if there is one, and the name of the input. */
@@ -82,14 +84,16 @@ export function PromptField(props: Props) {
         }}
       />
       {open && place.current !== null && (
-        <Completions
-          id={id}
-          anchor={place.current}
-          found={completing.found}
-          at={completing.at}
-          onClose={() => completing.dismiss(value)}
-          onChoose={(found) => choose(found, completing.from ?? 0)}
-        />
+        <Suspense>
+          <Completions
+            id={id}
+            anchor={place.current}
+            found={completing.found}
+            at={completing.at}
+            onClose={() => completing.dismiss(value)}
+            onChoose={(found) => choose(found, completing.from ?? 0)}
+          />
+        </Suspense>
       )}
     </div>
   );
@@ -270,43 +274,4 @@ function useCompletions(
 
 function takes({ key, shiftKey }: KeyboardEvent, walked: boolean): boolean {
   return !shiftKey && (key === "Tab" || (key === "Enter" && walked));
-}
-
-interface CompletionsProps {
-  id: string;
-  anchor: HTMLElement;
-  found: readonly Completion[];
-  at: number;
-  onChoose: (found: Completion) => void;
-  onClose: () => void;
-}
-
-function Completions({ id, anchor, found, at, onChoose, onClose }: CompletionsProps) {
-  const list = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    list.current?.children[at]?.scrollIntoView({ block: "nearest" });
-  }, [at]);
-  return (
-    <Popup anchor={anchor} label={t("Completions")} className="choices" onClose={onClose}>
-      <div ref={list} id={id} role="listbox" aria-label={t("Completions")} className="list">
-        {found.map((each, index) => (
-          <div
-            key={`${each.text} ${each.detail}`}
-            id={`${id}-${index}`}
-            role="option"
-            tabIndex={-1}
-            aria-selected={index === at}
-            className={index === at ? "choice at" : "choice"}
-            onPointerDown={(event) => {
-              event.preventDefault();
-              onChoose(each);
-            }}
-          >
-            <span className="name">{each.text}</span>
-            <span className="count">{each.detail}</span>
-          </div>
-        ))}
-      </div>
-    </Popup>
-  );
 }

@@ -181,7 +181,7 @@ test("beside the form nothing of the graph is changed by keys, and a dropped fil
   await page.keyboard.press("Shift+N");
   // The last edit is still the one that made the form.
   const undo = page.getByRole("button", { name: "Undo", exact: true });
-  expect(await undo.getAttribute("title")).toContain("Undo: Choose the fields of the app");
+  expect(await undo.getAttribute("data-tip")).toContain("Undo: Choose the fields of the app");
   const workflow = JSON.stringify({ nodes: [], links: [], version: 0.4 });
   await dropFile(
     page,

@@ -83,7 +83,7 @@ test("from afar, painted sockets light, are pulled from, and give their wires up
   await drag(page, sampler, { x: sampler.x + 40, y: sampler.y + 60 });
   expect(await page.locator(".pulled").count()).toBe(0);
   await page.mouse.up();
-  const title = () => page.getByRole("button", { name: "Undo" }).getAttribute("title");
+  const title = () => page.getByRole("button", { name: "Undo" }).getAttribute("data-tip");
   await expect.poll(title).toContain("Move");
 });
 

@@ -127,7 +127,7 @@ test("painted nodes are selected, dragged, and put back by one undo", async () =
   for (let step = 1; step <= 20; step += 1) await page.mouse.move(at.x + step * 6, at.y + step * 3);
   await page.mouse.up();
   const undo = page.getByRole("button", { name: "Undo" });
-  await expect.poll(() => undo.getAttribute("title")).toContain("Move");
+  await expect.poll(() => undo.getAttribute("data-tip")).toContain("Move");
   await page.keyboard.press("Control+z");
   await expect.poll(() => undo.isDisabled()).toBe(true);
   await page.context().close();

@@ -105,7 +105,7 @@ test("as an input, a picture is joined to what takes it; one undo takes it back"
   await page.getByText("KSampler now begins with the picture; its denoise is 0.6.").waitFor();
   const counted = async () => {
     const undo = page.getByRole("button", { name: "Undo", exact: true });
-    return (await undo.getAttribute("title")) ?? "";
+    return (await undo.getAttribute("data-tip")) ?? "";
   };
   expect(await counted()).toContain("Use a picture as an input");
   await page.getByRole("button", { name: "Undo", exact: true }).click();

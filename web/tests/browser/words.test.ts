@@ -50,7 +50,7 @@ test("another language is there at once, and after the page is read again", asyn
   await page.keyboard.press("Enter");
   await page.locator(".card .mode", { hasText: "umgangen" }).waitFor();
   const undo = page.getByRole("button", { name: "Rückgängig" });
-  expect(await undo.getAttribute("title")).toBe("Rückgängig: Umgehen  Strg Z");
+  expect(await undo.getAttribute("data-tip")).toBe("Rückgängig: Umgehen  Strg Z");
 
   await page.reload();
   await runButton(page, "Ausführen").waitFor();

@@ -23,7 +23,7 @@ interface Found {
 
 /** Attributes, of our components and of HTML, whose text is shown. */
 const SHOWN =
-  /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|alt|placeholder|label|hint)$/;
+  /^(aria-label|aria-description|aria-roledescription|aria-valuetext|title|data-tip|alt|placeholder|label|hint)$/;
 /** Functions whose first argument is shown to the user. */
 const NOTIFYING = /^(notify|notifyError|askText|askConfirmation|askChoice|askForName)$/;
 /**
