@@ -84,8 +84,8 @@ def _group(reason: str) -> str:
     _, belongs, rest = reason.partition(" belongs to ")
     if not belongs:
         return "other nodes"
-    name, _, lacks = rest.rpartition(", ")
-    return f"parts of {name}" if lacks.startswith("of which") else name
+    name, is_partly_here, _ = rest.partition(", of which ")
+    return f"parts of {name}" if is_partly_here else name
 
 
 def _complete(names: list[str]) -> str:

@@ -97,9 +97,10 @@ def _list(options: FetchOptions, settings: Settings) -> tuple[list[Offer], list[
         )
         for offer in offers_of(found, worker.files, settings):
             offers.setdefault(offer.target.path, offer)
-        lines.update(
-            dict.fromkeys(lines_of(found, worker.files, settings, worker.recorder.installed))
+        said = lines_of(
+            found, worker.files, settings, worker.recorder.installed, conversion.absences
         )
+        lines.update(dict.fromkeys(said))
     return list(offers.values()), list(lines)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from engine.downloads.addresses import AddressError, read_address
@@ -82,16 +83,29 @@ def offers_of(found: Needs, files: Files, settings: Settings) -> list[Offer]:
 
 
 def lines_of(
-    found: Needs, files: Files, settings: Settings, find_pack: FindPack = find_nothing
+    found: Needs,
+    files: Files,
+    settings: Settings,
+    find_pack: FindPack = find_nothing,
+    absences: Mapping[str, str] = MappingProxyType({}),
 ) -> list[str]:
-    """What is missing and cannot be downloaded, a line each, with what to do."""
+    """What is missing and cannot be downloaded, a line each, with what to do.
+
+    Args:
+        found: what the document needs.
+        files: the user's folders.
+        settings: where they are.
+        find_pack: finds an installed pack.
+        absences: why classes are missing, where that is known.
+    """
     lines: list[str] = []
     for need in found.models:
         offer = None if need.is_here else offer_of(need, files, settings)
         if isinstance(offer, str):
             lines.append(f"{need.name}: missing ({need.kind or 'folder unknown'}); {offer}")
     lines += filter(None, (pack_line(each, find_pack) for each in found.packs))
-    lines += [f"{name}: missing; the file does not say which pack has it" for name in found.unknown]
+    unknown = "{}: missing; the file does not say which pack has it"
+    lines += [absences.get(name, unknown.format(name)) for name in found.unknown]
     return lines
 
 

@@ -202,33 +202,47 @@ _HOSTED = """
 """Classes that send their inputs to a company's service and return its answer."""
 
 
+_OTHERS = """
+    CLIPTextEncodeControlnet CLIPTextEncodePixArtAlpha CheckpointLoader ContextWindowsManual
+    DiffusersLoader DualModelGuider ImageOnlyCheckpointSave LTXVPreprocess Load3D ModelComputeDtype
+    ModelNoiseScale Painter Preview3D Preview3DAdvanced Save3DAdvanced SaveGLB SaveSVGNode ScaleROPE
+    TorchCompileModel VoxelToMesh VoxelToMeshBasic WebcamCapture
+"""
+"""Built-in classes of the incumbent that belong to none of these groups."""
+_BUILT_IN = frozenset(_OTHERS.split())
 _SENT_AWAY = frozenset(_HOSTED.split())
 _GROUPS: Mapping[str, str] = MappingProxyType(
     {name: group for group, names in _FAMILIES.items() for name in names.split()}
 )
 """The group of each class."""
+_NO = "This version of Calotype has no "
 
 
-def absences(missing: Iterable[str], catalog: Collection[str]) -> dict[str, str]:
+def absences(
+    missing: Iterable[str], catalog: Collection[str], built_in: Collection[str] = ()
+) -> dict[str, str]:
     """Why classes are missing, where that is known: sentences without their periods.
 
     Args:
         missing: classes that do not exist.
         catalog: the classes that exist, which tell whether a part of a family does.
+        built_in: classes of which the document says that no plugin brings them.
     """
-    found = ((name, _absence(name, catalog)) for name in missing)
+    found = ((name, _absence(name, catalog, built_in)) for name in missing)
     return {name: reason for name, reason in found if reason is not None}
 
 
-def _absence(class_type: str, catalog: Collection[str]) -> str | None:
+def _absence(class_type: str, catalog: Collection[str], built_in: Collection[str]) -> str | None:
     if class_type in _SENT_AWAY:
         return f"{class_type} calls a company's hosted service, which this version does not do"
     group = _GROUPS.get(class_type)
-    if group is None:
-        return None
-    some = any(each in catalog for each in _FAMILIES[group].split())
-    lacks = "of which this version has only a part" if some else "which this version does not have"
-    return f"{class_type} belongs to {group}, {lacks}"
+    if group is not None:
+        some = any(each in catalog for each in _FAMILIES[group].split())
+        part = ", of which only a part is here" if some else ""
+        return f"{_NO}{class_type}: it belongs to {group}{part}"
+    if class_type in _BUILT_IN or class_type in built_in:
+        return f"{_NO}{class_type}: it is a built-in node of ComfyUI or of another version"
+    return None
 
 
 def advice(missing: Collection[str], known: Mapping[str, str]) -> str:
@@ -241,10 +255,11 @@ def advice(missing: Collection[str], known: Mapping[str, str]) -> str:
     Returns:
         sentences without the last period.
     """
-    reasons: dict[str, list[str]] = {}
+    reasons: dict[tuple[str, str], list[str]] = {}
     for name in sorted(known):
-        reasons.setdefault(known[name].removeprefix(name), []).append(name)
-    said = [_several(names) + reason for reason, names in reasons.items()]
+        before, _, after = known[name].partition(name)
+        reasons.setdefault((before, after), []).append(name)
+    said = [_several(before, names, after) for (before, after), names in reasons.items()]
     if len(known) == len(missing):
         said.append("No plugin is needed; take these nodes out to run the rest")
     elif known:
@@ -254,5 +269,12 @@ def advice(missing: Collection[str], known: Mapping[str, str]) -> str:
     return ". ".join(said)
 
 
-def _several(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"Each of {', '.join(names)}"
+def _several(before: str, names: list[str], after: str) -> str:
+    if len(names) == 1:
+        return f"{before}{names[0]}{after}"
+    if before == "":
+        return f"Each of {', '.join(names)}{after}"
+    after = after.replace(": it belongs", ": they belong").replace(
+        ": it is a built-in node", ": they are built-in nodes"
+    )
+    return f"{before}{', '.join(names)}{after}"

@@ -97,6 +97,16 @@ def kind_of_folder(name: object) -> str | None:
     return name if isinstance(name, str) and _KIND.fullmatch(name) else None
 
 
+def built_in_classes(document: Mapping[Any, Any]) -> frozenset[str]:
+    """The classes of which a document says that no plugin brings them."""
+    said = (
+        node.get("type", node.get("class_type"))
+        for node in _nodes(document)
+        if _mapping(node.get("properties")).get("cnr_id") in CORE
+    )
+    return frozenset(each for each in said if isinstance(each, str))
+
+
 def _nodes(document: Mapping[Any, Any]) -> Iterator[Mapping[Any, Any]]:
     """The nodes of every level, those of old group nodes too."""
     definitions = _mapping(document.get("definitions")).get("subgraphs")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from engine.errors import WorkflowError
 from engine.graph.absent_classes import absences, advice
+from engine.graph.declared import built_in_classes
 from engine.graph.dynamic_text import NodeNames, expand_text, fill_names
 from engine.graph.prompt import Link, Prompt, PromptNode, is_list, is_mapping, parse
 from engine.graph.read_saved import read_workflow
@@ -144,7 +145,8 @@ def _conversion(
     prompt: Prompt, workflow: Mapping[str, Any] | None, catalog: Catalog, notes: tuple[str, ...]
 ) -> Conversion:
     missing = missing_classes(prompt, catalog)
-    return Conversion(prompt, workflow, missing, notes, absences(missing, catalog))
+    built_in = built_in_classes(workflow) if missing and workflow is not None else ()
+    return Conversion(prompt, workflow, missing, notes, absences(missing, catalog, built_in))
 
 
 def missing_classes(prompt: Prompt, catalog: Catalog) -> dict[str, tuple[str, ...]]:

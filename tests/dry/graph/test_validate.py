@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import PromptError
-from engine.graph.absent_classes import absences, advice
 from engine.graph.problems import refusal
 from engine.graph.prompt import parse
 from engine.graph.schema import InputSchema, NodeSchema, OutputSchema
@@ -283,27 +282,15 @@ def test_missing_classes_of_families_are_said_to_be_theirs():
     nodes = {"1": ("TextEncodeAceStepAudio", {}), "2": ("KlingVideoNode", {})}
     report = check(nodes)
     assert "plugin is needed" in report.error.message
-    text = "TextEncodeAceStepAudio belongs to the model family ACE-Step, which this version does"
-    assert f"{text} not have. " in report.error.message
-    assert report.node_errors["1"].errors[0].message == f"{text} not have"
+    text = (
+        "This version of Calotype has no TextEncodeAceStepAudio: it belongs to the model family "
+        "ACE-Step"
+    )
+    assert f"{text}. " in report.error.message
+    assert report.node_errors["1"].errors[0].message == text
     assert "hosted service" in report.node_errors["2"].errors[0].message
     mixed = check({**nodes, "3": ("Gone", {})}).error.message
     assert mixed.endswith("For the others, install the plugins that bring them, or take them out")
-
-
-def test_a_family_that_exists_in_part_is_not_said_to_be_missing():
-    assert absences(["WanVaceToVideo"], {"WanImageToVideo"}) == {
-        "WanVaceToVideo": "WanVaceToVideo belongs to the model family Wan, of which this version "
-        "has only a part"
-    }
-    assert advice(
-        ["TextEncodeFibo2", "SAM3_Detect", "SAM3_VideoTrack"],
-        absences(["TextEncodeFibo2", "SAM3_Detect", "SAM3_VideoTrack"], ()),
-    ) == (
-        "Each of SAM3_Detect, SAM3_VideoTrack belongs to the model family SAM 3, which this "
-        "version does not have. TextEncodeFibo2 belongs to the model family Fibo 2, which this "
-        "version does not have. No plugin is needed; take these nodes out to run the rest"
-    )
 
 
 def test_what_cannot_be_read_has_the_same_shape():

@@ -177,6 +177,7 @@ function usePaint(
       delay.current = REPAINT_DELAY;
       const context = canvas.current?.getContext("2d");
       if (canvas.current === null || context == null) return;
+      canvas.current.dataset.missing = String(marks.missing.size);
       const drawn = drawingOf(graph, options);
       fit.current = fitOf(drawn);
       const density = window.devicePixelRatio;

@@ -17,7 +17,7 @@ import { familyOf } from "../state/nodes/kinds";
 import type { Shape, SocketRow } from "../state/nodes/rows";
 import { MIN_WIDTH, minHeight, ROW, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
 import { isInstance, useRunOf } from "../state/runs/places";
-import type { NodeRun } from "../state/runs/runs";
+import { type NodeRun, useRuns } from "../state/runs/runs";
 import { titleOf } from "../state/studio";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
@@ -83,9 +83,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       {!node.collapsed &&
         shape.widgets.map((row) => <WidgetField key={row.input.name} node={id} row={row} />)}
       {node.collapsed && <HiddenSockets node={id} shape={shape} />}
-      {schema === undefined && !node.collapsed && hasRoom(shape) && (
-        <p className="foreign">{t("Not installed here")}</p>
-      )}
+      {schema === undefined && !node.collapsed && hasRoom(shape) && <Foreign type={node.type} />}
       {shape.shown !== null && (
         <Shown node={node} schema={schema} shown={shown} preview={preview} {...shape.shown} />
       )}
@@ -103,6 +101,17 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
 function useIsIdle(id: string): boolean {
   const catalog = useCatalog();
   return useTab(({ graph }) => idleParts(graph, catalog).nodes.has(id));
+}
+
+/** What the card of a missing class says. No plugin would bring a class of the program's own. */
+function Foreign({ type }: { type: string }) {
+  const tab = useTab((each) => each.id);
+  const isOwn = useRuns(({ problems }) => problems[tab]?.absences?.[type] !== undefined);
+  return (
+    <p className="foreign">
+      {isOwn ? t("Not in this version of Calotype") : t("Not installed here")}
+    </p>
+  );
 }
 
 /** Whether a line of text fits below the sockets. */

@@ -35,6 +35,7 @@ export function Overview() {
       aria-hidden
       data-nodes={drawn.boxes.size}
       data-wires={drawn.links.length}
+      data-missing={marks.missing.size}
       data-receiving={drop.receiving ?? undefined}
       data-entered={drop.entered === null ? undefined : ""}
     />

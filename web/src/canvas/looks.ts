@@ -6,10 +6,13 @@ import { usePulling } from "../state/editing/pull";
 import type { WireShape } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
 import { useCatalog, useGesture, useTab } from "../state/editor";
+import { foldingOf } from "../state/nodes/folding";
+import { missingIn } from "../state/nodes/missing";
 import { placeHere } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { promptIdOf } from "../state/studio";
+import { FOLD_PREFIX } from "./flow";
 import { type Drawing, type DrawingOptions, drawingOf, type Marks, wiresOf } from "./paint";
 
 const NO_LINKS: readonly string[] = [];
@@ -46,6 +49,7 @@ export function useMarks(): Marks {
     textOfKeys(state.nodes, start, (run) => run.state === "running"),
   );
   const failed = useRuns((state) => textOfKeys(state.failures, start));
+  const missing = useMissing();
   const withProblems = useRuns((state) =>
     textOfKeys(state.problems[tab]?.node_errors ?? {}, inner),
   );
@@ -53,10 +57,29 @@ export function useMarks(): Marks {
     () => ({
       selected,
       running: keysIn(running),
-      wrong: new Set([...keysIn(failed), ...keysIn(withProblems)]),
+      missing,
+      // The hatching says enough of nodes that are missing.
+      wrong: new Set(
+        [...keysIn(failed), ...keysIn(withProblems)].filter((key) => !missing.has(key)),
+      ),
     }),
-    [selected, running, failed, withProblems],
+    [selected, running, failed, withProblems, missing],
   );
+}
+
+/** The boxes of this level in which a class is missing: nodes, and folded frames around them. */
+function useMissing(): ReadonlySet<string> {
+  const graph = useTab((tab) => tab.graph);
+  const definitions = useTab((tab) => tab.workflow.definitions);
+  const catalog = useCatalog();
+  return useMemo(() => {
+    const { hidden } = foldingOf(graph);
+    const keys = missingIn(graph, catalog, definitions).map((key) => {
+      const fold = hidden.get(key);
+      return fold === undefined ? key : FOLD_PREFIX + fold;
+    });
+    return new Set(keys);
+  }, [graph, definitions, catalog]);
 }
 
 /** The marks of what a drop of the dragged nodes would do. */

@@ -6,7 +6,7 @@ import type { Catalog } from "../api/catalog";
 import type { NodeSchema } from "../api/types";
 import type { Box } from "../document/arrange";
 import { overlaps } from "../document/arrange";
-import { type Graph, type Group, MODE } from "../document/graph";
+import { type Graph, type Group, MODE, type Point } from "../document/graph";
 import { isNote } from "../document/notes";
 import { endsOf, pathOf, traceLink, type WireShape } from "../state/editing/wires";
 import { tintOf } from "../state/nodes/categories";
@@ -138,6 +138,8 @@ export interface Marks {
   selected: readonly string[];
   wrong: ReadonlySet<string>;
   running: ReadonlySet<string>;
+  /** Nodes and folded frames with a class that is not on the server. */
+  missing: ReadonlySet<string>;
   /**
    * The frame that would contain the dragged nodes, and the wire that they would be inserted into.
    */
@@ -186,7 +188,52 @@ export function paintGraph(
   context.lineWidth = 1 / zoom;
   context.strokeStyle = css("var(--line)");
   context.stroke(drawn.bodies);
+  paintMissing(context, drawn, marks.missing, css, zoom);
   paintMarks(context, drawn, marks, css, zoom);
+}
+
+/** The distance of the lines of a hatching, in pixels. */
+const HATCH_DISTANCE = 6;
+
+/** Hatches the boxes in which a class is missing. */
+function paintMissing(
+  context: CanvasRenderingContext2D,
+  { boxes }: Drawing,
+  missing: ReadonlySet<string>,
+  css: Css,
+  zoom: number,
+): void {
+  if (missing.size === 0) return;
+  const [lines, outlines] = [new Path2D(), new Path2D()];
+  for (const key of missing) {
+    const box = boxes.get(key);
+    if (box === undefined) continue;
+    outlines.rect(box.x, box.y, box.width, box.height);
+    for (const [from, to] of hatchOf(box, HATCH_DISTANCE / zoom)) {
+      lines.moveTo(from.x, from.y);
+      lines.lineTo(to.x, to.y);
+    }
+  }
+  context.strokeStyle = css("var(--warn)");
+  context.lineWidth = 1.2 / zoom;
+  context.globalAlpha = 0.5;
+  context.stroke(lines);
+  context.globalAlpha = 0.9;
+  context.stroke(outlines);
+  context.globalAlpha = 1;
+}
+
+/** Parallel lines across a box, from its left and lower edges up to its upper and right ones. */
+export function hatchOf({ x, y, width, height }: Box, distance: number): [Point, Point][] {
+  const lines: [Point, Point][] = [];
+  for (let sum = distance; sum < width + height; sum += distance) {
+    const [left, right] = [Math.max(0, sum - height), Math.min(sum, width)];
+    lines.push([
+      { x: x + left, y: y + sum - left },
+      { x: x + right, y: y + sum - right },
+    ]);
+  }
+  return lines;
 }
 
 function paintMarks(

@@ -121,7 +121,7 @@ function About({ node }: { node: GraphNode }) {
       )}
       {schema === undefined && !isBoundary(node.key) && !isNote(node) && (
         <p className="quiet">
-          {t("This node is not installed here. It is kept and saved unchanged.")}
+          {t("There is no such node on this server. It is kept and saved unchanged.")}
         </p>
       )}
     </>

@@ -30,7 +30,7 @@ export function NodeHelp() {
     <Dialog title={title} onClose={close}>
       {schema === undefined ? (
         <p className="quiet">
-          {t("This node is not installed here; only what the file contains is known.")}
+          {t("There is no such node on this server; only what the file contains is known.")}
         </p>
       ) : (
         <About schema={schema} />

@@ -257,6 +257,7 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
   const mode = useMode(row);
   const words = [
     row.kind === "frame" ? t("group") : "",
+    row.missing ? t("missing") : "",
     mode,
     state === "running" ? t("running") : "",
     state === "finished" ? t("finished") : "",
@@ -275,7 +276,10 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
       aria-selected={selected}
       {...(row.open === null ? {} : { "aria-expanded": row.open })}
       aria-description={words.filter(Boolean).join(", ")}
-      className={["row", row.kind, at && "at", selected && "selected"].filter(Boolean).join(" ")}
+      // Not "frame": that is the class of the frames on the canvas.
+      className={["row", row.kind === "frame" && "heading", at && "at", selected && "selected"]
+        .filter(Boolean)
+        .join(" ")}
       style={{
         transform: `translateY(${start}px)`,
         paddingInlineStart: 8 + (row.level - 1) * 16,
@@ -291,8 +295,17 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
           onFold();
         }}
       />
-      {row.kind === "node" && <i className={`state ${state ?? "waiting"}`} />}
+      {row.missing ? (
+        <i className="state missing" />
+      ) : (
+        row.kind === "node" && <i className={`state ${state ?? "waiting"}`} />
+      )}
       <span className="name">{row.title}</span>
+      {row.missing && (
+        <span className="mode" aria-hidden>
+          {t("missing")}
+        </span>
+      )}
       {mode !== "" && (
         <span className="mode" aria-hidden>
           {mode}

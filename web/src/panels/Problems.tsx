@@ -6,6 +6,7 @@
 import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { type Problem, type ProblemGroup, problemsOf } from "../state/runs/fixes";
 import { useRuns } from "../state/runs/runs";
+import { problemsIn } from "../state/runs/sentences";
 import { useActive, useStudio } from "../state/studio";
 import { useView } from "../state/view";
 import { t } from "../words/words";
@@ -28,7 +29,7 @@ export function useProblemCount(): number {
   return useRuns(({ problems, failures }) => {
     const report = problems[tab];
     const failed = Object.keys(failures).filter((place) => place.startsWith(`${tab}/`)).length;
-    const found = Object.values(report?.node_errors ?? {}).flatMap(({ errors }) => errors).length;
+    const found = Object.values(report?.node_errors ?? {}).flatMap(problemsIn).length;
     const missing = Object.values(report?.missing ?? {}).flat().length;
     const whole = report?.error != null && found + missing === 0 ? 1 : 0;
     return failed + found + missing + whole;

@@ -3,10 +3,11 @@
  * each after its sources. Rows are built in order; their details are computed one by one on demand.
  */
 import type { Catalog } from "../api/catalog";
-import { frameAround, framesIn } from "../document/frames";
+import { frameAround, framesIn, nodesIn } from "../document/frames";
 import { type Graph, type Group, subgraphOf, type Workflow } from "../document/graph";
 import type { Path } from "../document/levels";
 import { neighbours } from "../document/navigation";
+import { lacksClass } from "./nodes/missing";
 import { nameIn } from "./nodes/naming";
 
 export interface OutlineRow {
@@ -24,6 +25,8 @@ export interface OutlineRow {
   count: number;
   /** Whether it is expanded; null where it has no children. */
   open: boolean | null;
+  /** Whether a class is not on the server: the node's own, or one inside. */
+  missing: boolean;
 }
 
 /** Frames are expanded unless the user closed them, subgraphs only where the user opened them. */
@@ -64,7 +67,9 @@ function addGraph(builder: OutlineBuilder, graph: Graph, path: Path, level: numb
       const open = !builder.folds.closed.has(id);
       const place = index + 1;
       const { key, title } = group;
-      builder.rows.push({ id, kind: "frame", key, path, title, level: depth, place, count, open });
+      const missing = nodesIn(graph, group).some((each) => isMissing(builder, graph, each));
+      const at = { level: depth, place, count };
+      builder.rows.push({ id, kind: "frame", key, path, title, open, missing, ...at });
       if (open) add(group.key, depth + 1);
     });
     nodes.forEach((key, index) => {
@@ -89,10 +94,16 @@ function addNode(builder: OutlineBuilder, graph: Graph, path: Path, at: Place): 
   const id = [...path, at.key].join(":");
   const open = inside === undefined ? null : folds.opened.has(id) && path.length < MAX_DEPTH;
   const title = nameIn(graph, catalog, at.key) || node.type;
-  rows.push({ id, kind: "node", path, title, open, ...at });
+  const missing = isMissing(builder, graph, at.key);
+  rows.push({ id, kind: "node", path, title, open, missing, ...at });
   if (open === true && inside !== undefined) {
     addGraph(builder, inside.graph, [...path, at.key], at.level + 1);
   }
+}
+
+function isMissing({ workflow, catalog }: OutlineBuilder, graph: Graph, key: string): boolean {
+  const node = graph.nodes[key];
+  return node !== undefined && lacksClass(node, catalog, workflow.definitions);
 }
 
 /** The smallest frame that contains a frame. */

@@ -1,6 +1,6 @@
 /** Line breaks of titles when nodes are painted zoomed out. */
 import { expect, test } from "vitest";
-import { linesOf } from "../../src/canvas/paint";
+import { hatchOf, linesOf } from "../../src/canvas/paint";
 
 const room = (letters: number, lines: number) => ({
   width: letters * 10 * 0.58 + 1,
@@ -27,5 +27,21 @@ test("no line is longer than the room", () => {
     )) {
       expect(line.length).toBeLessThanOrEqual(letters);
     }
+  }
+});
+
+test("a hatching covers the whole box and does not leave it", () => {
+  const box = { x: 100, y: -50, width: 240, height: 90 };
+  const lines = hatchOf(box, 20);
+  expect(lines.length).toBe(16);
+  for (const [from, to] of lines) {
+    for (const { x, y } of [from, to]) {
+      expect(x).toBeGreaterThanOrEqual(100);
+      expect(x).toBeLessThanOrEqual(340);
+      expect(y).toBeGreaterThanOrEqual(-50);
+      expect(y).toBeLessThanOrEqual(40);
+    }
+    // All have the same slope: up by as much as to the right.
+    expect(to.x - from.x).toBeCloseTo(from.y - to.y);
   }
 });

@@ -7,6 +7,7 @@ import type { ModelNeed, Needs } from "../../api/downloads";
 import { nodeOfPrompt } from "../../document/levels";
 import { t } from "../../words/words";
 import { changeValueAt } from "../editing/actions";
+import { useRuns } from "../runs/runs";
 import { type Tab, useStudio } from "../studio";
 import { notify, openSheet, useView } from "../view";
 
@@ -34,14 +35,26 @@ function lacksClasses({ packs, unknown }: Needs): boolean {
   );
 }
 
+/** Whether all missing classes are the program's own, so that no plugin would bring them. */
+function lacksOnlyOwn({ packs, unknown }: Needs, absences: Absences): boolean {
+  const types = [...Object.keys(unknown), ...packs.flatMap((each) => Object.keys(each.missing))];
+  return types.length > 0 && types.every((each) => each in absences);
+}
+
+/** By class: why it is missing, where that is known. */
+type Absences = Readonly<Record<string, string>>;
+
 /** What is missing in one sentence; null where nothing is. */
-export function sentenceOf(needs: Needs): string | null {
+export function sentenceOf(needs: Needs, absences: Absences = {}): string | null {
   const files = missingModels(needs).length > 0;
   const classes = lacksClasses(needs);
   if (classes && files) {
     return t(
       "This workflow uses nodes and files that are not on this server. They are kept in the workflow.",
     );
+  }
+  if (lacksOnlyOwn(needs, absences)) {
+    return t("This workflow has nodes that this version of Calotype does not have. They are kept.");
   }
   if (classes) return t("This workflow has nodes that are not installed here. They are kept.");
   if (files) return t("This workflow uses files that are not on this server.");
@@ -67,7 +80,7 @@ export function watchNeeds(): () => void {
     const needs = useNeeds.getState().byTab[tab];
     if (!pending.has(tab) || needs === undefined || useStudio.getState().active !== tab) return;
     pending.delete(tab);
-    const sentence = sentenceOf(needs);
+    const sentence = sentenceOf(needs, useRuns.getState().problems[tab]?.absences);
     if (sentence === null) return;
     shown = { tab, sentence };
     notify(sentence, { label: t("Show what is missing"), run: () => openSheet("needs") });

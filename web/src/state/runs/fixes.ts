@@ -25,7 +25,7 @@ import { convertersFor, fits } from "../nodes/sockets";
 import { edit, schemaOf, type Tab, useStudio } from "../studio";
 import { openSheet } from "../view";
 import { placeOf } from "./runs";
-import { absenceOf, sentenceOf, wholeSentence } from "./sentences";
+import { absenceOf, problemsIn, sentenceOf, wholeSentence } from "./sentences";
 
 interface Fix {
   title: string;
@@ -65,8 +65,8 @@ export function problemsOf(
     const text = absenceOf(report, type);
     for (const node of ids) found.push({ group: "plugins", node, input: null, text, fixes: [] });
   }
-  for (const [id, { errors }] of Object.entries(report?.node_errors ?? {})) {
-    for (const each of errors) found.push(problemFrom(tab, id, each));
+  for (const [id, problems] of Object.entries(report?.node_errors ?? {})) {
+    for (const each of problemsIn(problems)) found.push(problemFrom(tab, id, each));
   }
   const whole = wholeSentence(report);
   const hasNoOther = found.every((each) => each.group === "former");

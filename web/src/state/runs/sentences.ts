@@ -98,8 +98,12 @@ export function sentencesOf(report: ValidationReport): Sentences {
   return found;
 }
 
-function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[] {
-  return problems?.errors ?? [];
+/**
+ * The problems of a node's inputs. That its class is missing is left out: `missing` lists it, with
+ * the reason where that is known.
+ */
+export function problemsIn(problems: NodeProblems | undefined): readonly InputProblem[] {
+  return (problems?.errors ?? []).filter(({ type }) => type !== "missing_node_type");
 }
 
 /** Why nothing can run, as a sentence; null where something can. */

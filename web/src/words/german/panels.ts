@@ -105,8 +105,8 @@ export const panels: Readonly<Record<string, string>> = {
   "The last result": "Das letzte Ergebnis",
   optional: "optional",
   "nothing yet": "noch nichts",
-  "This node is not installed here. It is kept and saved unchanged.":
-    "Dieser Knoten ist hier nicht installiert. Er bleibt, wie er ist, und wird so gespeichert.",
+  "There is no such node on this server. It is kept and saved unchanged.":
+    "Diesen Knoten gibt es auf diesem Server nicht. Er bleibt, wie er ist, und wird so gespeichert.",
   boundary: "Grenze",
   subgraph: "Subgraph",
   "Change the keys": "Tasten ändern",
@@ -179,8 +179,8 @@ export const panels: Readonly<Record<string, string>> = {
   "Reset {{label}} to its default": "{{label}} zurücksetzen",
   "Reset to the default": "Auf den Standard zurücksetzen",
   Help: "Hilfe",
-  "This node is not installed here; only what the file contains is known.":
-    "Dieser Knoten ist hier nicht installiert; bekannt ist nur, was die Datei enthält.",
+  "There is no such node on this server; only what the file contains is known.":
+    "Diesen Knoten gibt es auf diesem Server nicht; bekannt ist nur, was die Datei enthält.",
   "{{min}} to {{max}}": "{{min}} bis {{max}}",
   "one of {{number}} choices": "eine von {{number}} Möglichkeiten",
   "default {{value}}": "Standard {{value}}",
@@ -364,6 +364,10 @@ export const panels: Readonly<Record<string, string>> = {
     "Die Modelle werden entladen, sobald nichts mehr läuft.",
   "Choose a node to see its sockets and fields.":
     "Einen Knoten wählen, um seine Anschlüsse und Felder zu sehen.",
+  missing: "fehlt",
+  "Not in this version of Calotype": "Nicht in dieser Version von Calotype",
+  "This workflow has nodes that this version of Calotype does not have. They are kept.":
+    "Dieser Workflow hat Knoten, die es in dieser Version von Calotype nicht gibt. Sie bleiben erhalten.",
   "Node library": "Knotenbibliothek",
   "Search nodes": "Knoten suchen",
   "Search: words, #category, @pack": "Suchen: Wörter, #Kategorie, @Paket",
