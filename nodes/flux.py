@@ -11,6 +11,7 @@ import torch
 from engine.diffusion.parameterization import flow
 from engine.diffusion.shifts import MuShift
 from engine.families.reference_latents import METHOD, REFERENCES
+from engine.inference.prefix_cache import with_references_apart
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Choice, Range
 from nodes.conditioning import with_values
@@ -78,6 +79,17 @@ def reference_latent(conditioning: Conditioning, latent: Latent | None = None) -
         [tokens, {**known, REFERENCES: [*(known.get(REFERENCES) or ()), latent["samples"]]}]
         for tokens, known in conditioning
     ]
+
+
+@node("FluxKVCache", category="advanced/model", display="Flux KV Cache", experimental=True)
+def flux_kv_cache(model: Model) -> Model:
+    """Compute reference pictures at the first step only, for FLUX.2 klein 9B KV.
+
+    Its references attend to themselves only, so that they are the same at every step; models that
+    are not trained so, follow them less well with this node. While there is room, their keys and
+    values are held on the device, then in RAM, else computed at each step.
+    """
+    return with_references_apart(model)
 
 
 @node("ModelSamplingFlux", category="advanced/model", display="ModelSamplingFlux")

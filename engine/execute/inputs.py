@@ -47,6 +47,10 @@ class ClassInfo:
     by_id: bool
     sees_graph: bool
 
+    def is_lazy(self, name: str) -> bool:
+        """Whether that input, or all of the dotted ones it is one of, is evaluated on request."""
+        return name in self.lazy or ("." in name and _parent(name) in self.lazy)
+
 
 def read_info(node: Node) -> ClassInfo:
     """What is needed to run nodes of this class."""
@@ -92,7 +96,7 @@ def gather(
                 gathered[name] = [[value.node, value.slot]]
             else:
                 source = outputs.get(value.node)
-                if source is None or (name in info.lazy and name not in asked):
+                if source is None or (info.is_lazy(name) and name not in asked):
                     gathered[name] = [None]
                 elif value.slot < len(source):
                     gathered[name] = source[value.slot]

@@ -130,7 +130,7 @@ class GraphRun:
             sources = [
                 value.node
                 for name, value in self._nodes[node_id].inputs.items()
-                if type(value) is Link and name not in info.lazy and name not in info.raw
+                if type(value) is Link and not info.is_lazy(name) and name not in info.raw
             ]
             stack += self._wait(node_id, sources)
 

@@ -1,7 +1,7 @@
-"""A cache of what Qwen-Image 2.1 computes of a prompt and its pictures, the same at every step.
+"""Caches of keys and values that are the same at every step, computed at the first of a run only.
 
-The keys and values of all tokens before the picture depend neither on the time nor on the picture
-(Qwen Team 2026), so they are computed at the first step of a run only.
+Those of Qwen-Image 2.1's prompt and pictures depend neither on the time nor on the picture (Qwen
+Team 2026), nor do those of references of the FLUX.2 models that are trained for it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from torch import Tensor
 
 from engine.diffusion.regions import Region
 from engine.errors import NodeError
+from engine.families.flux2.family import Flux2Family
+from engine.families.flux2.network import REFERENCES_APART
 from engine.families.qwen_image21.family import QwenImage21Family
 from engine.families.qwen_image21.network import PREFIX, KeyValue
 from engine.inference.values import Model, Start
@@ -60,13 +62,30 @@ def with_prefix_cache(model: Model, where: Where, precision: Precision) -> Model
     others = tuple(each for each in model.per_run if not isinstance(each, _Starts))
     if where is Where.OFF:
         return replace(model, per_run=others)
-    return replace(model, per_run=(*others, _Starts(where, precision)))
+    return replace(model, per_run=(*others, _Starts(PREFIX, where, precision)))
+
+
+def with_references_apart(model: Model) -> Model:
+    """The model with references that attend to themselves only, and a cache of them for each run.
+
+    Raises:
+        NodeError: the model is of another family.
+    """
+    if not isinstance(model.family, Flux2Family):
+        raise NodeError(
+            "FluxKVCache is for FLUX.2 models that are trained for it (klein 9B KV); the model is "
+            f"one of {model.family.name}: connect it without this node"
+        )
+    others = tuple(each for each in model.per_run if not isinstance(each, _Starts))
+    started = _Starts(REFERENCES_APART, Where.AUTO, Precision.DEFAULT)
+    return replace(model, per_run=(*others, started))
 
 
 @dataclass(frozen=True, slots=True)
 class _Starts:
     """A `PerRun` that gives each run a cache of its own."""
 
+    kind: str
     where: Where
     precision: Precision
 
@@ -74,7 +93,7 @@ class _Starts:
         del start
         cache = RunCache(self.where, self.precision)
         around = (*model.around_calls, lambda: cache.around)
-        return replace(model, hooks=model.hooks.with_patch(PREFIX, cache), around_calls=around)
+        return replace(model, hooks=model.hooks.with_patch(self.kind, cache), around_calls=around)
 
 
 @dataclass(slots=True, eq=False)

@@ -7,6 +7,7 @@ among the axes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -29,6 +30,18 @@ def grid(
     along = torch.arange(columns, dtype=torch.float32, device=device) + left
     places = torch.cartesian_prod(down, along).reshape(-1, 2)
     return torch.cat((torch.full_like(places[:, :1], index), places), dim=1)
+
+
+class AxisScale(NamedTuple):
+    """Positions along one axis: place * factor + shift."""
+
+    factor: float = 1.0
+    shift: float = 0.0
+
+    def of(self, count: int, device: torch.device) -> Tensor:
+        """The positions [count] of that many places, in float64."""
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        return torch.arange(count, dtype=wide, device=device) * self.factor + self.shift
 
 
 def rotations(positions: Tensor, channels: Sequence[int], period: float = 10_000.0) -> Tensor:

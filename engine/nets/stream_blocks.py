@@ -22,6 +22,7 @@ from engine.nets.transformer_layers import (
     Change,
     ChangeOfSome,
     Modulation,
+    MoreKeys,
     QueryKeyNorm,
     attend_heads,
     heads_of,
@@ -127,6 +128,7 @@ class DoubleBlock(nn.Module):
         vec: Tensor | Changes,
         table: Tensor,
         mask: Tensor | None = None,
+        more: MoreKeys | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Img [B, N, D] and txt [B, T, D] after the block.
 
@@ -136,6 +138,7 @@ class DoubleBlock(nn.Module):
             vec: [B, D], or the modulations if the block has none.
             table: turns text, then picture; see `engine.nets.rope`.
             mask: see `BlockRun`.
+            more: likewise.
         """
         if isinstance(vec, Tensor):
             vec = self.img_mod(vec), self.txt_mod(vec)
@@ -143,7 +146,7 @@ class DoubleBlock(nn.Module):
         ours = self.img_attn.projected(img_first.modulated(img))
         theirs = self.txt_attn.projected(txt_first.modulated(txt))
         query, key, value = (torch.cat(pair, dim=1) for pair in zip(theirs, ours, strict=True))
-        attended = attend_heads(query, key, value, table, mask)
+        attended = attend_heads(query, key, value, table, mask, more=more)
         words = txt.shape[1]
         img = img_first.gated(img, self.img_attn.proj(attended[:, words:]))
         txt = txt_first.gated(txt, self.txt_attn.proj(attended[:, :words]))
@@ -173,6 +176,7 @@ class SingleBlock(nn.Module):
         vec: Tensor | AnyChange,
         table: Tensor,
         mask: Tensor | None = None,
+        more: MoreKeys | None = None,
     ) -> Tensor:
         """`tokens` [B, T + N, D], text first, after the block; see `DoubleBlock`."""
         change = self.modulation(vec)[0] if isinstance(vec, Tensor) else vec
@@ -180,7 +184,7 @@ class SingleBlock(nn.Module):
         projected, hidden = inner.tensor_split([3 * self.channels], dim=-1)
         query, key, value = heads_of(projected, self.head)
         query, key = self.norm(query, key)
-        attended = attend_heads(query, key, value, table, mask)
+        attended = attend_heads(query, key, value, table, mask, more=more)
         joined = torch.cat((attended, self.activation(hidden)), dim=-1)
         return change.gated(tokens, self.linear2(joined))
 
@@ -219,6 +223,7 @@ class BlockRun:
             `output[i]` after single block i.
         hooks: of kind `dit`, at `("double_block", i)` and `("single_block", i)`.
         checkpoint: called before every block.
+        more: of a block by its number, those of one stream after those of two.
     """
 
     double: Callable[[int], Tensor | Changes]
@@ -228,6 +233,7 @@ class BlockRun:
     control: Residuals | None
     hooks: NetHooks | None
     checkpoint: Callable[[], None]
+    more: Callable[[int], MoreKeys | None] = lambda _: None
 
     def through(
         self, double: nn.ModuleList, single: nn.ModuleList, img: Tensor, txt: Tensor
@@ -242,7 +248,7 @@ class BlockRun:
         both = torch.cat((txt, img), dim=1)
         for number, block in enumerate(single):
             self.checkpoint()
-            both = self._single(block, number, both)
+            both = self._single(block, number, both, self.more(len(double) + number))
             if number < len(residuals.output):
                 changed = _with_residual(both[:, words:], residuals.output, number)
                 both = torch.cat((both[:, :words], changed), dim=1)
@@ -254,7 +260,7 @@ class BlockRun:
         vec, hooks, place = self.double(number), self.hooks, ("double_block", number)
         after = hooks.of("double_block") if hooks else ()
         if hooks is None or not (after or ("dit", place) in hooks.replacements):
-            return block(img, txt, vec, self.table, self.mask)
+            return block(img, txt, vec, self.table, self.mask, self.more(number))
 
         def original(given: Mapping[str, Any]) -> dict[str, Any]:
             table = rope.from_matrices(given["pe"])
@@ -269,10 +275,10 @@ class BlockRun:
             found = patch({**found, "block_index": number, "transformer_options": options})
         return found["img"], found["txt"]
 
-    def _single(self, block: nn.Module, number: int, both: Tensor) -> Tensor:
+    def _single(self, block: nn.Module, number: int, both: Tensor, more: MoreKeys | None) -> Tensor:
         vec, hooks, place = self.single(number), self.hooks, ("single_block", number)
         if hooks is None or ("dit", place) not in hooks.replacements:
-            return block(both, vec, self.table, self.mask)
+            return block(both, vec, self.table, self.mask, more)
 
         def original(given: Mapping[str, Any]) -> dict[str, Any]:
             table = rope.from_matrices(given["pe"])

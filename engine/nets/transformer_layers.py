@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -176,12 +177,37 @@ def heads_of(projected: Tensor, channels: int, count: int = 3) -> tuple[Tensor, 
     return projected.unflatten(-1, (count, -1, channels)).unbind(2)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class MoreKeys:
+    """Keys and values of one block's attention that are kept, or that are attended to besides.
+
+    Attributes:
+        kept: the block's own keys, turned, and values [B, N, heads, C] are appended here.
+        besides: keys, turned, and values [1 or B, n, heads, C] of other tokens.
+    """
+
+    kept: list[tuple[Tensor, Tensor]] | None = None
+    besides: tuple[Tensor, Tensor] | None = None
+
+    def of(self, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values that the block's tokens attend to."""
+        if self.kept is not None:
+            self.kept.append((key, value))
+        if self.besides is None:
+            return key, value
+        pairs = zip((key, value), self.besides, strict=True)
+        both = [torch.cat((own, other.expand(len(own), -1, -1, -1)), dim=1) for own, other in pairs]
+        return both[0], both[1]
+
+
 def attend_heads(
     query: Tensor,
     key: Tensor,
     value: Tensor,
     table: Tensor | None = None,
     mask: Tensor | None = None,
+    *,
+    more: MoreKeys | None = None,
 ) -> Tensor:
     """Attention of heads [B, N, heads, C] -> [B, N, heads * C].
 
@@ -192,10 +218,13 @@ def attend_heads(
         table: turns queries and keys, see `engine.nets.rope`.
         mask: [B, N], true where a token counts; or [B, N, N], numbers that are added to the product
             of a query and a key; None if all tokens count alike.
+        more: see `MoreKeys`.
     """
     heads = query.shape[2]
     if table is not None:
         query, key = rotate(query, table), rotate(key, table)
+    if more is not None:
+        key, value = more.of(key, value)
     if key.shape[2] != heads:
         shared = heads // key.shape[2]
         key, value = (each.repeat_interleave(shared, dim=2) for each in (key, value))

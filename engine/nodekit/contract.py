@@ -43,6 +43,7 @@ class Declaration:
     deprecated: bool = False
     experimental: bool = False
     not_idempotent: bool = False
+    internal: bool = False
     checks: frozenset[str] = frozenset()
     checks_input_types: bool = False
 
@@ -59,6 +60,7 @@ def node(
     deprecated: bool = False,
     experimental: bool = False,
     not_idempotent: bool = False,
+    internal: bool = False,
     checks: Sequence[str] = (),
     checks_input_types: bool = False,
 ) -> Callable[[Callable[P, R]], FunctionNode[P, R]]:
@@ -78,6 +80,7 @@ def node(
         deprecated: the editor hides it in menus.
         experimental: the editor marks it.
         not_idempotent: never shares a cached result with another node.
+        internal: only expansions use it; it is in no catalog, and prompts cannot name it.
         checks: inputs whose list and range checks the `check` hook replaces.
         checks_input_types: the `check` hook replaces the check of linked types.
     """
@@ -96,6 +99,7 @@ def node(
                 deprecated=deprecated,
                 experimental=experimental,
                 not_idempotent=not_idempotent,
+                internal=internal,
                 checks=frozenset(checks),
                 checks_input_types=checks_input_types,
             ),
@@ -146,6 +150,11 @@ class FunctionNode(Node, Generic[P, R]):
         """Return True, or what is wrong with the constants."""
         self._check = _BoundHook(hook)
         return hook
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether only expansions use it."""
+        return self._declaration.internal
 
     @cached_property
     def schema(self) -> NodeSchema:  # pyright: ignore[reportIncompatibleMethodOverride]

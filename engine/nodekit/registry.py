@@ -149,8 +149,13 @@ class Registry(Mapping[str, Node]):
         return found, left_out
 
     def catalog(self) -> Mapping[str, NodeSchema]:
-        """The current schema of every node, without nodes whose description raises."""
-        found, self.left_out = self.describe(self._nodes)
+        """The schema of every node but internal ones and those whose description raises."""
+        shown = [
+            name
+            for name, each in self._nodes.items()
+            if not (isinstance(each, FunctionNode) and each.is_internal)
+        ]
+        found, self.left_out = self.describe(shown)
         return MappingProxyType(found)
 
     def forget_instances(self, keep: Callable[[str], bool]) -> None:

@@ -9,7 +9,7 @@ has an autoencoder of its own, and is told the time of each frame: frames that a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from math import prod
 from typing import Any
 
@@ -27,8 +27,10 @@ from engine.families.picture_channels import MASK, PICTURE
 from engine.families.shapes import count, matrix, vector
 from engine.families.wan22_autoencoder import LATENT as LATENT_22
 from engine.families.wan_autoencoder import LATENT
+from engine.nets.rope import AxisScale
 from engine.nets.transformer_layers import patch_grid
 from engine.nets.wan_attention import text_for_pictures
+from engine.nets.wan_positions import positions_scaled
 from engine.text.encoder import Encoded, TextStyle
 from engine.weights.state_dict import StateDict
 
@@ -273,6 +275,12 @@ class WanFamily(BridgedFamily):
         with nullcontext() if picture is not None else text_for_pictures(net):
             (out,) = net(padded, timestep, inputs["context"], picture, return_dict=False)
         return out[..., :rows, :columns]
+
+    def positions_scaled(
+        self, net: nn.Module, time: AxisScale, rows: AxisScale, columns: AxisScale
+    ) -> AbstractContextManager[None]:
+        """See `engine.inference.position_scaling.ScalesPositions`."""
+        return positions_scaled(net, time, rows, columns)
 
     def names(self, config: BridgedConfig) -> Mapping[str, str]:
         """See `BridgedFamily`."""

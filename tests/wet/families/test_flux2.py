@@ -15,8 +15,10 @@ from engine.families.detect import detect
 from engine.families.family import Entry, Run
 from engine.families.flux2 import keys
 from engine.families.flux2.family import Flux2Family
-from engine.families.flux2.network import Flux2Config
+from engine.families.flux2.network import REFERENCES_APART, Flux2Config
 from engine.families.reference_latents import Method, places
+from engine.inference.prefix_cache import Precision, RunCache, Where
+from engine.nets.hooks import NetHooks
 from engine.weights.state_dict import Entry as Stored
 from engine.weights.state_dict import StateDict
 
@@ -104,6 +106,74 @@ def test_the_network_is_that_of_diffusers(guidance, tmp_path):
     assert keys.config(read) == config
     assert read.shapes == {name: tuple(each.shape) for name, each in tensors.items()}
     assert all(torch.equal(read[name], each) for name, each in tensors.items())
+
+
+class TwinWithCache:
+    """diffusers' network with the attention that it has for KV: the first step, and later ones."""
+
+    def __init__(self, config, tensors, folder):
+        from diffusers import Flux2Transformer2DModel
+        from diffusers.models.transformers import transformer_flux2 as theirs
+
+        values = {**values_of_diffusers(config), "_class_name": "Flux2Transformer2DModel"}
+        (folder / "config.json").write_text(json.dumps(values))
+        self.net = Flux2Transformer2DModel.from_single_file(
+            {key: value.clone() for key, value in tensors.items()},
+            config=str(folder),
+            local_files_only=True,
+        ).eval()
+        for block in self.net.transformer_blocks:
+            block.attn.set_processor(theirs.Flux2KVAttnProcessor())
+        for block in self.net.single_transformer_blocks:
+            block.attn.set_processor(theirs.Flux2KVParallelSelfAttnProcessor())
+        self.stored = None
+
+    def __call__(self, tokens, ids, refs, ref_ids, **same):
+        given = {**same, "return_dict": False}
+        if self.stored is not None:
+            cached = {"kv_cache": self.stored, "kv_cache_mode": "cached"}
+            return self.net(hidden_states=tokens, img_ids=ids[None], **cached, **given)[0]
+        found, self.stored = self.net(
+            hidden_states=torch.cat((refs, tokens), dim=1),
+            img_ids=torch.cat((ref_ids, ids))[None],
+            kv_cache_mode="extract",
+            num_ref_tokens=refs.shape[1],
+            **given,
+        )
+        return found
+
+
+def tokens_of(*latents):
+    return torch.cat([each.flatten(2) for each in latents], dim=2).transpose(1, 2)
+
+
+@pytest.mark.parametrize("guidance", [True, False])
+def test_references_apart_are_those_of_diffusers(guidance, tmp_path):
+    config = replace(TINY, guidance=guidance)
+    tensors = random_tensors(FAMILY.build(config))
+    twin, net = TwinWithCache(config, tensors, tmp_path), loaded(FAMILY.build(config), tensors)
+    pictures = torch.randn(1, 128, 2, 3), torch.randn(1, 128, 3, 1)
+    context, strength = torch.randn(1, 5, 32), torch.tensor([3.5]) if guidance else None
+    given = [*zip(pictures, places(Method.INDEX, (3, 4), [(2, 3), (3, 1)]), strict=True)]
+    words = torch.nn.functional.pad(torch.arange(5)[:, None], (3, 0))[None]
+    apart = torch.cat((positions(10, 2, 3), positions(20, 3, 1)))
+    cache = RunCache(Where.AUTO, Precision.DEFAULT)
+    hooks = NetHooks().with_patch(REFERENCES_APART, cache)
+    same = {"encoder_hidden_states": context, "guidance": strength, "txt_ids": words}
+    for level in (0.9, 0.4):
+        x, time = torch.randn(1, 128, 3, 4), torch.tensor([level])
+        ids, refs = positions(0, 3, 4), tokens_of(*pictures)
+        expected = twin(tokens_of(x), ids, refs, apart, timestep=time, **same)
+        for _ in range(2):  # computed at the first call, read at the others
+            found = net(x, time, context, strength, references=given, hooks=hooks)
+            strays = (tokens_of(found) - expected).norm() / expected.norm()
+            assert strays <= 1e-5
+    assert [row.is_complete for row in cache._rows] == [True]
+    nowhere = NetHooks().with_patch(REFERENCES_APART, lambda *_: None)
+    plain = net(x, time, context, strength, references=given, hooks=nowhere)
+    assert torch.allclose(plain, found, atol=1e-5)
+    together = net(x, time, context, strength, references=given)
+    assert not torch.allclose(together, found, atol=1e-3)
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
