@@ -12,9 +12,11 @@ VIDEO_SUFFIXES = frozenset(
 AUDIO_SUFFIXES = frozenset(
     {".wav", ".mp3", ".flac", ".ogg", ".oga", ".opus", ".m4a", ".aac", ".aiff", ".wma"}
 )
+MODEL_3D_SUFFIXES = frozenset({".glb", ".gltf", ".obj", ".fbx", ".stl"})
 INPUT_MEDIA: Mapping[str, frozenset[str]] = {
     "input_video": VIDEO_SUFFIXES,
     "input_audio": AUDIO_SUFFIXES | (VIDEO_SUFFIXES - {".gif"}),
+    "input_3d": MODEL_3D_SUFFIXES,
 }
 """The kinds whose names are files of the input folder with these suffixes."""
 VAE_CHOICES = "vae_choices"

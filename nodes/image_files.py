@@ -215,7 +215,12 @@ def image_compare(ctx: Context, image_a: Image | None = None, image_b: Image | N
 
 
 def _preview(images: torch.Tensor, ctx: Context) -> None:
-    ctx.show(images=_save_pngs(images, ctx, _preview_prefix(), place="temp", compress_level=1))
+    ctx.show(images=temporary_pictures(images, ctx))
+
+
+def temporary_pictures(images: torch.Tensor, ctx: Context) -> list[dict[str, str]]:
+    """Write images to temporary files, and say where."""
+    return _save_pngs(images, ctx, _preview_prefix(), place="temp", compress_level=1)
 
 
 def _preview_prefix() -> str:

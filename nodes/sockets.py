@@ -20,6 +20,7 @@ from engine.inference import (
     values,
     vision,
 )
+from engine.meshes import values as meshes
 from engine.nodekit.markers import Socket
 
 Image = Annotated[torch.Tensor, Socket("IMAGE")]
@@ -59,4 +60,15 @@ HookKeyframes = Annotated[tuple[values.Keyframe, ...], Socket("HOOK_KEYFRAMES")]
 """By their starts."""
 TimestepsRange = Annotated[tuple[float, float], Socket("TIMESTEPS_RANGE")]
 """(start, end), 0 the beginning of sampling and 1 its end."""
+Mesh = Annotated[meshes.Mesh, Socket("MESH")]
+Voxel = Annotated[meshes.Voxel, Socket("VOXEL")]
+File3D = Annotated[meshes.File3D, Socket("FILE_3D")]
+Glb = Annotated[meshes.File3D, Socket("FILE_3D_GLB")]
+FILES_3D = "FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_FBX,FILE_3D_OBJ,FILE_3D_STL,FILE_3D_USDZ,FILE_3D"
+AnyFile3D = Annotated[meshes.File3D, Socket(FILES_3D)]
+Camera = Annotated[dict[str, Any], Socket("LOAD3D_CAMERA")]
+"""See `engine.meshes.camera`."""
+Placement = Annotated[list[Any], Socket("LOAD3D_MODEL_INFO")]
+"""Of each model in a scene `position`, `rotation` (radians around x, then y, then z) and `scale`,
+each with x, y and z."""
 Anything = Annotated[Any, Socket("*")]

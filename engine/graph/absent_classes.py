@@ -13,9 +13,9 @@ from types import MappingProxyType
 
 _FAMILIES: Mapping[str, str] = {
     "the model families TRELLIS.2 and Pixal3D": """
-        ApplyTextureToMesh BakeAmbientOcclusion BakeNormalMapFromMesh BakeTextureFromVoxel
-        DecimateMesh EmptyTrellis2LatentStructure GetMeshInfo MeshSmoothNormals MeshToFile3D
-        PaintMesh Pixal3DConditioning Pixal3DMultiViewConditioning RemeshMesh RenderUVAtlas
+        BakeAmbientOcclusion BakeNormalMapFromMesh BakeTextureFromVoxel
+        DecimateMesh EmptyTrellis2LatentStructure
+        PaintMesh Pixal3DConditioning Pixal3DMultiViewConditioning RemeshMesh
         Trellis2Conditioning Trellis2ShapeStage Trellis2TextureStage Trellis2UpsampleStage
         UnwrapMesh VaeDecodeShapeTrellis VaeDecodeStructureTrellis2 VaeDecodeTextureTrellis
     """,
@@ -90,7 +90,7 @@ _FAMILIES: Mapping[str, str] = {
         StableCascade_SuperResolutionControlnet
     """,
     "the model family TripoSplat": """
-        CreateCameraInfo RenderSplat SplatToFile3D SplatToMesh TripoSplatConditioning
+        RenderSplat SplatToFile3D SplatToMesh TripoSplatConditioning
         TripoSplatPreprocessImage TripoSplatSamplingPreview VAEDecodeTripoSplat
     """,
     "the model family VOID": """

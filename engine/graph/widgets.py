@@ -21,7 +21,16 @@ CONTROLS = frozenset({"fixed", "increment", "decrement", "randomize", "increment
 SEEDS = frozenset({"seed", "noise_seed"})
 """Inputs that have that second widget although their options do not declare it."""
 _OPTION = re.compile(r"option(\d+)")
-_EMPTY: Mapping[str, Any] = {"INT": 0, "FLOAT": 0.0, "STRING": "", "BOOLEAN": False}
+_EMPTY: Mapping[str, Any] = {
+    "INT": 0,
+    "FLOAT": 0.0,
+    "STRING": "",
+    "BOOLEAN": False,
+    "LOAD_3D": "",
+    "LOAD_3D_ANIMATION": "",
+}
+_BUTTONS = frozenset({"upload3dmodel", "uploadExtraResources", "clear"})
+"""What the incumbent's editor saves for the buttons after the choice of a model."""
 
 
 def widget_values(node: SavedNode, schema: NodeSchema | None) -> dict[str, Any]:
@@ -56,14 +65,17 @@ def _read(
 ) -> tuple[dict[str, Any], int]:
     values: dict[str, Any] = {}
     place = 0
-    controlled = False
+    controlled = buttons = False
     for each in _widgets(node, schema, values, forced=forced):
         if controlled and place < len(saved) and _is_control(saved[place], each):
+            place += 1
+        while buttons and place < len(saved) and _is_button(saved[place]):
             place += 1
         found = saved[place] if place < len(saved) else None
         place += 1
         _keep(values, each, found)
         controlled = _is_controlled(each)
+        buttons = each.options.get("file_upload") is True
     if controlled and place < len(saved) and _is_control(saved[place], None):
         place += 1
     return values, min(place, len(saved))
@@ -148,6 +160,10 @@ def _is_forced(given: InputSchema) -> bool:
 def _is_controlled(given: InputSchema) -> bool:
     by_name = given.type == "INT" and given.name.rpartition(".")[2] in SEEDS
     return by_name or bool(given.options.get("control_after_generate"))
+
+
+def _is_button(value: Any) -> bool:
+    return isinstance(value, str) and value in _BUTTONS
 
 
 def _is_control(value: Any, following: InputSchema | None) -> bool:

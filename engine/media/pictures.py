@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -79,6 +80,23 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
             break
     if not given:
         raise _refusal(path, fault) from fault
+
+
+def first_frame(content: bytes, name: str, *, limits: Limits = Limits()) -> Image.Image:
+    """The first frame of a picture in memory, as stored; for messages it is called `name`.
+
+    Raises:
+        MediaError: as `read_frames`; of a damaged picture nothing is used.
+    """
+    try:
+        with _open(BytesIO(content)) as picture:
+            _check_size(Path(name), picture, limits)
+            picture.load()
+            return picture.copy()
+    except (MediaError, MemoryError):
+        raise
+    except Exception as error:
+        raise _refusal(Path(name), error) from error
 
 
 def _log_damage(path: Path, fault: Exception) -> None:

@@ -19,6 +19,7 @@ def content_type(head: bytes) -> str:
         (b"OggS", "audio/ogg"),
         (b"fLaC", "audio/flac"),
         (b"ID3", "audio/mpeg"),
+        (b"glTF", "model/gltf-binary"),
     ):
         if head.startswith(start):
             return kind

@@ -8,27 +8,15 @@ from typing import Any
 import torch
 
 from engine.audiovisual import video
+from engine.meshes import values as meshes
 
 ImageInput = torch.Tensor
 MaskInput = torch.Tensor
 LatentInput = dict[str, Any]
 AudioInput = dict[str, Any]
-
-
-class MESH:
-    """A surface: vertices [B, N, 3] and faces [B, M, 3]."""
-
-    def __init__(self, vertices: torch.Tensor, faces: torch.Tensor, **others: Any) -> None:
-        self.vertices, self.faces = vertices, faces
-        for name, value in others.items():
-            setattr(self, name, value)
-
-
-class VOXEL:
-    """A solid as cells [B, D, H, W]."""
-
-    def __init__(self, data: torch.Tensor) -> None:
-        self.data = data
+MESH = meshes.Mesh
+VOXEL = meshes.Voxel
+File3D = meshes.File3D
 
 
 class Input:
@@ -56,6 +44,7 @@ class Types:
     VideoComponents = video.VideoComponents
     MESH = MESH
     VOXEL = VOXEL
+    File3D = File3D
 
 
 def get_server_features() -> dict[str, Any]:

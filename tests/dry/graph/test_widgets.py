@@ -164,6 +164,23 @@ def test_drawn_widgets_have_entries_too_unless_they_can_only_be_linked():
     assert widget_values(saved, drawn) == {"tint": "#336699", "tone": curve, "steps": 4}
 
 
+def test_the_buttons_beside_a_model_have_entries_too():
+    loading = NodeSchema(
+        "Load3D",
+        "Load3D",
+        "test",
+        inputs=(
+            InputSchema("model_file", "COMBO", folder="input_3d", options={"file_upload": True}),
+            InputSchema("image", "LOAD_3D", options={"widgetType": "LOAD_3D"}),
+            InputSchema("width", "INT"),
+            InputSchema("height", "INT"),
+        ),
+    )
+    saved = ["toy.glb", "upload3dmodel", "uploadExtraResources", "clear", "", 1024, 512]
+    expected = {"model_file": "toy.glb", "image": "", "width": 1024, "height": 512}
+    assert values(loading, saved) == expected
+
+
 def test_a_plugins_own_widget_is_known_by_its_slot():
     schema = NodeSchema("A", "A", "t", inputs=(InputSchema("box", "BOX"), InputSchema("n", "INT")))
     slot = SavedInput("box", "BOX", widget="box")

@@ -146,6 +146,7 @@ def test_a_name_cannot_break_its_header(serving, output):
         (b"\0\0\0 ftypisom", "video/mp4"),
         (b"\xff\xfb\x90\0", "audio/mpeg"),
         (b"\xff\xfe<\0", "application/octet-stream"),
+        (b"glTF\2\0\0\0", "model/gltf-binary"),
         (b"", "application/octet-stream"),
     ],
 )

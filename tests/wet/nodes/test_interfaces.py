@@ -103,6 +103,17 @@ NEWER: dict[str, dict[str, Any]] = {
     # The incumbent does not mark it as a list, and hands on one value that no text node takes.
     "MergeTextLists": {"outputs": [("STRING", "texts", True)]},
     "CustomCombo": {"outputs": [("STRING", "STRING", False), ("INT", "INDEX", False)]},
+    "Load3D": {
+        "outputs": [
+            ("IMAGE", "image", False),
+            ("MASK", "mask", False),
+            ("STRING", "mesh_path", False),
+            ("IMAGE", "normal", False),
+            ("LOAD3D_CAMERA", "camera_info", False),
+            ("VIDEO", "recording_video", False),
+            ("FILE_3D", "model_3d", False),
+        ]
+    },
     "MaskPreview": {"outputs": [("MASK", "mask", False)]},
     "GetVideoComponents": {
         "outputs": [
@@ -123,6 +134,20 @@ NEWER: dict[str, dict[str, Any]] = {
 }
 """Additions of later versions of the incumbent to these classes, for their workflows, and ours."""
 NEWER_INPUTS: dict[str, list[dict[str, Any]]] = {
+    "Preview3D": [
+        {
+            "type": "STRING,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_FBX,FILE_3D_OBJ,FILE_3D_STL,"
+            "FILE_3D_USDZ,FILE_3D"
+        }
+    ],
+    "SaveGLB": [
+        {
+            "type": "MESH,FILE_3D_GLB,FILE_3D_GLTF,FILE_3D_OBJ,FILE_3D_FBX,FILE_3D_STL,"
+            "FILE_3D_USDZ,FILE_3D_PLY,FILE_3D_SPLAT,FILE_3D_SPZ,FILE_3D_KSPLAT,"
+            "FILE_3D_SPLAT_ANY,FILE_3D_POINT_CLOUD_ANY,FILE_3D"
+        },
+        {"default": "3d/ComfyUI"},
+    ],
     "CLIPLoader": [{}, {"choices": [*ONE]}],
     "DualCLIPLoader": [{}, {}, {"choices": [*TWO]}],
     "BatchImagesNode": [{"template": {"min": 1}}],
