@@ -255,10 +255,10 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
   const { state, error } = useStateOf(row);
   const wires = useWires(row);
   const mode = useMode(row);
+  const marks = [row.missing ? t("missing") : "", mode].filter(Boolean);
   const words = [
     row.kind === "frame" ? t("group") : "",
-    row.missing ? t("missing") : "",
-    mode,
+    ...marks,
     state === "running" ? t("running") : "",
     state === "finished" ? t("finished") : "",
     error === "" ? "" : t("error: {{text}}", { text: error }),
@@ -295,20 +295,13 @@ function Item({ row, index, start, at, selected, onGo, onFold }: ItemProps) {
           onFold();
         }}
       />
-      {row.missing ? (
-        <i className="state missing" />
-      ) : (
-        row.kind === "node" && <i className={`state ${state ?? "waiting"}`} />
+      {(row.missing || row.kind === "node") && (
+        <i className={`state ${row.missing ? "missing" : (state ?? "waiting")}`} />
       )}
       <span className="name">{row.title}</span>
-      {row.missing && (
+      {marks.length > 0 && (
         <span className="mode" aria-hidden>
-          {t("missing")}
-        </span>
-      )}
-      {mode !== "" && (
-        <span className="mode" aria-hidden>
-          {mode}
+          {marks.join(", ")}
         </span>
       )}
     </div>

@@ -42,6 +42,9 @@ async function setNumber(within: Locator, name: string, value: string): Promise<
   await typing.press("Enter");
 }
 
+/** The sampler's fields that a new subgraph shows at once. */
+const FIELDS = ["seed", "steps", "cfg"];
+
 /** Makes a subgraph of the sampler and the decoder. */
 async function make(): Promise<Locator> {
   await title("KSampler").click();
@@ -66,11 +69,13 @@ test("a selection becomes a subgraph, is gone into, shows a widget outside, and 
   await goIn();
   await crumbs().getByText("Text to image").waitFor();
   expect(await page.locator(".card").count()).toBe(4);
-  // Including those that cross the border.
-  await expect.poll(() => page.locator(".canvas .react-flow__edge-path").count()).toBe(7);
+  // Including those that cross the border, and those of the three fields shown outside.
+  await expect.poll(() => page.locator(".canvas .react-flow__edge-path").count()).toBe(10);
   await title("KSampler").click();
-  await inspector().getByRole("button", { name: "steps", exact: true }).click();
-  await expect.poll(() => node("Inputs").getByText("steps").count()).toBe(1);
+  // Steps were shown at once, since users change them most; the sampler's name is shown by a click.
+  await inspector().getByRole("button", { name: "sampler_name", exact: true }).click();
+  await expect.poll(() => node("Inputs").getByText("sampler_name").count()).toBe(1);
+  expect(await node("Inputs").getByText("steps").count()).toBe(1);
   await page.locator(".canvas").focus();
   await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
@@ -95,22 +100,43 @@ test("widgets of the inside are shown and hidden from outside", async () => {
   const inside = inspector().locator("details.inside");
   await inside.locator("summary").click();
   const steps = inside.getByRole("button", { name: "steps", exact: true });
-  await steps.click();
   await expect.poll(() => shown(instance, "steps")).toBe("24");
   expect(await steps.getAttribute("aria-pressed")).toBe("true");
   await steps.click();
   await expect.poll(() => number(instance, "steps").count()).toBe(0);
+  await steps.click();
+  await expect.poll(() => shown(instance, "steps")).toBe("24");
   await page.locator(".canvas").focus();
   await page.keyboard.press("Control+z");
-  await expect.poll(() => shown(instance, "steps")).toBe("24");
+  await expect.poll(() => number(instance, "steps").count()).toBe(0);
+});
+
+test("prompts, sizes and the seed are outside at once, and what is typed there runs", async () => {
+  await page.locator(".canvas").focus();
+  await page.keyboard.press("Control+a");
+  await title("Load Checkpoint").click({ modifiers: ["Shift"] });
+  await title("Picture").click({ modifiers: ["Shift"] });
+  await expect.poll(() => page.locator(".card.selected").count()).toBe(5);
+  await page.keyboard.press("Control+Shift+E");
+  const instance = node("Subgraph");
+  await instance.waitFor();
+  const prompt = instance.getByRole("textbox", { name: "Prompt", exact: true });
+  expect(await prompt.inputValue()).toBe("a sailing boat on the sea at sunset");
+  await instance.getByRole("textbox", { name: "Negative prompt", exact: true }).waitFor();
+  await prompt.fill("a red house");
+  await setNumber(instance, "width", "64");
+  await setNumber(instance, "height", "64");
+  await setNumber(instance, "steps", "2");
+  await page.keyboard.press("Control+Enter");
+  const picture = node("Picture").locator(".picture img");
+  await picture.waitFor({ timeout: 110_000 });
+  await expect
+    .poll(() => picture.evaluate((image: HTMLImageElement) => image.naturalWidth))
+    .toBe(64);
 });
 
 test("a seed that is shown outside is rolled or kept from there", async () => {
   const instance = await make();
-  await title("Subgraph").click();
-  const inside = inspector().locator("details.inside");
-  await inside.locator("summary").click();
-  await inside.getByRole("button", { name: "seed", exact: true }).click();
   const before = (what: string) =>
     instance.getByRole("button", { name: `Before each run: ${what}`, exact: true });
   await before("Fixed").click();
@@ -141,12 +167,12 @@ test("seen from afar, an instance is gone into by a double click", async () => {
 test("an edit inside is undone on its own level, and the subgraph unpacked is what it was", async () => {
   await make();
   await goIn();
-  await setNumber(node("KSampler"), "cfg", "5.5");
+  await setNumber(node("KSampler"), "denoise", "0.5");
   await crumbs().getByRole("button", { name: "Text to image" }).click();
   await crumbs().waitFor({ state: "detached" });
   await page.keyboard.press("Control+z");
   await crumbs().waitFor();
-  await expect.poll(() => shown(node("KSampler"), "cfg")).not.toBe("5.5");
+  await expect.poll(() => shown(node("KSampler"), "denoise")).toBe("1.00");
   await page.keyboard.press("Control+z");
   await crumbs().waitFor({ state: "detached" });
   await expect.poll(() => page.locator(".card").count()).toBe(7);
@@ -169,7 +195,7 @@ test("ports are named, ordered, removed and made; what was saved comes back", as
   await inspector().getByRole("button", { name: "Move the model down" }).click();
   await expect
     .poll(() => node("Inputs").locator(".socket-label").allTextContents())
-    .toEqual(["positive", "the model", "negative", "latent_image", "vae", "New port"]);
+    .toEqual(["positive", "the model", "negative", "latent_image", "vae", ...FIELDS, "New port"]);
   await inspector().getByRole("button", { name: "Remove the port negative" }).click();
   const from = node("Inputs").getByLabel("New port").first();
   await from.dragTo(node("KSampler").getByLabel("negative, CONDITIONING"));
@@ -207,6 +233,7 @@ test("ports are named, ordered, removed and made; what was saved comes back", as
     "model",
     "latent_image",
     "vae",
+    ...FIELDS,
     "negative",
   ]);
   await runCommand(page, "earlier versions");

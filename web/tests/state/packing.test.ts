@@ -1,15 +1,29 @@
 /** Making a subgraph of nodes and unpacking it: its position, and what is saved of it. */
 
+import { readFileSync } from "node:fs";
+import { resolve } from "node:path";
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
+import type { NodeSchema } from "../../src/api/types";
 import { type Box, overlaps } from "../../src/document/arrange";
 import { type Json, parseJson, writeJson } from "../../src/document/json";
 import { writeGraph } from "../../src/document/write";
-import { removeSelected } from "../../src/state/editing/actions";
+import { connectWire, placeNode, removeSelected } from "../../src/state/editing/actions";
 import { packSelected, unpackSelected } from "../../src/state/editing/subgraphs";
 import { activeEditor } from "../../src/state/editor";
 import { boxesOf } from "../../src/state/nodes/boxes";
-import { activeTab, openWorkflow, select, setCatalog, undoEdit } from "../../src/state/studio";
+import { isWidget } from "../../src/state/nodes/widgets";
+import {
+  activeTab,
+  openWorkflow,
+  schemaOf,
+  select,
+  setCatalog,
+  undoEdit,
+} from "../../src/state/studio";
+import { builtinCatalog } from "../builtinCatalog";
+
+const SEVEN_NODES = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 
 const CATALOG = readCatalog({
   Step: { input: { required: { image: ["IMAGE"] } }, output: ["IMAGE"], output_name: ["IMAGE"] },
@@ -123,4 +137,94 @@ test("what no node needed in the file stays in it", () => {
   select(["9"]);
   removeSelected();
   expect(definitionsOf(saved())).toEqual(["Unused", "Within"]);
+});
+
+/** The tests' first workflow, with everything but the model's loader and the picture in a subgraph. */
+function packFirst(): { instance: string; inputs: NodeSchema["inputs"] } {
+  setCatalog(builtinCatalog());
+  openWorkflow(parseJson(readFileSync(SEVEN_NODES, "utf8")), { name: "First" });
+  const { graph } = activeTab();
+  const inside = graph.order.filter(
+    (key) => !/^(CheckpointLoaderSimple|SaveImage)$/.test(graph.nodes[key]?.type ?? ""),
+  );
+  select(inside);
+  packSelected();
+  const [instance = ""] = activeTab().selected;
+  const type = activeTab().graph.nodes[instance]?.type ?? "";
+  return { instance, inputs: (schemaOf(type)?.inputs ?? []).filter(isWidget) };
+}
+
+test("a new subgraph shows the fields that users change most, prompts by their titles", () => {
+  const { inputs } = packFirst();
+  expect(inputs.map(({ name, options }) => options.display_name ?? name)).toEqual([
+    "Prompt",
+    "Negative prompt",
+    "width",
+    "height",
+    "seed",
+    "steps",
+    "cfg",
+  ]);
+  expect(inputs.map(({ options }) => options.initialValue)).toEqual([
+    "a sailing boat on the sea at sunset",
+    "",
+    128,
+    128,
+    7,
+    24,
+    4,
+  ]);
+  undoEdit();
+  expect(Object.keys(activeTab().workflow.definitions)).toEqual([]);
+});
+
+test("they are saved in the form of other editors: inputs of the subgraph that feed widgets", () => {
+  const { instance } = packFirst();
+  const file = saved() as unknown as {
+    nodes: { id: number; inputs: { name: string; widget?: { name: string } }[] }[];
+    definitions: {
+      subgraphs: { inputs: { name: string; type: string; linkIds: number[] }[]; links: object[] }[];
+    };
+  };
+  const [subgraph] = file.definitions.subgraphs;
+  expect(subgraph?.inputs.map(({ name, type }) => `${name} ${type}`)).toEqual([
+    "clip CLIP",
+    "model MODEL",
+    "vae VAE",
+    "text STRING",
+    "text_1 STRING",
+    "width INT",
+    "height INT",
+    "seed INT",
+    "steps INT",
+    "cfg FLOAT",
+  ]);
+  expect(subgraph?.inputs.slice(3).every(({ linkIds }) => linkIds.length === 1)).toBe(true);
+  const made = file.nodes.find(({ id }) => String(id) === instance);
+  expect(made?.inputs.slice(0, 3).map(({ name }) => name)).toEqual(["clip", "model", "vae"]);
+  // What was saved opens with the same fields.
+  const before = activeTab().graph.nodes[instance]?.type ?? "";
+  openWorkflow(saved(), { name: "Again" });
+  const again = activeTab().graph.nodes[instance]?.type ?? "";
+  expect(schemaOf(again)?.inputs).toEqual(schemaOf(before)?.inputs);
+});
+
+test("a field that a wire supplies is not shown, and no more than a dozen are", () => {
+  setCatalog(builtinCatalog());
+  openWorkflow({ nodes: [], links: [], version: 0.4 }, { name: "Many" });
+  const sampler = schemaOf("KSampler");
+  const number = schemaOf("PrimitiveInt");
+  if (sampler === undefined || number === undefined) throw new Error("There are no such nodes.");
+  const keys = Array.from({ length: 6 }, (_, at) => placeNode(sampler, { x: at * 400, y: 0 }));
+  const [first = ""] = keys;
+  const supply = placeNode(number, { x: -400, y: 0 });
+  connectWire({ from: supply, slot: 0, to: first, input: "steps" });
+  select(keys);
+  packSelected();
+  const type = activeTab().graph.nodes[activeTab().selected[0] ?? ""]?.type ?? "";
+  const widgets = (schemaOf(type)?.inputs ?? []).filter(isWidget);
+  const names = widgets.map(({ name }) => name.replace(/_\d+$/, ""));
+  expect(names.filter((each) => each === "seed").length).toBe(6);
+  // Five more steps, and the one that comes in from outside by its wire.
+  expect(widgets.length).toBe(13);
 });

@@ -13,7 +13,7 @@ import {
 } from "../../document/graph";
 import { recordOrigin } from "../../document/instanceOrigin";
 import type { InnerWidget } from "../../document/instances";
-import { movePort, namePort, removePort, type Side } from "../../document/ports";
+import { movePort, namePort, portOfWidget, removePort, type Side } from "../../document/ports";
 import { migratePromotions, promote, unifyValues, unpromote } from "../../document/promote";
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
@@ -23,6 +23,7 @@ import { boxesOf } from "../nodes/boxes";
 import { bodyAt, inputType } from "../nodes/shape";
 import { activeTab, edit, endThread, layout, schemaOf, select } from "../studio";
 import { duplicateSelected } from "./clipboard";
+import { mainFieldsOf } from "./mainFields";
 
 /** The selected nodes that a subgraph can be made of. */
 export function packable(): string[] {
@@ -49,6 +50,7 @@ export function packSelected(): void {
   const make = (draft: Draft, workflow: Workflow) => {
     const name = freeTitle(workflow, t("Subgraph"));
     made = makeSubgraph(workflow, draft, keys, { id, name });
+    showMainFields(workflow, id);
   };
   edit("Make a subgraph", make, thread);
   // The instance's size is known only once its subgraph exists.
@@ -56,6 +58,17 @@ export function packSelected(): void {
   if (place !== null) edit("Make a subgraph", (draft) => recordOrigin(draft, made, place), thread);
   endThread();
   select([made]);
+}
+
+/** Shows prompts, seeds, sizes and the like outside, as the user would otherwise do one by one. */
+function showMainFields(workflow: Workflow, id: string): void {
+  const definition = workflow.definitions[id];
+  if (definition === undefined) return;
+  for (const { label, ...inner } of mainFieldsOf(definition, schemaOf)) {
+    promote(workflow, definition, inner, typeOf);
+    const slot = portOfWidget(workflow, definition, inner);
+    if (label !== null && slot >= 0) namePort(workflow, definition, "inputs", slot, label);
+  }
 }
 
 /** The free position that keeps a node's centre nearest to where it is. */
