@@ -17,6 +17,15 @@ from engine.store.entries import read_json
 from engine.store.jobs import COLUMNS, JobRow, read_job
 
 _ENDED = ("done", "failed", "stopped")
+# Written as in the index `prompts_shown`, which is used only then.
+_SHOWN = "CASE WHEN json_valid({0}.summary) THEN json_extract({0}.summary, '$.preview_output') END"
+# A run whose results were all cached, so that it shows the file of an earlier one. A file's name
+# alone is no proof: it is given again once the file was deleted.
+_IS_REPEAT = (
+    "prompts.state = 'done' AND EXISTS (SELECT 1 FROM prompts AS first WHERE first.state = 'done'"
+    f" AND {_SHOWN.format('first')} = {_SHOWN.format('prompts')}"
+    " AND first.seq < prompts.seq AND first.prompt = prompts.prompt)"
+)
 _JOB_COLUMNS = ", ".join(f"prompts.{name.strip()}" for name in COLUMNS.split(","))
 
 
@@ -31,6 +40,7 @@ class GalleryFilter:
         batch: only of this batch.
         starred: only those with a star.
         since, until: seconds since 1970; the second one is left out.
+        repeats: whether runs that only showed an earlier run's file again are among them.
     """
 
     states: Sequence[str] = _ENDED
@@ -40,6 +50,7 @@ class GalleryFilter:
     starred: bool = False
     since: float | None = None
     until: float | None = None
+    repeats: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +130,24 @@ class Gallery:
 
         return await self._database.read(work)
 
+    async def with_repeats(self, ids: Sequence[str]) -> list[str]:
+        """These jobs and all others that show the same file of the same prompt."""
+
+        def work(connection: sqlite3.Connection) -> list[str]:
+            found = dict.fromkeys(ids)
+            for each in ids:
+                same = connection.execute(
+                    "SELECT same.id FROM prompts JOIN prompts AS same"
+                    f" ON {_SHOWN.format('same')} = {_SHOWN.format('prompts')}"
+                    " WHERE prompts.id = ? AND prompts.state = 'done' AND same.state = 'done'"
+                    " AND same.prompt = prompts.prompt",
+                    (each,),
+                )
+                found.update(dict.fromkeys(row[0] for row in same))
+            return list(found)
+
+        return await self._database.read(work)
+
     async def star(self, ids: Sequence[str], *, starred: bool) -> None:
         """Add or remove the star of these."""
 
@@ -151,6 +180,8 @@ def _where(wanted: GalleryFilter) -> tuple[str, list[Any]]:
     for word in wanted.words:
         clauses.append("instr(notes.words, ?) > 0")
         given.append(word)
+    if not wanted.repeats:
+        clauses.append(f"NOT ({_IS_REPEAT})")
     noted = wanted.starred or wanted.words or wanted.batch is not None
     join = " JOIN notes ON notes.seq = prompts.seq" if noted else ""
     return f"FROM prompts{join} WHERE {' AND '.join(clauses)}", given

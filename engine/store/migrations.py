@@ -80,6 +80,11 @@ MIGRATIONS: Sequence[str] = (
         created REAL NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE INDEX prompts_shown ON prompts (
+        CASE WHEN json_valid(summary) THEN json_extract(summary, '$.preview_output') END, seq
+    ) WHERE state = 'done';
+    """,
 )
 """Each migrates the file from its number to the next; never edited once released."""
 

@@ -111,10 +111,15 @@ async def post_star(request: web.Request) -> web.Response:
 
 
 async def post_delete(request: web.Request) -> web.Response:
-    """Delete some prompts from history; with `files`, their output files, too."""
+    """Delete some prompts from history; with `files`, their output files, too.
+
+    With `repeats`, also the runs that showed the same files again.
+    """
     services = request.app[SERVICES]
     asked = await read_object(request)
     ids = _ids(asked)
+    if asked.get("repeats") is True:
+        ids = await services.gallery.with_repeats(ids)
     deleted = 0
     if asked.get("files") is True:
         for each in ids:
@@ -172,6 +177,7 @@ def _read_filter(request: web.Request) -> GalleryFilter:
         starred=is_true(query.get("starred")),
         since=_seconds(request, "since"),
         until=_seconds(request, "until"),
+        repeats=not is_true(query.get("distinct")),
     )
 
 

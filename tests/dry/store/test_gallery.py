@@ -173,6 +173,32 @@ def test_what_has_run_is_found_by_its_words_and_more(queue, gallery, wanted, exp
     assert asyncio.run(scenario()) == (expected, len(expected), len(expected))
 
 
+def test_a_repeat_is_listed_once_and_goes_with_its_original(queue: Queue, gallery: Gallery):
+    async def scenario():
+        for number, (name, text, file) in enumerate(
+            [
+                ("a", "x", "1.png"),
+                ("b", "x", "1.png"),
+                ("c", "y", "1.png"),
+                ("d", "x", "2.png"),
+                ("e", "x", None),
+                ("f", "x", None),
+            ]
+        ):
+            prompt = {"1": {"class_type": "X", "inputs": {"text": text}}}
+            await queue.put(Entry(name, prompt, ["1"], created=DAY + number))
+            await queue.claim_next(DAY)
+            summary = {} if file is None else {"preview_output": {"filename": file}}
+            await queue.finish(End(name, "done", {"outputs": {}}, DAY + 9, summary=summary))
+        wanted = GalleryFilter(repeats=False)
+        rows, total = await gallery.page(wanted, limit=10)
+        days = await gallery.days(wanted, zone_seconds=0)
+        ids = await gallery.with_repeats(["b", "e", "none"])
+        return "".join(row.job.id for row in rows), total, days, "".join(sorted(ids))
+
+    assert asyncio.run(scenario()) == ("fedca", 5, [("1970-01-02", 5)], "abenone")
+
+
 def test_pages_and_days_fit_together(queue: Queue, gallery: Gallery):
     async def scenario():
         await run_some(queue)

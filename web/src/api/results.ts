@@ -53,6 +53,8 @@ export interface HistoryQuery {
   starred?: boolean;
   since?: number;
   until?: number;
+  /** Without runs that only showed the file of an earlier run again. */
+  distinct?: boolean;
 }
 
 interface HistoryPage {
@@ -86,6 +88,7 @@ export function resultsRoutes({ read, post }: Transport) {
       if (wanted.starred === true) query.set("starred", "true");
       if (wanted.since !== undefined) query.set("since", String(wanted.since));
       if (wanted.until !== undefined) query.set("until", String(wanted.until));
+      if (wanted.distinct === true) query.set("distinct", "true");
       if (days) {
         query.set("days", "true");
         query.set("zone", String(-new Date().getTimezoneOffset()));
@@ -95,11 +98,15 @@ export function resultsRoutes({ read, post }: Transport) {
     star: (ids: readonly string[], starred: boolean) =>
       post("/api/calotype/history/star", { job_ids: ids, starred }),
     /**
-     * Deletes jobs from the history; with `files`, their output files too. The request survives the
+     * Deletes jobs and their repeats from the history; with `files`, their output files too. The request survives the
      * closing of the page.
      */
     deleteJobs: (ids: readonly string[], files: boolean) =>
-      post("/api/calotype/history/delete", { job_ids: ids, files }, { keepalive: true }),
+      post(
+        "/api/calotype/history/delete",
+        { job_ids: ids, files, repeats: true },
+        { keepalive: true },
+      ),
   };
 }
 

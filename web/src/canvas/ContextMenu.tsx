@@ -9,6 +9,7 @@ import { useWiring } from "../state/editing/wiring";
 import { type Editor, useEditor, useGesture } from "../state/editor";
 import { isTyping } from "../state/keymap";
 import { customPaint } from "../state/nodes/colours";
+import { pictureAt } from "../state/results/pictureActions";
 import { endThread, select } from "../state/studio";
 import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
@@ -34,8 +35,7 @@ export function ContextMenu({ box, overview }: Props) {
       // Fields have their own menu.
       if (event.target instanceof Element && event.target.closest(".field-box") !== null) return;
       // Pictures have theirs, with the node's entries in it.
-      if (event.target instanceof Element && event.target.closest("[data-picture]") !== null)
-        return;
+      if (pictureAt(event.target) !== null) return;
       event.preventDefault();
       const target = targetOf(editor, event, (screen) =>
         overview

@@ -1,9 +1,10 @@
 /** The menu of the right button on any picture, with the node's own entries where it is on a node. */
-
 import { useEffect } from "react";
 import { activeEditor } from "../state/editor";
 import { pictureActions, pictureAt, usePictureMenu } from "../state/results/pictureActions";
+import { stageWindow } from "../state/results/stage";
 import { select } from "../state/studio";
+import { useView } from "../state/view";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 import { itemsOf } from "./menus";
@@ -12,18 +13,14 @@ const close = () => usePictureMenu.setState({ opened: null });
 
 export function PictureMenu() {
   const opened = usePictureMenu((state) => state.opened);
+  const isApart = useView((state) => state.stage === "window");
   useEffect(() => {
-    const open = (event: MouseEvent) => {
-      const picture = pictureAt(event.target);
-      if (picture === null) return;
-      event.preventDefault();
-      const { selected } = activeEditor().tab;
-      if (picture.node !== null && !selected.includes(picture.node)) select([picture.node]);
-      usePictureMenu.setState({ opened: { picture, at: placeOf(event) } });
+    const pages = [window, isApart ? stageWindow() : null].filter((each) => each !== null);
+    for (const each of pages) each.addEventListener("contextmenu", open);
+    return () => {
+      for (const each of pages) each.removeEventListener("contextmenu", open);
     };
-    window.addEventListener("contextmenu", open);
-    return () => window.removeEventListener("contextmenu", open);
-  }, []);
+  }, [isApart]);
   if (opened === null) return null;
   const { picture, at } = opened;
   const items: MenuItem[] = pictureActions(picture);
@@ -31,13 +28,29 @@ export function PictureMenu() {
     items.push("line", { label: t("Node"), entries: itemsOf({ kind: "node", key: picture.node }) });
   }
   return (
-    <Menu key={`${at.x} ${at.y}`} label={t("Picture")} items={items} at={at} onClose={close} />
+    <Menu
+      key={`${at.x} ${at.y}`}
+      label={t("Picture")}
+      items={items}
+      at={at}
+      page={picture.page}
+      onClose={close}
+    />
   );
+}
+
+function open(event: MouseEvent): void {
+  const picture = pictureAt(event.target);
+  if (picture === null) return;
+  event.preventDefault();
+  const { selected } = activeEditor().tab;
+  if (picture.node !== null && !selected.includes(picture.node)) select([picture.node]);
+  usePictureMenu.setState({ opened: { picture, at: placeOf(event) } });
 }
 
 /** The menu key's event may have no place: the middle of the picture is used then. */
 function placeOf({ clientX: x, clientY: y, target }: MouseEvent): { x: number; y: number } {
-  if (x !== 0 || y !== 0 || !(target instanceof Element)) return { x, y };
-  const { left, top, width, height } = target.getBoundingClientRect();
+  if (x !== 0 || y !== 0) return { x, y };
+  const { left, top, width, height } = (target as Element).getBoundingClientRect();
   return { x: left + width / 2, y: top + height / 2 };
 }

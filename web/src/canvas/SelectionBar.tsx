@@ -19,9 +19,12 @@ import { commandOf, isEnabled, runCommand } from "../state/commands";
 import { selectedBox, useArranging } from "../state/editing/arranging";
 import { useEditor, useGesture, useTab } from "../state/editor";
 import { withKey } from "../state/keymap";
+import { boxesOf } from "../state/nodes/boxes";
 import { useSetting } from "../state/settings";
 import { BypassSign, CollapseSign, MuteSign, PinSign } from "../widgets/signs";
 import { t } from "../words/words";
+import { barPlace } from "./barPlace";
+import { RUN_BAR } from "./fitting";
 import { openMenu, type Target, useMenu } from "./menus";
 
 export function SelectionBar() {
@@ -34,7 +37,13 @@ export function SelectionBar() {
   const isFocused = useGesture(useArranging, () => true, false);
   if (graph === null || busy || !wanted || !started || !isFocused) return null;
   const box = selectedBox(editor, selected);
-  return box === null ? null : <Bar box={overTitles(box, graph)} />;
+  if (box === null) return null;
+  const boxes = boxesOf(editor);
+  const chosen = new Set(selected);
+  const [inside, outside] = [true, false].map((is) =>
+    [...boxes].flatMap(([key, each]) => (chosen.has(key) === is ? [each] : [])),
+  );
+  return <Bar box={overTitles(box, graph)} selected={inside ?? []} others={outside ?? []} />;
 }
 
 let hasStarted = false;
@@ -73,14 +82,18 @@ function overTitles(box: Box, { groups }: Graph): Box {
   return { ...box, y, height: box.height + box.y - y };
 }
 
-const MARGIN = 8;
-const BAR_DISTANCE = 12;
+interface BarProps {
+  /** In graph coordinates, as all boxes here. */
+  box: Box;
+  selected: readonly Box[];
+  others: readonly Box[];
+}
 
 /**
- * The bar above the box. It follows the view by direct changes of its style, without rendering
+ * The bar beside the box. It follows the view by direct changes of its style, without rendering
  * again.
  */
-function Bar({ box }: { box: Box }) {
+function Bar({ box, selected, others }: BarProps) {
   const bar = useRef<HTMLDivElement>(null);
   const store = useStoreApi();
   useLayoutEffect(() => {
@@ -92,23 +105,26 @@ function Bar({ box }: { box: Box }) {
         width,
         height,
       } = store.getState();
-      const at = { left: box.x * zoom + x, top: box.y * zoom + y };
-      const [selectionWidth, selectionHeight] = [box.width * zoom, box.height * zoom];
-      const away =
-        at.left > width ||
-        at.top > height ||
-        at.left + selectionWidth < 0 ||
-        at.top + selectionHeight < 0;
-      const { offsetWidth, offsetHeight } = element;
-      const left = at.left + selectionWidth / 2 - offsetWidth / 2;
-      const top = at.top - offsetHeight - BAR_DISTANCE;
-      const within = (value: number, most: number) => Math.max(MARGIN, Math.min(value, most));
-      element.style.visibility = away ? "hidden" : "visible";
-      element.style.transform = `translate(${Math.round(within(left, width - offsetWidth - MARGIN))}px, ${Math.round(within(top, height - offsetHeight - MARGIN))}px)`;
+      const drawn = (each: Box): Box => ({
+        x: each.x * zoom + x,
+        y: each.y * zoom + y,
+        width: each.width * zoom,
+        height: each.height * zoom,
+      });
+      const at = barPlace({
+        bar: { width: element.offsetWidth, height: element.offsetHeight },
+        room: { width, height: height - RUN_BAR },
+        selection: drawn(box),
+        selected: selected.map(drawn),
+        others: others.map(drawn),
+      });
+      element.style.visibility = at === null ? "hidden" : "visible";
+      if (at === null) return;
+      element.style.transform = `translate(${Math.round(at.x)}px, ${Math.round(at.y)}px)`;
     };
     place();
     return store.subscribe(place);
-  }, [box, store]);
+  }, [box, selected, others, store]);
   return (
     <div
       ref={bar}

@@ -38,7 +38,7 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
     <div className="shown" style={{ top: y, height }}>
       {given !== null && (
         <Suspense key={given.url}>
-          <MediaPreview media={given} onOpen={() => useView.setState({ lightbox: given.url })} />
+          <MediaPreview media={given} onOpen={() => openAt(given.url)} />
         </Suspense>
       )}
       {pair !== null && (
@@ -46,7 +46,7 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
           <Wipe
             one={viewUrl(pair[0])}
             other={viewUrl(pair[1])}
-            onOpen={(url) => useView.setState({ lightbox: url })}
+            onOpen={(url) => openAt(url, shown?.job)}
           />
         </Suspense>
       )}
@@ -80,6 +80,15 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
   );
 }
 
+/** Opens the viewer, which knows what made a picture. */
+function openAt(url: string, job?: string): void {
+  fetchWithRetry(() => import("../state/results/pictureActions")).then(
+    ({ openPictureAt }) => openPictureAt(url, job),
+    // The picture itself is there, whatever else is not.
+    () => useView.setState({ lightbox: url }),
+  );
+}
+
 interface PictureProps {
   url: string;
   /** The result; without it, a preview. */
@@ -88,23 +97,13 @@ interface PictureProps {
 }
 
 function Picture({ url, file, job }: PictureProps) {
-  const open = () => {
-    if (file === undefined) useView.setState({ lightbox: url });
-    else {
-      fetchWithRetry(() => import("../state/results/pictureActions")).then(
-        ({ openPicture }) => openPicture({ file, job: job ?? null, node: null }),
-        // The picture itself is there, whatever else is not.
-        () => useView.setState({ lightbox: url }),
-      );
-    }
-  };
   return (
     <button
       type="button"
       className="picture nodrag"
       aria-label={t("View at full size")}
       data-picture={file === undefined ? undefined : JSON.stringify({ ...file, job: job ?? null })}
-      onClick={open}
+      onClick={() => openAt(url, job)}
     >
       <img src={url} alt="" draggable={false} loading="lazy" />
     </button>

@@ -3,6 +3,7 @@ import { useEffect } from "react";
 import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
 import { choose, readAround, useHistory } from "../state/results/history";
 import { openLightbox } from "../state/results/lightbox";
+import { pictureOf } from "../state/results/pictureActions";
 import { useQueue } from "../state/runs/queue";
 import { notifyError, useView } from "../state/view";
 import { t } from "../words/words";
@@ -88,6 +89,7 @@ function One({ cell, chosen, size }: { cell: Cell; chosen: boolean; size: number
       type="button"
       className={`thumb ${job.status}`}
       aria-pressed={chosen}
+      data-picture={pictureOf(job)}
       onClick={(event) => {
         const { chosen: before } = useHistory.getState();
         choose(event.ctrlKey || event.metaKey ? [...before, job.id] : [job.id], shelf);

@@ -17,6 +17,7 @@ import {
 } from "../state/results/history";
 import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/results/historyRows";
 import { openLightbox } from "../state/results/lightbox";
+import { pictureOf } from "../state/results/pictureActions";
 import { notifyError, useView } from "../state/view";
 import { dayAndTime } from "../words/format";
 import { t } from "../words/words";
@@ -246,6 +247,7 @@ function Cell({ job, place, count, side, at, chosen, wanted }: CellProps) {
       aria-posinset={place + 1}
       aria-setsize={count}
       aria-label={labelOf(job)}
+      data-picture={job === undefined ? undefined : pictureOf(job)}
       onClick={onClick}
       onDoubleClick={() => openLightbox("history", place)}
     >

@@ -8,14 +8,15 @@ import { useContent } from "../state/nodes/content";
 import { inputsOf } from "../state/nodes/inputs";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { isSocket, isSubgraph } from "../state/nodes/widgets";
+import { openPicture, openPictureAt, pictureAttribute } from "../state/results/pictureActions";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/runs/places";
 import { useRuns } from "../state/runs/runs";
 import { promptIdOf, select, titleOf, useActive, useStudio } from "../state/studio";
-import { useView } from "../state/view";
 import { part } from "../widgets/part";
 import { t } from "../words/words";
 import { Description } from "./Description";
 import { Health } from "./Health";
+import { InspectorSheet, useIsPhone } from "./InspectorSheet";
 import { NodeForm } from "./NodeForm";
 import { PluginViews } from "./PluginViews";
 import { SubgraphSection } from "./Subgraph";
@@ -25,15 +26,19 @@ const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe))
 export function Inspector() {
   const selected = useActive((tab) => tab.selected);
   const node = useContent(selected.length === 1 ? selected[0] : undefined);
+  const isPhone = useIsPhone();
+  const content =
+    node !== undefined ? (
+      <About node={node} />
+    ) : selected.length > 1 ? (
+      <p className="quiet">{t("{{count}} nodes are selected.", { count: selected.length })}</p>
+    ) : (
+      <Outline />
+    );
+  if (isPhone) return <InspectorSheet>{content}</InspectorSheet>;
   return (
     <aside className="inspector" aria-label={t("Inspector")}>
-      {node !== undefined ? (
-        <About node={node} />
-      ) : selected.length > 1 ? (
-        <p className="quiet">{t("{{count}} nodes are selected.", { count: selected.length })}</p>
-      ) : (
-        <Outline />
-      )}
+      {content}
     </aside>
   );
 }
@@ -94,7 +99,7 @@ function About({ node }: { node: GraphNode }) {
           <Wipe
             one={viewUrl(shown.pair[0])}
             other={viewUrl(shown.pair[1])}
-            onOpen={(url) => useView.setState({ lightbox: url })}
+            onOpen={(url) => openPictureAt(url, shown.job)}
           />
         </Suspense>
       )}
@@ -103,7 +108,8 @@ function About({ node }: { node: GraphNode }) {
           key={image.filename}
           type="button"
           className="result"
-          onClick={() => useView.setState({ lightbox: viewUrl(image) })}
+          data-picture={pictureAttribute(image, shown.job)}
+          onClick={() => openPicture({ file: image, job: shown.job ?? null })}
         >
           <img src={viewUrl(image)} alt={t("The last result")} />
         </button>

@@ -1,5 +1,5 @@
 /** A result in full size: zoom to its pixels, step to the next one, and show what made it. */
-import { ChevronLeft, ChevronRight, Info, Maximize, Scan, X } from "lucide-react";
+import { ChevronLeft, ChevronRight, Ellipsis, Info, Maximize, Scan, X } from "lucide-react";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
@@ -11,6 +11,7 @@ import {
   showNext,
   useLightbox,
 } from "../state/results/lightbox";
+import { openPictureMenu, pictureAttribute } from "../state/results/pictureActions";
 import { type Result, readResult, sentenceOf } from "../state/results/results";
 import { notifyError, useView } from "../state/view";
 import { beginning } from "../words/format";
@@ -32,17 +33,10 @@ export function Lightbox() {
 
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const { shelf, job, file: index, facts, wanted } = useLightbox();
-  const result = useResult(url === null ? job : undefined);
+  const { shelf, job, facts } = useLightbox();
+  const { result, files, chosen, file, address } = useFile(url);
   const room = useZoom();
   const picture = useRef<HTMLImageElement>(null);
-  const files = result?.files ?? [];
-  const first = files.findIndex(
-    (each) => each.filename === wanted?.filename && each.subfolder === wanted.subfolder,
-  );
-  const chosen = wanted !== null && first >= 0 ? first : index;
-  const file = files[chosen] ?? files[0];
-  const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
   const { setZoom } = room;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another image starts unzoomed
   useEffect(() => setZoom(WHOLE), [address, setZoom]);
@@ -67,7 +61,14 @@ function Shown({ url }: { url: string | null }) {
       }}
       onKeyDown={onKeyDown}
     >
-      <Bar url={url} job={job} toPixels={toPixels} zoom={room.zoom.scale} />
+      <Bar
+        url={url}
+        job={job}
+        picture={picture}
+        isImage={url !== null || file?.medium === "picture"}
+        toPixels={toPixels}
+        zoom={room.zoom.scale}
+      />
       <div className="around">
         {shelf !== null && <Leaf by={-1} />}
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys do the same */}
@@ -89,6 +90,25 @@ function Shown({ url }: { url: string | null }) {
       {files.length > 1 && <Strip files={files} chosen={chosen} />}
     </dialog>
   );
+}
+
+/** The file that is shown, among those of its job. */
+function useFile(url: string | null) {
+  const { job, file: index, wanted } = useLightbox();
+  const result = useResult(url === null ? job : undefined);
+  const files = result?.files ?? [];
+  const chosen = placeOf(files, wanted) ?? index;
+  const file = files[chosen] ?? files[0];
+  const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
+  return { result, files, chosen, file, address };
+}
+
+/** The index of a file among those of a job; null if it is not one of them, or none is asked for. */
+function placeOf(files: readonly ImageFile[], wanted: ImageFile | null): number | null {
+  const place = files.findIndex(
+    (each) => each.filename === wanted?.filename && each.subfolder === wanted.subfolder,
+  );
+  return place < 0 ? null : place;
 }
 
 function plain({ filename, subfolder, type }: ImageFile): ImageFile {
@@ -136,18 +156,21 @@ function keyed(event: KeyboardEvent, room: ZoomRoom, toPixels: () => void): bool
 interface BarProps {
   url: string | null;
   job: ListedJob | undefined;
+  picture: React.RefObject<HTMLImageElement | null>;
+  /** Whether an image is shown, not another medium. */
+  isImage: boolean;
   toPixels: () => void;
   zoom: number;
 }
 
-function Bar({ url, job, toPixels, zoom }: BarProps) {
+function Bar({ url, job, picture, isImage, toPixels, zoom }: BarProps) {
   const { shelf, facts } = useLightbox();
   const count = shelf === null ? 0 : jobsOn(shelf).length;
   const at = indexOnShelf({ shelf, job });
   return (
     <header>
       <span className="where">
-        {shelf !== null && t("{{place}} of {{total}}", { place: at + 1, total: count })}
+        {shelf !== null && at >= 0 && t("{{place}} of {{total}}", { place: at + 1, total: count })}
       </span>
       <span className="name">{url === null ? (job?.excerpt ?? job?.title ?? "") : ""}</span>
       <button
@@ -171,6 +194,18 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
           <Info size={15} aria-hidden />
         </button>
       )}
+      {isImage && (
+        <button
+          type="button"
+          className="ghost"
+          aria-label={t("Actions for this picture")}
+          aria-haspopup="menu"
+          title={t("Actions for this picture")}
+          onClick={({ currentTarget }) => openPictureMenu(picture.current, currentTarget)}
+        >
+          <Ellipsis size={15} aria-hidden />
+        </button>
+      )}
       <button
         type="button"
         className="ghost"
@@ -185,8 +220,9 @@ function Bar({ url, job, toPixels, zoom }: BarProps) {
 
 function Leaf({ by }: { by: 1 | -1 }) {
   const { shelf, job } = useLightbox();
-  const to = indexOnShelf({ shelf, job }) + by;
-  const can = shelf !== null && to >= 0 && to < jobsOn(shelf).length;
+  const at = indexOnShelf({ shelf, job });
+  const to = at + by;
+  const can = shelf !== null && at >= 0 && to >= 0 && to < jobsOn(shelf).length;
   const label = by < 0 ? t("Newer result") : t("Older result");
   return (
     <button
@@ -242,6 +278,7 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
   return (
     <img
       ref={picture}
+      {...(file === undefined ? {} : { "data-picture": pictureAttribute(file, job?.id) })}
       src={address}
       alt={job?.excerpt ?? t("In full size")}
       draggable={false}

@@ -2,8 +2,7 @@
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
-import type { Workflow } from "../document/graph";
-import { graphOfResult } from "../state/results/results";
+import { type QueuedContents, readQueued } from "../state/results/results";
 import {
   expectedOf,
   type Move,
@@ -66,11 +65,14 @@ export function Queue() {
   );
 }
 
-/** What distinguishes a run from the others of its batch, then the beginning of its prompt. */
-function excerptOf(job: ListedJob): string {
+/** What distinguishes a run from the others: its values in a batch, its seed; then its prompt. */
+function excerptOf(job: ListedJob, seed: string | null): string {
   const place = readPlace(job.place);
   const values = place?.axes.map(({ values }, axis) => values[place.at[axis] ?? 0]) ?? [];
-  return [...values, job.excerpt ?? ""].filter((each) => each !== "").join(" · ");
+  const isShown = seed === null || values.includes(seed);
+  return [...values, isShown ? "" : t("Seed {{seed}}", { seed }), job.excerpt ?? ""]
+    .filter((each) => each !== "")
+    .join(" · ");
 }
 
 function nameOf(job: ListedJob): string {
@@ -82,8 +84,9 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
   const began = job.execution_start_time;
   const now = useNow();
   const spent = began === undefined ? 0 : Math.max(now - began, 0);
+  const { row, contents } = useContents(job.id);
   return (
-    <li className="now">
+    <li ref={row} className="now">
       <span className="small-picture">
         {preview === undefined ? (
           <LoaderCircle size={16} className="spin" aria-hidden />
@@ -93,7 +96,7 @@ function Running({ job, expected }: { job: ListedJob; expected: number | null })
       </span>
       <span className="what">
         <b>{nameOf(job)}</b>
-        <span className="excerpt">{excerptOf(job)}</span>
+        <span className="excerpt">{excerptOf(job, contents?.seed ?? null)}</span>
       </span>
       <span className="when">
         {t("Running for {{time}}", { time: spanOf(spent / 1000) })}
@@ -132,6 +135,7 @@ interface WaitingProps {
 
 function Waiting({ job, place, count, expected }: WaitingProps) {
   const [over, setOver] = useState(false);
+  const { row, contents, missing } = useContents(job.id);
   const onDrop = (event: DragEvent) => {
     const id = event.dataTransfer.getData(DRAGGED);
     setOver(false);
@@ -142,6 +146,7 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
   };
   return (
     <li
+      ref={row}
       className={over ? "over" : ""}
       draggable
       onFocus={() => useQueueRow.setState({ id: job.id })}
@@ -160,10 +165,12 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
     >
       <Grip job={job} place={place} count={count} />
       <span className="place">{place + 1}</span>
-      <Drawing job={job.id} />
+      <span className="small-picture" title={missing}>
+        {contents?.workflow != null && <Miniature workflow={contents.workflow} />}
+      </span>
       <span className="what">
         <b>{nameOf(job)}</b>
-        <span className="excerpt">{excerptOf(job)}</span>
+        <span className="excerpt">{excerptOf(job, contents?.seed ?? null)}</span>
       </span>
       <span className="when">{expected !== null && `≈ ${spanOf(expected / 1000)}`}</span>
       <Tools job={job} place={place} count={count} />
@@ -171,16 +178,16 @@ function Waiting({ job, place, count, expected }: WaitingProps) {
   );
 }
 
-/** A thumbnail of a pending job's workflow, read when its row comes into view. */
-function Drawing({ job }: { job: string }) {
-  const box = useRef<HTMLSpanElement>(null);
-  const [found, setFound] = useState<Workflow | string | null>(null);
+/** A job's workflow and seed, or why they are missing; read when its row comes into view. */
+function useContents(job: string) {
+  const row = useRef<HTMLLIElement>(null);
+  const [found, setFound] = useState<QueuedContents | string | null>(null);
   useEffect(() => {
-    const element = box.current;
+    const element = row.current;
     if (element === null) return;
     let gone = false;
     const read = async () => {
-      const read = await graphOfResult(job).catch(errorText);
+      const read = await readQueued(job).catch(errorText);
       if (!gone) setFound(read);
     };
     const sight = new IntersectionObserver((seen) => {
@@ -194,15 +201,8 @@ function Drawing({ job }: { job: string }) {
       sight.disconnect();
     };
   }, [job]);
-  return (
-    <span
-      className="small-picture"
-      ref={box}
-      {...(typeof found === "string" ? { title: found } : {})}
-    >
-      {found !== null && typeof found !== "string" && <Miniature workflow={found} />}
-    </span>
-  );
+  const contents = typeof found === "string" ? null : found;
+  return { row, contents, missing: typeof found === "string" ? found : contents?.missing };
 }
 
 const MOVES: Readonly<Record<string, Move>> = {

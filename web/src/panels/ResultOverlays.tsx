@@ -1,5 +1,6 @@
 /** The dialogs and overlays for results, each loaded when it is first opened. */
 import { Suspense } from "react";
+import { createPortal } from "react-dom";
 import { useDifference } from "../state/results/difference";
 import { useLightbox } from "../state/results/lightbox";
 import { useView } from "../state/view";
@@ -13,10 +14,11 @@ const DifferenceList = part(() =>
 
 export function ResultOverlays() {
   const url = useView((state) => state.lightbox);
-  const { shelf, compared } = useLightbox();
+  const { shelf, compared, within } = useLightbox();
+  const viewer = (url !== null || shelf !== null) && <Lightbox />;
   return (
     <Suspense fallback={null}>
-      {(url !== null || shelf !== null) && <Lightbox />}
+      {within === null ? viewer : createPortal(viewer, within.body)}
       {compared !== null && <Compare />}
     </Suspense>
   );

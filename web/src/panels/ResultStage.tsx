@@ -16,6 +16,7 @@ import { type KeyboardEvent, type PointerEvent, Suspense, useEffect, useState } 
 import { createPortal } from "react-dom";
 import { viewUrl } from "../api/client";
 import { type ListedJob, thumbnailUrl } from "../api/results";
+import { closeLightbox, useLightbox } from "../state/results/lightbox";
 import { openPicture, pictureAttribute } from "../state/results/pictureActions";
 import {
   downloadJobs,
@@ -147,6 +148,7 @@ function OwnWindow({ children }: { children: React.ReactNode }) {
     setRoom(root);
     const closed = () => {
       if (stageWindow() === own) closeStage();
+      if (useLightbox.getState().within === page) closeLightbox();
     };
     const leave = () => own.close();
     own.addEventListener("pagehide", closed);
@@ -169,11 +171,9 @@ function Content({ inWindow }: { inWindow: boolean }) {
   const { job: chosen, compares } = useStage();
   const preview = useRuns((state) => Object.values(state.previews)[0]);
   const pictures = picturesOf(past);
-  const index = Math.max(
-    0,
-    pictures.findIndex(({ id }) => id === chosen),
-  );
-  const [job, before] = [pictures[index], pictures[index + 1]];
+  const index = chosen === null ? 0 : pictures.findIndex(({ id }) => id === chosen.id);
+  const job = pictures[index] ?? chosen ?? undefined;
+  const before = index < 0 ? undefined : pictures[index + 1];
   const showsPreview = preview !== undefined && chosen === null;
   const canCompare = job !== undefined && before !== undefined && !showsPreview;
   return (
@@ -225,9 +225,10 @@ function addressOf(job: ListedJob): string {
   return file === null ? "" : viewUrl(file);
 }
 
-function open(job: ListedJob): void {
+/** Opens the viewer in the window whose stage was pressed. */
+function open(job: ListedJob, pressed: Element): void {
   const file = previewOf(job);
-  if (file !== null) openPicture({ file, job: job.id, node: null });
+  if (file !== null) openPicture({ file, job: job.id, page: pressed.ownerDocument });
 }
 
 function Compared({ job, before }: { job: ListedJob; before: ListedJob }) {
@@ -236,7 +237,7 @@ function Compared({ job, before }: { job: ListedJob; before: ListedJob }) {
       <Wipe
         one={addressOf(before)}
         other={addressOf(job)}
-        onOpen={(url) => open(url === addressOf(job) ? job : before)}
+        onOpen={(url, pressed) => open(url === addressOf(job) ? job : before, pressed)}
       />
     </Suspense>
   );
@@ -255,7 +256,7 @@ function Arriving({ job }: { job: ListedJob }) {
       data-picture={file === null ? undefined : pictureAttribute(file, job.id)}
       draggable
       onDragStart={(event) => file !== null && writeDragged(event.dataTransfer, file)}
-      onClick={() => open(job)}
+      onClick={({ currentTarget }) => open(job, currentTarget)}
     >
       {under !== null && under !== url && <img src={under} alt="" draggable={false} />}
       <img
@@ -302,7 +303,11 @@ function Facts({ job }: { job: ListedJob }) {
       </p>
       <p className="stage-line">{words.join(" · ")}</p>
       <div className="stage-actions">
-        <IconButton label={t("Open in the viewer")} icon={Maximize} onClick={() => open(job)} />
+        <IconButton
+          label={t("Open in the viewer")}
+          icon={Maximize}
+          onClick={({ currentTarget }) => open(job, currentTarget)}
+        />
         <IconButton
           label={t("Download")}
           icon={ImageDown}
@@ -343,7 +348,7 @@ function Recent({
               aria-label={t("Show {{name}}", { name: file.filename })}
               aria-current={job.id === shown}
               data-picture={pictureAttribute(file, job.id)}
-              onClick={() => useStage.setState({ job: index === 0 ? null : job.id })}
+              onClick={() => useStage.setState({ job: index === 0 ? null : job })}
             >
               <img src={thumbnailUrl(file, 96)} alt="" loading="lazy" draggable={false} />
             </button>

@@ -2,8 +2,7 @@
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import { openLightbox } from "../state/results/lightbox";
-import { pictureAttribute } from "../state/results/pictureActions";
-import { previewOf } from "../state/results/results";
+import { pictureOf } from "../state/results/pictureActions";
 import { useRuns } from "../state/runs/runs";
 import { showDock } from "../state/view";
 import { t } from "../words/words";
@@ -45,12 +44,11 @@ export function Results() {
 
 function Thumb({ job, index }: { job: ListedJob; index: number }) {
   const name = job.preview_output?.filename ?? job.title ?? job.id.slice(0, 8);
-  const file = previewOf(job);
   return (
     <li className={`thumb ${job.status}`}>
       <button
         type="button"
-        data-picture={file === null ? undefined : pictureAttribute(file, job.id)}
+        data-picture={pictureOf(job)}
         onClick={() => openLightbox("recent", index)}
       >
         {/* Not an aria-label: an accessible name must contain the visible text. */}

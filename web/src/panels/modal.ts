@@ -3,14 +3,14 @@ import { type RefObject, useEffect } from "react";
 
 export function useModal(dialog: RefObject<HTMLDialogElement | null>): void {
   useEffect(() => {
-    const before = document.activeElement;
     const shown = dialog.current;
+    const before = shown?.ownerDocument.activeElement as HTMLElement | null | undefined;
     shown?.showModal();
     // The first field to type or choose in, if there is one; else the first button.
     shown?.querySelector<HTMLElement>(".body :is(input, select, textarea)")?.focus();
     return () => {
       shown?.close();
-      if (before instanceof HTMLElement) before.focus();
+      before?.focus();
     };
   }, [dialog]);
 }

@@ -1,5 +1,6 @@
 /** A button with an icon only; its name is its accessible label and its tooltip. */
 import type { LucideIcon } from "lucide-react";
+import type { MouseEvent } from "react";
 
 interface Props {
   label: string;
@@ -9,7 +10,7 @@ interface Props {
   disabled?: boolean;
   /** For a toggle button. */
   pressed?: boolean;
-  onClick: () => void;
+  onClick: (event: MouseEvent<HTMLButtonElement>) => void;
 }
 
 export function IconButton({

@@ -41,41 +41,42 @@ interface Props {
   label: string;
   items: readonly MenuItem[];
   at: MenuPlace;
+  /** The page where it opens, if it is not the editor's own. */
+  page?: Document;
   onClose: () => void;
 }
 
 const EDGE = 4;
 
-export function Menu({ label, items, at, onClose }: Props) {
+export function Menu({ label, items, at, page = document, onClose }: Props) {
   const list = useRef<HTMLDivElement>(null);
   useEffect(() => {
-    const before = document.activeElement;
+    const before = page.activeElement as HTMLElement | null;
     const shown = list.current;
     entriesIn(shown)[0]?.focus();
     return () => {
-      if (shown?.contains(document.activeElement) && before instanceof HTMLElement) before.focus();
-      else if (document.activeElement === document.body && before instanceof HTMLElement) {
-        before.focus();
-      }
+      const now = page.activeElement;
+      if (now === null || now === page.body || shown?.contains(now)) before?.focus();
     };
-  }, []);
+  }, [page]);
   useEffect(() => {
+    const room = page.defaultView ?? window;
     const away = (event: Event) => {
-      if (!(event.target instanceof Node && list.current?.contains(event.target))) onClose();
+      if (!list.current?.contains(event.target as Node | null)) onClose();
     };
-    window.addEventListener("pointerdown", away, true);
-    window.addEventListener("wheel", away, true);
-    window.addEventListener("blur", onClose);
+    room.addEventListener("pointerdown", away, true);
+    room.addEventListener("wheel", away, true);
+    room.addEventListener("blur", onClose);
     return () => {
-      window.removeEventListener("pointerdown", away, true);
-      window.removeEventListener("wheel", away, true);
-      window.removeEventListener("blur", onClose);
+      room.removeEventListener("pointerdown", away, true);
+      room.removeEventListener("wheel", away, true);
+      room.removeEventListener("blur", onClose);
     };
-  }, [onClose]);
+  }, [page, onClose]);
   return createPortal(
     <Placed ref={list} label={label} items={items} at={at} onClose={onClose} onDone={onClose} />,
     // What is outside of a modal dialog cannot be used while it is open.
-    [...document.querySelectorAll<HTMLElement>("dialog[open]")].at(-1) ?? document.body,
+    [...page.querySelectorAll<HTMLElement>("dialog[open]")].at(-1) ?? page.body,
   );
 }
 
@@ -92,10 +93,11 @@ function Placed({ ref, label, items, at, onClose, onDone }: PlacedProps) {
   useLayoutEffect(() => ref.current?.showPopover(), [ref]);
   useLayoutEffect(() => {
     const { width = 0, height = 0 } = ref.current?.getBoundingClientRect() ?? {};
-    const room = window.innerHeight - height - EDGE;
+    const page = ref.current?.ownerDocument.defaultView ?? window;
+    const room = page.innerHeight - height - EDGE;
     const top = above !== undefined && y > room ? above - height : Math.min(y, room);
     setPlace({
-      left: Math.max(EDGE, Math.min(x, window.innerWidth - width - EDGE)),
+      left: Math.max(EDGE, Math.min(x, page.innerWidth - width - EDGE)),
       top: Math.max(EDGE, top),
     });
   }, [x, y, above, ref]);
@@ -217,8 +219,8 @@ function Entry({ item, open, onOpen, onDone }: EntryProps) {
         aria-expanded={entries === undefined ? undefined : open}
         tabIndex={-1}
         onClick={disabled === true ? undefined : choose}
-        onPointerMove={(event) => {
-          if (document.activeElement !== event.currentTarget && !open) event.currentTarget.focus();
+        onPointerMove={({ currentTarget: entry }) => {
+          if (entry.ownerDocument.activeElement !== entry && !open) entry.focus();
         }}
         onPointerEnter={() => onOpen(opens)}
         onKeyDown={(event) => {

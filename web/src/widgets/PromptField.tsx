@@ -66,11 +66,10 @@ export function PromptField(props: Props) {
         className="field area"
         aria-label={label}
         aria-autocomplete="list"
-        {...(open
-          ? { "aria-controls": id, "aria-activedescendant": `${id}-${completing.at}` }
-          : {})}
+        aria-controls={open ? id : undefined}
+        aria-activedescendant={open ? `${id}-${completing.at}` : undefined}
         spellCheck={false}
-        placeholder={placeholder || label}
+        placeholder={placeholder}
         value={value}
         onChange={({ currentTarget, nativeEvent }) => {
           if (!followed(nativeEvent, value, currentTarget.value)) onChange(currentTarget.value);
@@ -83,6 +82,7 @@ export function PromptField(props: Props) {
           onDone();
         }}
       />
+      <Name label={label} />
       {open && place.current !== null && (
         <Suspense>
           <Completions
@@ -96,6 +96,15 @@ export function PromptField(props: Props) {
         </Suspense>
       )}
     </div>
+  );
+}
+
+/** Visible, unlike a placeholder, while the field has a text. */
+function Name({ label }: { label: string }) {
+  return (
+    <span className="prompt-name" aria-hidden>
+      {label}
+    </span>
   );
 }
 

@@ -6,7 +6,7 @@ import "./wipe.css";
 interface Props {
   one: string;
   other: string;
-  onOpen: (url: string) => void;
+  onOpen: (url: string, pressed: Element) => void;
 }
 
 export function Wipe({ one, other, onOpen }: Props) {
@@ -21,7 +21,7 @@ export function Wipe({ one, other, onOpen }: Props) {
           const box = event.currentTarget.getBoundingClientRect();
           // A click by keyboard has no position, and means the first image.
           const share = event.detail === 0 ? 0 : ((event.clientX - box.left) / box.width) * 100;
-          onOpen(share <= edge ? one : other);
+          onOpen(share <= edge ? one : other, event.currentTarget);
         }}
       >
         <img src={one} alt="" draggable={false} loading="lazy" />

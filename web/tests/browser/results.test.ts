@@ -48,8 +48,10 @@ async function smallAndQuick(): Promise<void> {
 }
 
 /** The pending prompts, in order. */
+/** The prompts of the pending runs; their seeds are shown once a row was in view. */
 async function waiting(): Promise<string[]> {
-  return await dock().locator(".queue li:not(.now) .excerpt").allTextContents();
+  const texts = await dock().locator(".queue li:not(.now) .excerpt").allTextContents();
+  return texts.map((each) => each.replace(/^Seed \d+ · /, ""));
 }
 
 const grip = (place: number): Locator => dock().locator(".queue li:not(.now) .grip").nth(place);
@@ -235,6 +237,9 @@ test("the queue is held back, put in order by keys and by dragging, and cancelle
     await expect.poll(async () => (await waiting()).length).toBe(index + 1);
   }
   expect(await waiting()).toEqual(["one", "two", "three", "four"]);
+  await expect
+    .poll(() => dock().locator(".queue li .excerpt").first().textContent())
+    .toMatch(/^Seed \d+ · one$/);
   const drawings = dock().locator(".queue li:not(.now)").getByRole("img", { name: "7 nodes" });
   // Only those in view, as the dock may be low.
   await expect.poll(() => drawings.count()).toBeGreaterThan(1);

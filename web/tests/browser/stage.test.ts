@@ -14,6 +14,7 @@ const picture = () => stage().locator(".stage-open img.arriving");
 const recent = () => stage().getByRole("list", { name: "Recent results" }).getByRole("listitem");
 const onNode = (): Locator =>
   page.getByRole("group", { name: "Picture", exact: true }).locator(".picture");
+const cells = () => page.getByRole("listbox", { name: "Results" }).getByRole("option");
 const transform = () => page.locator(".react-flow__viewport").getAttribute("style");
 
 /** The tests' first workflow, so small that a run takes a moment; the seed is fixed. */
@@ -72,6 +73,11 @@ test("where nothing has changed, a new seed is one click, and a repeat is no sec
   await page.getByRole("button", { name: "New seed and run" }).click();
   await expect.poll(() => picture().getAttribute("src"), { timeout: RUN }).not.toBe(first);
   await expect.poll(() => recent().count()).toBe(2);
+  await page.keyboard.press("Shift+H");
+  // Nor in the history.
+  await cells().first().waitFor();
+  expect(await cells().count()).toBe(2);
+  await page.keyboard.press("Shift+H");
   // The seed is the one that is shown on the node, and it stays.
   const seed = await stage().locator(".stage-line").textContent();
   expect(seed).not.toContain("Seed 7 ");
@@ -112,6 +118,41 @@ test("as an input, a picture is joined to what takes it; one undo takes it back"
   await expect.poll(() => cards.count()).toBe(before);
 });
 
+test("the menu of a picture is the same in the gallery, the viewer, the inspector", async () => {
+  const menu = page.getByRole("menu", { name: "Picture" });
+  const entries = async (target: Locator) => {
+    await target.click({ button: "right" });
+    await menu.waitFor();
+    return await menu.getByRole("menuitem").allInnerTexts();
+  };
+  const expected = await entries(picture());
+  expect(expected).toContain("Save the picture");
+  expect(expected).toContain("Compare with the latest");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Shift+H");
+  expect(await entries(cells().first())).toEqual(expected);
+  await menu.getByRole("menuitem", { name: "Open in the viewer" }).click();
+  const viewer = page.getByRole("dialog", { name: "A result in full size" });
+  expect(await entries(viewer.locator(".room img"))).toEqual(expected);
+  // Escape closes the menu, and the viewer stays.
+  await page.keyboard.press("Escape");
+  await menu.waitFor({ state: "detached" });
+  await viewer.getByRole("button", { name: "Actions for this picture" }).click();
+  await menu.getByRole("menuitem", { name: "Show on the stage" }).click();
+  await viewer.waitFor({ state: "detached" });
+  await page.getByRole("tab", { name: "History" }).click();
+  await page.getByRole("button", { name: "Show all" }).click();
+  await page.getByRole("group", { name: "Picture", exact: true }).locator(".card-title").click();
+  await page.getByRole("button", { name: "Inspector", exact: true }).click();
+  const result = page.getByRole("complementary", { name: "Inspector" }).locator(".result");
+  expect((await entries(result)).slice(0, expected.length)).toEqual(expected);
+  await page.keyboard.press("Escape");
+  await result.click();
+  await viewer.getByRole("complementary", { name: "How it was made" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Inspector", exact: true }).click();
+});
+
 test("one click and a double-click on a picture end in the viewer, which knows what made it", async () => {
   await onNode().dblclick();
   const viewer = page.getByRole("dialog", { name: "A result in full size" });
@@ -136,6 +177,16 @@ test("the inner edge sets the width, and a second window takes the stage", async
   const other = await opening;
   await other.locator(".stage-open img.arriving").waitFor();
   expect(await stage().count()).toBe(0);
+  // The menu and the viewer open in that window, where the picture is.
+  await other.locator(".stage-open").click({ button: "right" });
+  await other.getByRole("menuitem", { name: "Copy the picture" }).waitFor();
+  expect(await page.getByRole("menu").count()).toBe(0);
+  await other.keyboard.press("Escape");
+  await other.locator(".stage-open").dblclick();
+  const viewer = other.getByRole("dialog", { name: "A result in full size" });
+  await viewer.getByRole("complementary", { name: "How it was made" }).waitFor();
+  await other.keyboard.press("Escape");
+  await viewer.waitFor({ state: "detached" });
   await other.getByRole("button", { name: "Dock the stage beside the graph" }).click();
   await picture().waitFor();
   expect(other.isClosed()).toBe(true);

@@ -79,6 +79,94 @@ test("one finger moves the view, two come nearer", async () => {
   await expect.poll(async () => (await view()).zoom).toBeGreaterThan(moved.zoom * 1.2);
 });
 
+test("two fingers that stay apart move the view", async () => {
+  const at = await empty();
+  const other = { x: at.x + 100, y: at.y + 25 };
+  const before = await view();
+  await touch("touchStart", at, other);
+  for (let step = 1; step <= 6; step += 1) {
+    const by = (place: Place) => ({ x: place.x + step * 10, y: place.y - step * 5 });
+    await touch("touchMove", by(at), by(other));
+  }
+  await touch("touchEnd");
+  await expect.poll(async () => (await view()).x).toBeGreaterThan(before.x + 30);
+  const after = await view();
+  expect(after.y).toBeLessThan(before.y - 10);
+  expect(after.zoom).toBeCloseTo(before.zoom, 1);
+});
+
+test("a finger drags a node; one that rests on it opens its menu", async () => {
+  const card = page.getByRole("group", { name: "KSampler", exact: true });
+  const title = await middleOf(card.locator(".card-title"));
+  const before = await card.boundingBox();
+  await touch("touchStart", title);
+  for (let step = 1; step <= 6; step += 1) {
+    await touch("touchMove", { x: title.x - step * 2, y: title.y + step * 10 });
+  }
+  await touch("touchEnd");
+  await expect
+    .poll(async () => ((await card.boundingBox())?.y ?? 0) - (before?.y ?? 0))
+    .toBeGreaterThan(40);
+  await touch("touchStart", await middleOf(card.locator(".card-title")));
+  await page.getByRole("menuitem", { name: "Bypass" }).waitFor();
+  await touch("touchEnd");
+  await page.getByRole("menuitem", { name: "Bypass" }).tap();
+  await expect.poll(() => card.evaluate((each) => each.className)).toContain("bypassed");
+});
+
+test("a finger pulls a wire from a socket to another", async () => {
+  const before = await linksOf(page);
+  const { input, output } = socketsOn(page);
+  const from = await middleOf(output("Negative prompt"));
+  const to = await middleOf(input("KSampler", "positive"));
+  await touch("touchStart", from);
+  for (let step = 1; step <= 6; step += 1) {
+    await touch("touchMove", {
+      x: from.x + ((to.x - from.x) * step) / 6,
+      y: from.y + ((to.y - from.y) * step) / 6,
+    });
+  }
+  await touch("touchEnd");
+  await expect.poll(() => linksOf(page)).not.toEqual(before);
+  const all = await linksOf(page);
+  expect(all.filter((each) => each.endsWith("KSampler.positive"))).toHaveLength(1);
+  expect(all).toHaveLength(before.length);
+});
+
+test("on a phone the inspector is a sheet: dragged up and down, closed by a swipe", async () => {
+  const sheet = page.locator(".inspector.sheet");
+  const card = page.getByRole("group", { name: "KSampler", exact: true });
+  await page.setViewportSize({ width: 390, height: 844 });
+  // Out of the prompt, which has the focus at the start; then nothing is selected.
+  for (let press = 0; press < 2; press += 1) await page.keyboard.press("Escape");
+  await sheet.getByRole("button", { name: "KSampler" }).tap();
+  const top = async () => (await sheet.boundingBox())?.y ?? 0;
+  const clearance = async () => {
+    const box = await card.boundingBox();
+    return (await top()) - ((box?.y ?? 844) + (box?.height ?? 0));
+  };
+  // The node moves to where the sheet does not cover it, and so does the run bar.
+  await expect.poll(clearance).toBeGreaterThan(0);
+  expect((await page.locator(".run-bar").boundingBox())?.y).toBeLessThan(await top());
+  const half = await top();
+  const drag = async (to: number, pause: number) => {
+    const from = await middleOf(sheet.locator(".sheet-handle"));
+    await touch("touchStart", from);
+    for (let step = 1; step <= 6; step += 1) {
+      await touch("touchMove", { x: from.x, y: from.y + ((to - from.y) * step) / 6 });
+      await page.waitForTimeout(pause);
+    }
+    if (pause > 20) await page.waitForTimeout(150);
+    await touch("touchEnd");
+  };
+  await drag(240, 60);
+  await expect.poll(top).toBeLessThan(half - 150);
+  await drag(half, 60);
+  await expect.poll(top).toBeCloseTo(half, -1);
+  await drag(700, 6);
+  await expect.poll(() => sheet.count()).toBe(0);
+});
+
 test("a tap on a node selects it, and what one taps is large enough", async () => {
   const title = page.getByRole("group", { name: "KSampler", exact: true }).locator(".card-title");
   const box = await title.boundingBox();

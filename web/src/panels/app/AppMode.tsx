@@ -138,7 +138,7 @@ function Made({ node }: { node: string }) {
           className="app-picture"
           aria-label={t("View {{name}}", { name: image.filename })}
           data-picture={pictureAttribute(image, shown.job)}
-          onClick={() => openPicture({ file: image, job: shown.job ?? null, node: null })}
+          onClick={() => openPicture({ file: image, job: shown.job ?? null })}
         >
           <img src={viewUrl(image)} alt={image.filename} />
         </button>

@@ -72,6 +72,8 @@ function queryOf({ search, status, starred, workflow, batch, days }: Filter): Hi
     search,
     status: status === null ? ENDED_STATUSES : [status],
     starred,
+    // A batch has a place for each of its runs, and a repeat may be what was starred.
+    distinct: batch === null && !starred,
     ...(workflow === null ? {} : { workflow }),
     ...(batch === null ? {} : { batch }),
     ...(days === null ? {} : { since: new Date().setHours(0, 0, 0, 0) - (days - 1) * 86_400_000 }),

@@ -26,6 +26,8 @@ interface LightboxState {
   /** The file to begin with once the job's files are known. */
   wanted: ImageFile | null;
   facts: boolean;
+  /** The page that shows it, where that is not the editor's own. */
+  within: Document | null;
   compared: { one: Side; other: Side } | null;
 }
 
@@ -35,12 +37,15 @@ export const useLightbox = create<LightboxState>(() => ({
   file: 0,
   wanted: null,
   facts: true,
+  within: null,
   compared: null,
 }));
 
-export function openLightbox(shelf: Shelf, at: number): void {
+/** Opens a result of a list, or one that is not in it any more. */
+export function openLightbox(shelf: Shelf, at: number, other?: ListedJob): void {
   useView.setState({ lightbox: null });
-  useLightbox.setState({ shelf, job: jobsOn(shelf)[at], file: 0, wanted: null });
+  const job = jobsOn(shelf)[at] ?? other;
+  useLightbox.setState({ shelf, job, file: 0, wanted: null, within: null });
 }
 
 /** The result's current index in its list. */
@@ -50,7 +55,7 @@ export function indexOnShelf({ shelf, job }: Pick<LightboxState, "shelf" | "job"
 
 export function closeLightbox(): void {
   useView.setState({ lightbox: null });
-  useLightbox.setState({ shelf: null });
+  useLightbox.setState({ shelf: null, within: null });
 }
 
 export function jobsOn(shelf: Shelf): readonly (ListedJob | undefined)[] {
@@ -61,8 +66,9 @@ export function jobsOn(shelf: Shelf): readonly (ListedJob | undefined)[] {
 export async function showNext(by: number): Promise<void> {
   const { shelf, job } = useLightbox.getState();
   if (shelf === null) return;
-  const to = indexOnShelf({ shelf, job }) + by;
-  if (to < 0 || to >= jobsOn(shelf).length) return;
+  const at = indexOnShelf({ shelf, job });
+  const to = at + by;
+  if (at < 0 || to < 0 || to >= jobsOn(shelf).length) return;
   if (shelf === "history") {
     await readAround(to - 2, to + 2).catch(notifyError);
     useHistory.setState({ at: to });
@@ -72,6 +78,12 @@ export async function showNext(by: number): Promise<void> {
 
 function compare(one: Side, other: Side): void {
   useLightbox.setState({ compared: { one, other } });
+}
+
+/** Compares a picture, whatever made it, with a job's. */
+export function compareSides(one: Side, job: ListedJob): void {
+  const other = sideOf(job);
+  if (other !== null) compare(one, other);
 }
 
 function sideOf(job: ListedJob): Side | null {

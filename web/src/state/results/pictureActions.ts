@@ -6,10 +6,13 @@ import type { ListedJob } from "../../api/results";
 import type { Point } from "../../document/graph";
 import { isObject, parseJson } from "../../document/json";
 import { t } from "../../words/words";
+import { openFiles } from "../files/files";
 import { useRuns } from "../runs/runs";
+import { client } from "../server";
 import { notify, notifyError, useView } from "../view";
-import { compareJobs, openLightbox, useLightbox } from "./lightbox";
-import { giveAsInput, openResult, previewOf } from "./results";
+import { useHistory } from "./history";
+import { closeLightbox, compareSides, openLightbox, type Side, useLightbox } from "./lightbox";
+import { giveAsInput, mediumOf, openResult, previewOf } from "./results";
 import { picturesOf, showOnStage } from "./stage";
 
 interface PictureSource {
@@ -18,6 +21,8 @@ interface PictureSource {
   job: string | null;
   /** The node that shows it; null elsewhere. */
   node: string | null;
+  /** The page that shows it: that of the editor, or of the stage's own window. */
+  page: Document;
 }
 
 interface OpenedPictureMenu {
@@ -42,20 +47,71 @@ export function pictureAttribute(file: ImageFile, job: string | null = null): st
   return JSON.stringify({ filename, subfolder, type, job });
 }
 
-/** The picture of an element, as `pictureAttribute` wrote it; null for none. */
+/** The same for the file of a job; undefined where it has made none. */
+export function pictureOf(job: ListedJob): string | undefined {
+  const file = previewOf(job);
+  return file === null ? undefined : pictureAttribute(file, job.id);
+}
+
+/**
+ * The picture of an element: as `pictureAttribute` wrote it, else the file whose address the image
+ * has. Null for none, as for a preview during a run.
+ */
 export function pictureAt(target: EventTarget | null): PictureSource | null {
-  const element = target instanceof Element ? target.closest("[data-picture]") : null;
-  const written = element?.getAttribute("data-picture");
-  if (element == null || written == null) return null;
-  const found = parseJson(written);
+  // Not `instanceof`: an element of the stage's own window is of another realm's class.
+  const element = target as Element | null;
+  if (element === null || typeof element.closest !== "function") return null;
+  const named = element.closest("[data-picture]");
+  const found = named === null ? fileOfImage(imageAt(element)) : writtenOn(named);
+  if (found === null) return null;
+  const node = element.closest(".react-flow__node")?.getAttribute("data-id") ?? null;
+  const page = element.ownerDocument;
+  return { file: found.file, job: found.job ?? jobOf(found.file), node, page };
+}
+
+/** Opens the menu of an image at a button. */
+export function openPictureMenu(image: Element | null, button: Element): void {
+  const picture = pictureAt(image);
+  const { left, bottom } = button.getBoundingClientRect();
+  if (picture !== null)
+    usePictureMenu.setState({ opened: { picture, at: { x: left, y: bottom } } });
+}
+
+function writtenOn(element: Element): { file: ImageFile; job: string | null } | null {
+  const found = parseJson(element.getAttribute("data-picture") ?? "");
   if (!isObject(found)) return null;
   const file = {
     filename: String(found.filename),
     subfolder: String(found.subfolder),
     type: String(found.type),
   };
-  const node = element.closest(".react-flow__node")?.getAttribute("data-id") ?? null;
-  return { file, job: typeof found.job === "string" ? found.job : jobOf(file), node };
+  return { file, job: typeof found.job === "string" ? found.job : null };
+}
+
+/** The image itself, or the only one in the button that has the focus. */
+function imageAt(element: Element): Element | null {
+  if (element.localName === "img") return element;
+  const images = element.localName === "button" ? element.querySelectorAll("img") : [];
+  return images.length === 1 ? (images[0] ?? null) : null;
+}
+
+/** The file that an image shows, from its address; null for another address. */
+function fileOfImage(image: Element | null): { file: ImageFile; job: null } | null {
+  const file = fileAt(image?.getAttribute("src") ?? "");
+  return file === null ? null : { file, job: null };
+}
+
+/** The file of an address that `viewUrl` made; null for another address. */
+function fileAt(url: string): ImageFile | null {
+  const [route, query = ""] = url.split("?");
+  const given = new URLSearchParams(query);
+  const filename = given.get("filename");
+  if (!route?.endsWith("api/view") || filename === null) return null;
+  return {
+    filename,
+    subfolder: given.get("subfolder") ?? "",
+    type: given.get("type") ?? "output",
+  };
 }
 
 /** The listed job whose picture this is. */
@@ -72,52 +128,108 @@ function isSame(one: Partial<ImageFile> | undefined, other: ImageFile): boolean 
   );
 }
 
-/** Opens the viewer, with all facts and actions where the job is listed. */
-export function openPicture({ file, job }: PictureSource): void {
+/** A job that the newest results or the gallery list. */
+function listedJob(id: string | null): ListedJob | undefined {
+  if (id === null) return undefined;
+  const listed = useRuns.getState().past.find((each) => each.id === id);
+  return listed ?? useHistory.getState().jobs.find((each) => each?.id === id);
+}
+
+type Opened = Pick<PictureSource, "file" | "job"> & { page?: Document };
+
+/** Opens the viewer, with all facts and actions where the job is known. */
+export function openPicture({ file, job, page = document }: Opened): void {
+  const id = job ?? jobOf(file);
   const { past } = useRuns.getState();
-  const index = past.findIndex(({ id }) => id === job);
-  const listed = past[index];
-  if (listed === undefined) {
+  const index = past.findIndex((each) => each.id === id);
+  const within = page === document ? null : page;
+  const show = (listed: ListedJob | undefined) => {
+    openLightbox("recent", index, listed);
+    const wanted = isSame(listed?.preview_output, file) ? null : file;
+    useLightbox.setState({ wanted, within });
+  };
+  const showAlone = () => {
+    useLightbox.setState({ within });
     useView.setState({ lightbox: viewUrl(file) });
-    return;
-  }
-  openLightbox("recent", index);
-  if (!isSame(listed.preview_output, file)) useLightbox.setState({ wanted: file });
+  };
+  const listed = listedJob(id);
+  if (listed !== undefined) show(listed);
+  else if (id === null) showAlone();
+  // It may have been removed from the history: then its picture is all there is.
+  else client.job(id).then(show, showAlone);
+}
+
+/** Opens the viewer on the image of an address. */
+export function openPictureAt(url: string, job: string | null = null): void {
+  const file = fileAt(url);
+  if (file === null) useView.setState({ lightbox: url });
+  else openPicture({ file, job });
 }
 
 export function pictureActions(picture: PictureSource): (PictureAction | "line")[] {
-  const { file, job } = picture;
+  const { file, job, page } = picture;
   const pictures = picturesOf(useRuns.getState().past);
-  const index = pictures.findIndex(({ id }) => id === job);
-  const other = index === 0 ? pictures[1] : pictures[0];
+  const listed = listedJob(job);
+  const other = pictures.find(({ id }) => id !== job);
   const safely = (action: () => Promise<void>) => () => void action().catch(notifyError);
+  /** What happens beside the viewer cannot be seen behind it. */
+  const leaving = (action: () => void) => () => {
+    closeLightbox();
+    action();
+  };
+  const origin = {
+    label: t("Open its workflow"),
+    run: leaving(() => void (job === null ? openWorkflowIn(file) : openResult(job))),
+  };
+  const isInViewer = useView.getState().lightbox !== null || useLightbox.getState().shelf !== null;
+  const view = {
+    label: t("Open in the viewer"),
+    disabled: isInViewer,
+    run: () => openPicture(picture),
+  };
+  if (mediumOf(file.filename) !== "picture") {
+    return [{ label: t("Save the file"), run: () => saveFile(file) }, view, origin];
+  }
   return [
-    { label: t("Save the picture"), run: safely(() => savePicture(file)) },
+    { label: t("Save the picture"), run: () => saveFile(file) },
     { label: t("Save without the workflow"), run: safely(() => saveWithoutWorkflow(file)) },
-    { label: t("Copy the picture"), run: safely(() => copyPicture(file)) },
+    { label: t("Copy the picture"), run: safely(() => copyPicture(file, page)) },
     "line",
-    { label: t("Open in the viewer"), run: () => openPicture(picture) },
+    view,
     {
       label: t("Show on the stage"),
-      disabled: index < 0,
-      run: () => job !== null && showOnStage(job),
+      disabled: listed === undefined,
+      run: leaving(() => listed !== undefined && showOnStage(listed)),
     },
     {
       label: t("Compare with the latest"),
-      disabled: index < 0 || other === undefined,
-      run: () => compareJobs(pictures[index], other),
+      disabled: other === undefined,
+      run: leaving(() => other !== undefined && compareSides(sideOf(picture), other)),
     },
     "line",
-    { label: t("Use as an input"), run: () => giveAsInput(file) },
-    {
-      label: t("Open its workflow"),
-      disabled: job === null,
-      run: () => job !== null && void openResult(job),
-    },
+    { label: t("Use as an input"), run: leaving(() => giveAsInput(file)) },
+    origin,
   ];
 }
 
-async function savePicture(file: ImageFile): Promise<void> {
+function sideOf({ file, job }: PictureSource): Side {
+  return { file, label: file.filename, job };
+}
+
+/** Opens the workflow in a picture that no known run has made, or says that it has none. */
+async function openWorkflowIn(file: ImageFile): Promise<void> {
+  try {
+    const answer = await fetch(viewUrl(file));
+    if (!answer.ok)
+      throw new Error(t("{{name}} is no longer on the server.", { name: file.filename }));
+    const content = await answer.blob();
+    await openFiles([new File([content], file.filename, { type: content.type })], null);
+  } catch (error) {
+    notifyError(error);
+  }
+}
+
+function saveFile(file: ImageFile): void {
   startDownload(viewUrl(file), file.filename);
 }
 
@@ -153,7 +265,9 @@ async function saveWithoutWorkflow(file: ImageFile): Promise<void> {
   URL.revokeObjectURL(url);
 }
 
-async function copyPicture(file: ImageFile): Promise<void> {
-  await navigator.clipboard.write([new ClipboardItem({ "image/png": pixelsOf(file) })]);
+/** Through the page that has the focus: another's clipboard is refused. */
+async function copyPicture(file: ImageFile, page: Document): Promise<void> {
+  const { navigator, ClipboardItem: Item } = page.defaultView ?? window;
+  await navigator.clipboard.write([new Item({ "image/png": pixelsOf(file) })]);
   notify(t("The picture is in the clipboard."));
 }

@@ -2,6 +2,7 @@
 import { viewUrl } from "../../api/client";
 import type { ImageFile, JobDetail } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
+import type { Workflow } from "../../document/graph";
 import { isObject, type Json } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { t } from "../../words/words";
@@ -9,7 +10,7 @@ import { canvas } from "../canvas";
 import { changeValue } from "../editing/actions";
 import { shownKindOf } from "../fields/mediaTypes";
 import { openJob } from "../files/files";
-import { workflowOf } from "../runs/running";
+import { savedIn, workflowOf } from "../runs/running";
 import { client } from "../server";
 import { activeTab, layout, schemaOf } from "../studio";
 import { notify, notifyError } from "../view";
@@ -97,6 +98,24 @@ export async function graphOfResult(id: string) {
   const workflow = await workflowOf(id);
   if (workflow === null) throw new Error(t("This result was made without a saved workflow."));
   return readGraph(workflow, layout);
+}
+
+/** What a job in the queue consists of. */
+export interface QueuedContents {
+  /** Null where it was queued without one. */
+  workflow: Workflow | null;
+  seed: string | null;
+  /** Why there is no workflow, as a sentence. */
+  missing: string | undefined;
+}
+
+export async function readQueued(id: string): Promise<QueuedContents> {
+  const job = await client.job(id);
+  const { seed } = factsOf((job.workflow?.prompt ?? {}) as Json);
+  const saved = savedIn(job);
+  return saved === null
+    ? { workflow: null, seed, missing: t("This result was made without a saved workflow.") }
+    : { workflow: readGraph(saved, layout), seed, missing: undefined };
 }
 
 /** A result as the value of a node that loads files. */

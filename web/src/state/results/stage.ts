@@ -10,8 +10,8 @@ import { notify, useView } from "../view";
 import { mediumOf } from "./results";
 
 interface StageState {
-  /** The job of the result that is shown; null for the newest. */
-  job: string | null;
+  /** The result that is shown, which need not be a recent one; null for the newest. */
+  job: ListedJob | null;
   /** Whether the result before it is shown under a divider. */
   compares: boolean;
 }
@@ -69,7 +69,7 @@ export function openStageWindow(): void {
 }
 
 /** Shows a result on the stage, which opens where it is closed. */
-export function showOnStage(job: string): void {
+export function showOnStage(job: ListedJob): void {
   const { stage } = useView.getState();
   if (stage !== "window") useView.setState({ stage: "docked" });
   useStage.setState({ job });

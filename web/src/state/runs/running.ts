@@ -1,6 +1,7 @@
 /** Running and interrupting, and the connection to the server. */
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
+import type { JobDetail } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
 import { openSocket } from "../../api/socket";
 import { HttpError } from "../../api/transport";
@@ -295,7 +296,11 @@ async function attempt(action: () => Promise<unknown>): Promise<void> {
 
 /** The workflow of a job; null where it was submitted without one. */
 export async function workflowOf(job: string): Promise<Json | null> {
-  const { workflow } = await client.job(job);
+  return savedIn(await client.job(job));
+}
+
+/** The workflow that was submitted with a job; null for none. */
+export function savedIn({ workflow }: JobDetail): Json | null {
   const found = workflow?.extra_data?.extra_pnginfo?.workflow as Json | undefined;
   return isObject(found) ? found : null;
 }
