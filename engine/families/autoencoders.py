@@ -13,7 +13,9 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from engine.families.hunyuan_video_autoencoder import HunyuanVideoAutoencoderKind
 from engine.families.latent_format import LatentFormat
+from engine.families.ltx_autoencoder import LtxAutoencoderKind
 from engine.families.residual_autoencoder import ResidualAutoencoderKind
 from engine.families.tiny_autoencoders import TinyAutoencoderKind
 from engine.families.vq_autoencoders import VqAutoencoder
@@ -147,6 +149,8 @@ class PackedKlAutoencoder(KlAutoencoder):
 KINDS: tuple[AutoencoderKind, ...] = (
     # before the KL autoencoder, some of whose names they have in diffusers' layout
     ResidualAutoencoderKind(),
+    LtxAutoencoderKind(),
+    HunyuanVideoAutoencoderKind(),
     Wan22AutoencoderKind(),
     WanAutoencoderKind(),
     VqAutoencoder(),
