@@ -44,12 +44,13 @@ def vae_decode_tiled(
     """Decode a latent to a picture in tiles: slower, with less memory.
 
     The mean of three tilings, square, wide and tall; the overlap is at most a quarter of a tile.
+    Videos of LTX-Video and HunyuanVideo are cut along time too; others need no memory for that.
     """
-    del temporal_size, temporal_overlap  # videos only
+    times = temporal_size, min(temporal_overlap, temporal_size // 2)
     return decode(
         vae,
         samples["samples"],
-        tile=Tile(tile_size, min(overlap, tile_size // 4)),
+        tile=Tile(tile_size, min(overlap, tile_size // 4), *times),
         checkpoint=ctx.checkpoint,
         on_tile=ctx.progress,
     )
@@ -67,14 +68,14 @@ def vae_encode_tiled(
 ) -> Latent:
     """Encode a picture as a latent in tiles: slower, with less memory.
 
-    The mean of three tilings, square, wide and tall.
+    The mean of three tilings, square, wide and tall. Time is cut as in VAE Decode (Tiled).
     """
-    del temporal_size, temporal_overlap  # videos only
+    times = temporal_size, min(temporal_overlap, temporal_size // 2)
     return {
         "samples": encode(
             vae,
             pixels,
-            tile=Tile(tile_size, overlap),
+            tile=Tile(tile_size, overlap, *times),
             checkpoint=ctx.checkpoint,
             on_tile=ctx.progress,
         )

@@ -65,7 +65,7 @@ class Recipe:
     @property
     def files(self) -> list[tuple[str, str]]:
         """(folder, address) of each file."""
-        folder = "diffusion_models" if self.encoders else "checkpoints"
+        folder = "diffusion_models" if self.encoders and self.vae else "checkpoints"
         found = [
             (folder, self.denoiser),
             *self.further,

@@ -19,6 +19,7 @@ from family_documents import document_of
 from family_graphs import graph_of
 from family_recipes import RECIPES as OWN
 from family_recipes import Recipe, file_of
+from video_recipes import VIDEOS
 
 from engine.families.detect import FAMILIES
 from engine.families.family import ModelFamily, TextPlan
@@ -26,7 +27,7 @@ from engine.text.table import ENCODERS
 from engine.text.token_numbers import T5_TOKENS
 from nodes import builtin_registry
 
-RECIPES = (*OWN, *SHOWN, *BRIDGED)
+RECIPES = (*OWN, *SHOWN, *BRIDGED, *VIDEOS)
 ROOT = Path(__file__).resolve().parent.parent
 DOCS, TEMPLATES = ROOT / "docs", ROOT / "web" / "workflows" / "families"
 HEAD = """# Families of flow-matching models

@@ -171,7 +171,9 @@ class HunyuanVideoAutoencoderKind:
     def latent(self, config: HunyuanVideoAutoencoderConfig) -> LatentFormat:
         """A format with three axes, whose first cell of time is a single frame."""
         del config
-        return LatentFormat(LATENT_CHANNELS, (FRAMES, PIXELS, PIXELS), causal_frames=True)
+        return LatentFormat(
+            LATENT_CHANNELS, (FRAMES, PIXELS, PIXELS), causal_frames=True, whole_time=True
+        )
 
     def dtypes(self, config: HunyuanVideoAutoencoderConfig) -> Sequence[torch.dtype]:
         """Half precision is enough, as it is published."""

@@ -43,6 +43,8 @@ class LatentFormat:
         tiny: the name of the tiny autoencoder that decodes its autoencoder's latents, for previews.
         rows_are_frames: whether the rows of a batch are the frames of one video, which an
             autoencoder decodes together.
+        whole_time: whether its autoencoder has all frames in memory at once, so that a long video
+            is better encoded and decoded in pieces.
         keeps_clean: whether the denoiser is given the cells that a noise mask keeps without noise,
             as it was trained; others are given them with the noise of the step.
     """
@@ -56,6 +58,7 @@ class LatentFormat:
     rgb_bias: tuple[float, float, float] = (0.0, 0.0, 0.0)
     tiny: str | None = None
     rows_are_frames: bool = False
+    whole_time: bool = False
     keeps_clean: bool = False
 
     @property

@@ -41,7 +41,9 @@ class LtxAutoencoderKind:
     def latent(self, config: LtxAutoencoderConfig) -> LatentFormat:
         """A format with three axes, whose first cell of time is a single frame."""
         side = config.downscale
-        return LatentFormat(config.latent_channels, (config.frames, side, side), causal_frames=True)
+        return LatentFormat(
+            config.latent_channels, (config.frames, side, side), causal_frames=True, whole_time=True
+        )
 
     def dtypes(self, config: LtxAutoencoderConfig) -> Sequence[torch.dtype]:
         """Not fp16: it was trained in bf16."""

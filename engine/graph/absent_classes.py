@@ -41,20 +41,24 @@ _FAMILIES: Mapping[str, str] = {
     "the model family HunyuanDiT": "CLIPTextEncodeHunyuanDiT",
     "the model family HunyuanImage": "EmptyHunyuanImageLatent",
     "the model family HunyuanVideo": """
-        EmptyHunyuanVideo15Latent HunyuanImageToVideo HunyuanRefinerLatent
-        HunyuanVideo15ImageToVideo HunyuanVideo15LatentUpscaleWithModel
-        HunyuanVideo15SuperResolution TextEncodeHunyuanVideo_ImageToVideo
+        EmptyHunyuanLatentVideo HunyuanImageToVideo TextEncodeHunyuanVideo_ImageToVideo
+    """,
+    "the model families HunyuanVideo 1.5 and HunyuanImage": """
+        EmptyHunyuanVideo15Latent HunyuanRefinerLatent HunyuanVideo15ImageToVideo
+        HunyuanVideo15LatentUpscaleWithModel HunyuanVideo15SuperResolution
     """,
     "the model family Ideogram 4": "BuildJsonPromptIdeogram Ideogram4Scheduler",
     "the model family JoyAI-Image": "TextEncodeJoyImageEdit",
     "the model family Kandinsky 5": "CLIPTextEncodeKandinsky5 Kandinsky5ImageToVideo",
     "the model family Lotus": "LotusConditioning",
     "the model family LTX-Video": """
-        GetICLoRAParameters LTXAVTextEncoderLoader LTXVAddGuide LTXVAudioVAEDecode
-        LTXVAudioVAEEncode LTXVAudioVAELoader LTXVConcatAVLatent LTXVConditioning
-        LTXVCropGuides LTXVDualCFGGuider LTXVEmptyLatentAudio LTXVImgToVideo
-        LTXVImgToVideoInplace LTXVLatentUpsampler LTXVReferenceAudio LTXVScheduler
-        LTXVSeparateAVLatent ModelMergeLTXV ModelSamplingLTXV TextGenerateLTX2Prompt
+        LTXVAddGuide LTXVConditioning LTXVCropGuides LTXVImgToVideo LTXVImgToVideoInplace
+        LTXVScheduler ModelMergeLTXV ModelSamplingLTXV
+    """,
+    "the model family LTX-2, with sound": """
+        GetICLoRAParameters LTXAVTextEncoderLoader LTXVAudioVAEDecode LTXVAudioVAEEncode
+        LTXVAudioVAELoader LTXVConcatAVLatent LTXVDualCFGGuider LTXVEmptyLatentAudio
+        LTXVLatentUpsampler LTXVReferenceAudio LTXVSeparateAVLatent TextGenerateLTX2Prompt
     """,
     "the model family Mage-Flow": "TextEncodeMageFlowEdit",
     "the model family Ming-Image": "TextEncodeMingImageEdit",

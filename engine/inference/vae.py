@@ -14,7 +14,8 @@ from torch import Tensor
 
 from engine.errors import NodeError, OutOfMemoryError
 from engine.families.family import Checkpoint
-from engine.inference import tiles
+from engine.families.latent_format import LatentFormat
+from engine.inference import tiles, time_tiles
 from engine.inference.pictures import crop
 from engine.inference.tile_average import Scale, run_averaged, three_shapes, tile_count
 from engine.inference.values import Vae
@@ -27,6 +28,8 @@ SMALLEST_TILE = 32
 RGB = 3
 FRAMES_TOO = 3
 """Axes of a video's latent: time, rows, columns."""
+TIME_SEAM, SHORTEST_PIECE = 2, 3
+"""Cells of time that neighbouring pieces share, and those of the shortest piece that is tried."""
 SEAM = 6
 """Latent cells that neighbouring tiles share, unless a user asks for another overlap."""
 
@@ -45,10 +48,19 @@ class Autoencoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """Tiles that a user requested, in pixels: the mean of three tilings (`tile_average`)."""
+    """Tiles that a user requested, in pixels: the mean of three tilings (`tile_average`).
+
+    Attributes:
+        size: along a side.
+        overlap: of neighbours.
+        frames: of a piece of a video, see `time_tiles`; 0: all at once.
+        frames_overlap: of neighbouring pieces.
+    """
 
     size: int
     overlap: int
+    frames: int = 0
+    frames_overlap: int = 0
 
 
 def decode(
@@ -61,8 +73,9 @@ def decode(
 ) -> Tensor:
     """Latents [B, C, h, w] to pictures [B, H, W, 3], float32, 0..1, on the CPU.
 
-    Latents of videos, [B, C, t, h, w], are decoded to all frames, one video after the other. Tiles
-    cut frames, not time. An autoencoder of videos takes a picture's latent as a video of one frame.
+    Latents of videos, [B, C, t, h, w], are decoded to all frames, one video after the other. An
+    autoencoder of videos takes a picture's latent as a video of one frame. Time is cut too where
+    that saves memory.
 
     Without `tile` the whole picture is decoded at once if memory allows, else in as few tiles as
     possible.
@@ -81,7 +94,10 @@ def decode(
         pixels = network.decode(z.to(residency.device, dtype), checkpoint=checkpoint)
         return pixels.float().cpu()
 
-    pixels = _each(vae, latents, one, tile, on_tile, checkpoint, outward=scale)
+    def piece(z: Tensor, number: int, count: int) -> Tensor:
+        return _each(vae, z, one, tile, _part(on_tile, number, count), checkpoint, outward=scale)
+
+    pixels = _over_time(vae, latents, tile, piece, time_tiles.decoded)
     if vae.latent.dims == FRAMES_TOO:
         pixels = pixels.transpose(1, 2).flatten(0, 1)
     return pixels.add_(1).div_(2).clamp_(0, 1).movedim(1, -1).contiguous()
@@ -124,9 +140,41 @@ def encode(
         part = (part.to(residency.device) * 2 - 1).to(dtype)
         return network.encode(part, checkpoint=checkpoint).float().cpu()
 
-    return _each(vae, pixels, one, tile, on_tile, checkpoint, inward=scale)
+    def piece(x: Tensor, number: int, count: int) -> Tensor:
+        return _each(vae, x, one, tile, _part(on_tile, number, count), checkpoint, inward=scale)
+
+    return _over_time(vae, pixels, tile, piece, time_tiles.encoded)
 
 
+def _part(on_tile: OnTile | None, number: int, count: int) -> OnTile | None:
+    """What one of several equal parts reports, as a part of all."""
+    if on_tile is None or count == 1:
+        return on_tile
+    return lambda done, total: on_tile(number * total + done, count * total)
+
+
+def _over_time(
+    vae: Vae, x: Tensor, tile: Tile | None, run: time_tiles.Run, division: InPieces
+) -> Tensor:
+    """All frames at once, or in the pieces that a user requested, or in those that fit."""
+    form = vae.latent
+    if not form.whole_time:
+        return run(x, 0, 1)
+    cells = x.shape[2] if division is time_tiles.decoded else form.cells(x.shape[2])
+    size, overlap = cells, TIME_SEAM
+    if tile is not None and tile.frames:
+        size, overlap = tile.frames // form.downscale[0], tile.frames_overlap // form.downscale[0]
+    while True:
+        try:
+            return division(x, time_tiles.pieces(cells, size, overlap), form, run)
+        except OutOfMemoryError:
+            size = min(size, cells) // 2
+            if size < SHORTEST_PIECE:
+                raise
+            overlap = min(overlap, size // 2)
+
+
+InPieces = Callable[[Tensor, time_tiles.Pieces, LatentFormat, time_tiles.Run], Tensor]
 Run = Callable[[Autoencoder, Residency, Tensor], Tensor]
 
 

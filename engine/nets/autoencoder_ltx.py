@@ -128,15 +128,14 @@ class TimedEmbedder(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.timestep_embedder = nn.Module()
-        self.timestep_embedder.linear_1 = Linear(TIME_CHANNELS, channels)
-        self.timestep_embedder.linear_2 = Linear(channels, channels)
+        first, second = Linear(TIME_CHANNELS, channels), Linear(channels, channels)
+        self.timestep_embedder = nn.ModuleDict({"linear_1": first, "linear_2": second})
 
     def forward(self, time: Tensor, dtype: torch.dtype) -> Tensor:
         """[B] -> [B, C]."""
         embedded = timestep_embedding(time.float(), TIME_CHANNELS).to(dtype)
-        inner = functional.silu(self.timestep_embedder.linear_1(embedded))
-        return self.timestep_embedder.linear_2(inner)
+        inner = functional.silu(self.timestep_embedder["linear_1"](embedded))
+        return self.timestep_embedder["linear_2"](inner)
 
 
 class LtxBlock(nn.Module):
@@ -154,8 +153,7 @@ class LtxBlock(nn.Module):
         if timed:
             self.scale_shift_table = nn.Parameter(torch.empty(4, wide))
         if self.widens:
-            self.norm3 = nn.Module()
-            self.norm3.norm = nn.LayerNorm(wide, eps=EPSILON)
+            self.norm3 = nn.ModuleDict({"norm": nn.LayerNorm(wide, eps=EPSILON)})
             self.conv_shortcut = nn.Conv3d(wide, out, 1)
 
     def forward(self, x: Tensor, time: Tensor | None, noise: torch.Generator) -> Tensor:
@@ -175,7 +173,7 @@ class LtxBlock(nn.Module):
         if self.noisy:
             hidden = hidden + self._noise(hidden, noise) * self.per_channel_scale2[:, None]
         if self.widens:
-            x = self.norm3.norm(x.movedim(1, -1)).movedim(-1, 1)
+            x = self.norm3["norm"](x.movedim(1, -1)).movedim(-1, 1)
             x = self.conv_shortcut(x)
         return x + hidden
 
@@ -209,8 +207,8 @@ class Strided(nn.Module):
 
     def __init__(self, layer: LtxLayer) -> None:
         super().__init__()
-        sides = {"stride": layer.stride, "padding": (0, 1, 1)}
-        self.conv = nn.Conv3d(layer.channels_in, layer.channels_out, 3, **sides)
+        wide, out, stride = layer.channels_in, layer.channels_out, layer.stride
+        self.conv = nn.Conv3d(wide, out, 3, stride=stride, padding=(0, 1, 1))
 
     def forward(self, x: Tensor, time: Tensor | None, noise: torch.Generator) -> Tensor:
         """[B, C, t, h, w] -> half of each."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isqrt, prod
 
 from engine.errors import WeightsError
@@ -22,11 +22,11 @@ CLASS_STATISTIC = "latents_mean"
 """A tensor in the original layout, and under diffusers' names."""
 STATISTICS = "per_channel_statistics."
 PARTS = ("encoder.", "decoder.", f"{STATISTICS}{MEAN}", f"{STATISTICS}{DEVIATION}")
-CLASS_STATISTICS = {
+CLASS_STATISTICS: Mapping[str, str] = {
     "latents_mean": f"{STATISTICS}{MEAN}",
     "latents_std": f"{STATISTICS}{DEVIATION}",
 }
-STRIDES: dict[int, Stride] = {2: (2, 1, 1), 4: (1, 2, 2), 8: (2, 2, 2)}
+STRIDES: Mapping[int, Stride] = {2: (2, 1, 1), 4: (1, 2, 2), 8: (2, 2, 2)}
 """The strides of folding layers by the number of cells that become one."""
 MOST_LAYERS = 100
 

@@ -13,7 +13,7 @@ from engine.tokenizer_sources import SOURCES
 
 MISTRAL_PAD, MISTRAL_START = 11, 1
 MISTRAL_WIDTH, MINISTRAL_WIDTH = 5120, 3072
-LLAMA_PAD, LLAMA_START, LLAMA_WIDTH = 128_258, 128_000, 4096
+LLAMA_PAD, LLAMA_START = 128_258, 128_000
 
 
 def _qwen3_06b(traits: Traits) -> bool:
@@ -61,7 +61,7 @@ def _ministral(traits: Traits) -> bool:
 
 def _llama(traits: Traits) -> bool:
     plain = not (traits.key_bias or traits.normed_heads or traits.norms_after)
-    return plain and not traits.tekken and traits.width == LLAMA_WIDTH
+    return plain and not (_mistral(traits) or _ministral(traits))
 
 
 def _gemma2(traits: Traits) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 
-import diffusers
 import pytest
 import torch
 from diffusers.loaders import single_file_utils
@@ -16,73 +15,15 @@ from engine.inference import vae as autoencoding
 from engine.inference.load import load_vae
 from engine.residency.manager import DeviceResidency, installed
 from engine.weights.state_dict import StateDict
+from tests.wet.video_files import LTX, hunyuan, ltx, original
 
 CPU = torch.device("cpu")
-TIMED = {
-    "decoder_block_out_channels": (16, 32, 64),
-    "decoder_layers_per_block": (1, 2, 1, 2),
-    "decoder_spatio_temporal_scaling": (True, True, True),
-    "upsample_residual": (True, True, True),
-    "upsample_factor": (2, 2, 2),
-    "timestep_conditioning": True,
-}
-LTX = {
-    "0.9": {
-        "block_out_channels": (8, 16, 32, 32),
-        "decoder_block_out_channels": (8, 16, 32, 32),
-        "layers_per_block": (2, 1, 1, 1, 2),
-        "decoder_layers_per_block": (2, 1, 1, 1, 2),
-    },
-    "0.9.1": {
-        "block_out_channels": (8, 16, 32, 32),
-        "layers_per_block": (2, 1, 1, 1, 2),
-        "decoder_inject_noise": (True, True, True, False),
-        **TIMED,
-    },
-    "0.9.5": {
-        "block_out_channels": (8, 16, 32, 64, 128),
-        "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
-        "layers_per_block": (1, 2, 1, 1, 2),
-        "downsample_type": ("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
-        "spatio_temporal_scaling": (True, True, True, True),
-        "decoder_inject_noise": (False, False, False, False),
-        **TIMED,
-    },
-}
-HUNYUAN = {"block_out_channels": (32, 32, 64, 64), "layers_per_block": 1}
 
 
 @pytest.fixture(autouse=True)
 def without_gradients():
     with torch.inference_mode(), installed(DeviceResidency(CPU, torch.float32, budget=10**9)):
         yield
-
-
-def filled(net):
-    generator = torch.Generator().manual_seed(3)
-    values = {}
-    for name, tensor in net.state_dict().items():
-        drawn = torch.randn(tensor.shape, generator=generator)
-        if name.endswith("multiplier"):
-            values[name] = torch.tensor(1000.0)
-        elif name == "latents_std" or ("norm" in name and name.endswith("weight")):
-            values[name] = 1 + 0.1 * drawn
-        elif tensor.ndim < 2 or "table" in name or "per_channel" in name:
-            values[name] = 0.1 * drawn
-        else:
-            values[name] = drawn * tensor[0].numel() ** -0.5
-    net.load_state_dict(values)
-    return net.eval()
-
-
-def ltx(version):
-    return filled(diffusers.AutoencoderKLLTXVideo(latent_channels=12, **LTX[version]))
-
-
-def original(net):
-    """The tensors under the names of released files, below `vae.`."""
-    found = detect_autoencoder(StateDict.of(dict(net.state_dict())))
-    return {f"vae.{name}": found.tensors[name].clone() for name in found.tensors}
 
 
 def video(frames=9, height=64, width=96):
@@ -133,15 +74,6 @@ def test_ltx_video_encodes_and_decodes_as_the_class(version, layout, tmp_path):
     assert found.shape == (9, 64, 96, 3)
     assert strays(found, wanted) < 1e-5
     assert torch.equal(autoencoding.decode(vae, latent), found)
-
-
-def hunyuan():
-    net = diffusers.AutoencoderKLHunyuanVideo(
-        **HUNYUAN,
-        down_block_types=("HunyuanVideoDownBlock3D",) * 4,
-        up_block_types=("HunyuanVideoUpBlock3D",) * 4,
-    )
-    return filled(net)
 
 
 def short_name(name):

@@ -48,14 +48,13 @@ def oracle(kind):
         "Mistral": {"rope_parameters": rope(1e9), "rms_norm_eps": 1e-5, "sliding_window": None},
         "Ministral3": {"hidden_size": 3072, "num_hidden_layers": 2},
         "Gemma2": {"rope_parameters": rope(1e4), "rms_norm_eps": 1e-6, "head_dim": 256},
-        "Llama": {"hidden_size": 4096, "rope_parameters": rope(5e5), "rms_norm_eps": 1e-5},
+        "Llama": {"rope_parameters": rope(5e5), "rms_norm_eps": 1e-5},
     }[kind]
     config = getattr(transformers, f"{kind}Config")(**{**SIZES, **more})
     model = getattr(transformers, f"{kind}Model")(config).eval()
-    scale = 0.06 if kind != "Llama" else 0.01  # its width is fixed
     with torch.no_grad():
         for tensor in model.parameters():
-            tensor.copy_(torch.randn_like(tensor) * scale + (tensor.ndim == 1))
+            tensor.copy_(torch.randn_like(tensor) * 0.06 + (tensor.ndim == 1))
     return model
 
 

@@ -1,0 +1,132 @@
+"""Tiny files of random weights for LTX-Video and HunyuanVideo, with diffusers' own classes."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import diffusers
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from torch import Tensor, nn
+
+from engine.families.detect import detect_autoencoder
+from engine.families.hunyuan_video.network import HunyuanVideo, HunyuanVideoConfig
+from engine.text.clip_network import ClipText, ClipTextConfig
+from engine.text.decoder_network import Decoder, DecoderConfig, Rotary
+from engine.text.t5_network import T5Config, T5Text
+from engine.weights.state_dict import StateDict
+from tests.wet import bridge_files, wan_files
+
+WIDTH = 64
+"""Of the text encoders' states."""
+T5 = T5Config(32128, WIDTH, 64, 128, 1, 2, 32, gated=True, each=False)
+CLIP = ClipTextConfig(49408, 77, WIDTH, 128, 1, 1, "quick_gelu")
+LLAMA = DecoderConfig(128_300, WIDTH, 64, 32, 1, 1, 128, False, False, 1e-5, Rotary())
+HUNYUAN_VIDEO = HunyuanVideoConfig(
+    16, 16, WIDTH, WIDTH, channels=128, inner=256, double=1, single=1, refiner=1, guidance=True
+)
+SINCE_095 = {"config": json.dumps({"transformer": {"causal_temporal_positioning": True}})}
+"""The metadata that is read of LTX-Video's files."""
+TIMED: dict[str, Any] = {
+    "decoder_block_out_channels": (16, 32, 64),
+    "decoder_layers_per_block": (1, 2, 1, 2),
+    "decoder_spatio_temporal_scaling": (True, True, True),
+    "upsample_residual": (True, True, True),
+    "upsample_factor": (2, 2, 2),
+    "timestep_conditioning": True,
+}
+LTX: dict[str, dict[str, Any]] = {
+    "0.9": {
+        "block_out_channels": (8, 16, 32, 32),
+        "decoder_block_out_channels": (8, 16, 32, 32),
+        "layers_per_block": (2, 1, 1, 1, 2),
+        "decoder_layers_per_block": (2, 1, 1, 1, 2),
+    },
+    "0.9.1": {
+        "block_out_channels": (8, 16, 32, 32),
+        "layers_per_block": (2, 1, 1, 1, 2),
+        "decoder_inject_noise": (True, True, True, False),
+        **TIMED,
+    },
+    "0.9.5": {
+        "block_out_channels": (8, 16, 32, 64, 128),
+        "down_block_types": ("LTXVideo095DownBlock3D",) * 4,
+        "layers_per_block": (1, 2, 1, 1, 2),
+        "downsample_type": ("spatial", "temporal", "spatiotemporal", "spatiotemporal"),
+        "spatio_temporal_scaling": (True, True, True, True),
+        "decoder_inject_noise": (False, False, False, False),
+        **TIMED,
+    },
+}
+HUNYUAN: dict[str, Any] = {"block_out_channels": (32, 32, 64, 64), "layers_per_block": 1}
+
+
+def filled(net: nn.Module) -> nn.Module:
+    """The network with random values."""
+    generator = torch.Generator().manual_seed(3)
+    values = {}
+    for name, tensor in net.state_dict().items():
+        drawn = torch.randn(tensor.shape, generator=generator)
+        if name.endswith("multiplier"):
+            values[name] = torch.tensor(1000.0)
+        elif name == "latents_std" or ("norm" in name and name.endswith("weight")):
+            values[name] = 1 + 0.1 * drawn
+        elif tensor.ndim < 2 or "table" in name or "per_channel" in name:
+            values[name] = 0.1 * drawn
+        else:
+            values[name] = drawn * tensor[0].numel() ** -0.5
+    net.load_state_dict(values)
+    return net.eval()
+
+
+def ltx(version: str, latent_channels: int = 12) -> nn.Module:
+    """LTX-Video's autoencoder of a release."""
+    made = diffusers.AutoencoderKLLTXVideo(latent_channels=latent_channels, **LTX[version])
+    return filled(made)
+
+
+def original(net: nn.Module) -> dict[str, Tensor]:
+    """The tensors under the names of released files, below `vae.`."""
+    found = detect_autoencoder(StateDict.of(dict(net.state_dict())))
+    return {f"vae.{name}": found.tensors[name].clone() for name in found.tensors}
+
+
+def hunyuan() -> nn.Module:
+    """HunyuanVideo's autoencoder."""
+    net = diffusers.AutoencoderKLHunyuanVideo(
+        **HUNYUAN,
+        down_block_types=("HunyuanVideoDownBlock3D",) * 4,
+        up_block_types=("HunyuanVideoUpBlock3D",) * 4,
+    )
+    return filled(net)
+
+
+def ltx_checkpoint() -> dict[str, Tensor]:
+    """LTX-Video 0.9.5 with its autoencoder, as one file."""
+    net = diffusers.LTXVideoTransformer3DModel(**bridge_files.LTXV | {"caption_channels": WIDTH})
+    named = bridge_files.original("ltxv", dict(filled(net).state_dict()))
+    whole = {bridge_files.PREFIX + name: each.half() for name, each in named.items()}
+    return whole | {name: each.half() for name, each in original(ltx("0.9.5", 128)).items()}
+
+
+def files() -> dict[str, dict[str, Tensor]]:
+    """The files by their paths in a folder of models, but for `ltx_checkpoint`."""
+    clip = wan_files.filled(lambda: ClipText(CLIP), 1)
+    llama = wan_files.filled(lambda: Decoder(LLAMA), 2)
+    vae = {name: each.half() for name, each in hunyuan().state_dict().items()}
+    return {
+        "text_encoders/t5": wan_files.filled(lambda: T5Text(T5), 3),
+        "text_encoders/clip_l": {f"text_model.{name}": each for name, each in clip.items()},
+        "text_encoders/llama": {f"model.{name}": each for name, each in llama.items()},
+        "diffusion_models/hunyuan": wan_files.filled(lambda: HunyuanVideo(HUNYUAN_VIDEO), 4),
+        "vae/hunyuan_vae": vae,
+    }
+
+
+def tokenizer() -> Tokenizer:
+    """A tokenizer of single bytes, in the place of Llama's."""
+    words = {word: number for number, word in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    made = Tokenizer(models.BPE(words, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    return made
