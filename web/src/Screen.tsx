@@ -57,6 +57,7 @@ const MaskEditor = part(
 );
 const EmptyCanvas = part(() => import("./panels/EmptyCanvas").then((module) => module.EmptyCanvas));
 const ResultStage = part(() => import("./panels/ResultStage").then((module) => module.ResultStage));
+const SplitCanvas = part(() => import("./SplitCanvas").then((module) => module.SplitCanvas));
 const Models = part(() => import("./panels/Models").then((module) => module.Models));
 const Library = part(() => import("./panels/Library").then((module) => module.Library));
 const Outline = part(() => import("./panels/Outline").then((module) => module.Outline));
@@ -70,14 +71,9 @@ export function Screen() {
   const workflows = useView((state) => state.workflows);
   const outline = useView((state) => state.outline);
   const connecting = useView((state) => state.connecting !== null);
-  const active = useStudio((state) => state.active);
   const app = useShowsApp();
   const isLoaded = useIsLoaded();
   const stage = useView((state) => state.stage === "docked" || state.stage === "window");
-  const isEmpty = useActive(
-    ({ graph, level }) =>
-      level.length === 0 && graph.order.length === 0 && graph.groups.length === 0,
-  );
   const comparing = useDifference((state) => state.compared !== null);
   const masking = useMasking((state) => state.open !== null);
   return (
@@ -94,8 +90,7 @@ export function Screen() {
         <>
           <Rail />
           <main className="stage">
-            <Canvas tab={active} />
-            <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
+            <Documents />
             <RunBar />
             <NoticeBar />
             <ConflictBar />
@@ -120,6 +115,29 @@ export function Screen() {
       <Suspense>{masking && <MaskEditor />}</Suspense>
       <Question />
     </div>
+  );
+}
+
+/** The canvas of the active document, or of two documents side by side. */
+function Documents() {
+  const active = useStudio((state) => state.active);
+  const isSplit = useView((state) => state.split !== null);
+  const isEmpty = useActive(
+    ({ graph, level }) =>
+      level.length === 0 && graph.order.length === 0 && graph.groups.length === 0,
+  );
+  if (isSplit) {
+    return (
+      <Suspense>
+        <SplitCanvas />
+      </Suspense>
+    );
+  }
+  return (
+    <>
+      <Canvas tab={active} />
+      <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
+    </>
   );
 }
 

@@ -6,13 +6,13 @@ import type { Point } from "../document/graph";
 import { setCanvas } from "../state/canvas";
 import { removeSelected } from "../state/editing/actions";
 import { paste, selectionAsText } from "../state/editing/clipboard";
-import type { Editor } from "../state/editor";
+import { Editor } from "../state/editor";
 import { uploadToSelected } from "../state/fields/media";
 import { openFiles } from "../state/files/files";
 import { isTyping } from "../state/keymap";
 import { animationDuration } from "../state/motion";
 import { notifyError } from "../state/view";
-import { showNodes } from "./fitting";
+import { isFitted, showNodes } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";
 import { focusing } from "./roving";
 
@@ -44,6 +44,7 @@ export function useCanvasHandle(
     };
     const forget = setCanvas(editor.id, {
       fit: (keys) => showNodes(editor, flow, size(), keys),
+      fits: (id) => isFitted(new Editor(id), size()),
       zoomIn: () => void flow.zoomIn(glide()),
       zoomOut: () => void flow.zoomOut(glide()),
       zoomTo: (zoom) => void flow.zoomTo(zoom, glide()),
@@ -73,9 +74,7 @@ export function useCanvasHandle(
     const element = box.current;
     element?.addEventListener("pointerdown", press, true);
     window.addEventListener("keydown", note);
-    const copied = (event: ClipboardEvent) => {
-      if (editor.isFocused) copy(event);
-    };
+    const copied = (event: ClipboardEvent) => copy(editor, event);
     window.addEventListener("copy", copied);
     window.addEventListener("cut", copied);
     window.addEventListener("paste", pasted);
@@ -92,8 +91,8 @@ export function useCanvasHandle(
 }
 
 /** Synchronous, in the event itself: a paste right after it must find the copied nodes. */
-function copy(event: ClipboardEvent): void {
-  if (isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
+function copy({ isFocused }: Editor, event: ClipboardEvent): void {
+  if (!isFocused || isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
   const text = selectionAsText();
   if (text === null) return;
   event.clipboardData?.setData("text/plain", text);

@@ -51,6 +51,13 @@ export function refitted(view: Viewport, bounds: Box, before: Size, after: Size)
   return isFitted ? fittedView(bounds, after) : null;
 }
 
+/** Whether the stored view of a document shows it whole on a canvas of this size. */
+export function isFitted(editor: Editor, size: Size): boolean {
+  const { viewport } = editor.tab;
+  const bounds = drawnBounds(editor);
+  return viewport !== null && bounds !== null && refitted(viewport, bounds, size, size) !== null;
+}
+
 /** Shows these nodes, or all if none is named, on a canvas of this size. */
 export function showNodes(
   editor: Editor,

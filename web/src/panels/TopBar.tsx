@@ -1,5 +1,6 @@
 /** The top bar: the open documents, and the commands for the whole document. */
 import {
+  Columns2,
   Download,
   Image as ImageIcon,
   Moon,
@@ -97,10 +98,18 @@ function Brand() {
 }
 
 function SidePanels() {
+  const isSplit = useView((state) => state.split !== null);
   const inspector = useView((state) => state.inspector);
   const stage = useView((state) => state.stage === "docked" || state.stage === "window");
   return (
     <>
+      <IconButton
+        label={t("Split view")}
+        title={withKey(t("Split view: two workflows side by side"), "view.split")}
+        icon={Columns2}
+        pressed={isSplit}
+        onClick={() => runCommand("view.split")}
+      />
       <IconButton
         label={t("Stage")}
         title={withKey(t("Stage: the newest result, large"), "view.stage")}

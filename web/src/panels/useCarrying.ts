@@ -13,6 +13,7 @@ import { useWiring } from "../state/editing/wiring";
 import { activeEditor } from "../state/editor";
 import { isBlueprint } from "../state/files/blueprints";
 import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
+import { focusSideAt } from "../state/splitView";
 import { activeTab } from "../state/studio";
 
 /** A press that moves no further, in pixels, is a click. */
@@ -105,6 +106,7 @@ function wireUnder(schema: NodeSchema, screen: Point): string | null {
 
 /** The pointer holds the node by the middle of its title. */
 function putDown(schema: NodeSchema, screen: Point): void {
+  focusSideAt(screen);
   const at = canvas()?.toGraph(screen);
   if (at === undefined) return;
   const wire = wireUnder(schema, screen);

@@ -5,6 +5,8 @@ import { activeTab } from "./studio";
 export interface CanvasHandle {
   /** Fits the view to these nodes, or to all where none is given. */
   fit(keys?: readonly string[]): void;
+  /** Whether the stored view of a document shows it whole on a canvas of this size. */
+  fits(id: string): boolean;
   zoomIn(): void;
   zoomOut(): void;
   zoomTo(zoom: number): void;

@@ -55,7 +55,16 @@ export interface Connecting {
   link?: string;
 }
 
+/** Two open documents side by side, by their ids. */
+export interface Split {
+  panes: readonly [string, string];
+  /** The share of the width of the first. */
+  share: number;
+}
+
 interface View {
+  /** Null while one document is shown. */
+  split: Split | null;
   palette: Palette | null;
   connecting: Connecting | null;
   notice: Notice | null;
@@ -95,6 +104,7 @@ interface View {
 
 const STORAGE_KEY = "calotype.view";
 const PERSISTED_PARTS = [
+  "split",
   "dock",
   "dockHeight",
   "thumbnail",
@@ -106,6 +116,7 @@ const PERSISTED_PARTS = [
 ] as const;
 
 export const useView = create<View>(() => ({
+  split: null,
   palette: null,
   connecting: null,
   notice: null,

@@ -16,6 +16,7 @@ import { machineCommands } from "./machine";
 import { resultCommands } from "./results";
 import { runCommands } from "./run";
 import { runViewCommands } from "./runViews";
+import { splitCommands } from "./split";
 import { subgraphCommands } from "./subgraphs";
 import { tabCommands } from "./tabs";
 import { viewCommands } from "./view";
@@ -34,6 +35,7 @@ export const COMMANDS: readonly Command[] = [
   ...tabCommands,
   // Before editing: Escape closes what is above the graph before it changes the selection.
   ...viewCommands,
+  ...splitCommands,
   ...helpCommands,
   // Before editing: Delete removes selected reroute points first.
   ...wiringCommands,

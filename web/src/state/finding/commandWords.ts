@@ -94,6 +94,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "subgraph.leave": "leave, exit, go up, back out, parent",
   "subgraph.save": "save blueprint, publish, make reusable, save as component",
   "subgraph.blueprints": "blueprints, components, reusable, snippets",
+  "view.split": "split view, two documents, two graphs, columns, panes",
+  "view.otherSide": "other side, switch side, other pane",
   "view.commands": "commands, command palette, search, actions",
   "view.fit": "zoom to fit, fit, focus, frame all, center, fit view, reset view, show everything",
   "view.zoomIn": "zoom in, closer, bigger, magnify",

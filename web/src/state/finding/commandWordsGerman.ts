@@ -13,6 +13,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "machine.unload": "entladen, auswerfen",
   "queue.pause": "pause, fortsetzen",
   "queue.cancelAll": "alles abbrechen, warteschlange leeren",
+  "view.split": "geteilt, zwei dokumente, spalten",
   "view.queue": "warteschlange, aufträge",
   "history.show": "verlauf, galerie, ergebnisse, bilder",
   "history.starred": "favoriten, beste",
