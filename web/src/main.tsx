@@ -8,6 +8,7 @@ import "./widgets/prompt.css";
 import "./widgets/drawing.css";
 import "./canvas/canvas.css";
 import "./canvas/card.css";
+import "./canvas/shown.css";
 import "./panels/frame.css";
 import "./panels/inspector.css";
 import "./panels/dock.css";

@@ -62,13 +62,13 @@ function Working({ run }: { run: NodeRun }) {
   if (run.max <= 1) return null;
   const rate = rateOf(run);
   const left = stepsLeft(run);
-  return (
-    <span className="mark">
-      {run.value}/{run.max}
-      {rate !== null && ` · ${rateWords(rate)}`}
-      {left !== null && left >= 1 && ` · ${spanOf(Math.ceil(left))}`}
-    </span>
-  );
+  const words = [
+    `${run.value}/${run.max}`,
+    ...(rate === null ? [] : [rateWords(rate)]),
+    ...(left === null || left < 1 ? [] : [spanOf(Math.ceil(left))]),
+  ];
+  // One text: of several, those behind a number would move when it gets another digit.
+  return <span className="mark counting">{words.join(" · ")}</span>;
 }
 
 function Last({ run }: { run: NodeRun | undefined }) {

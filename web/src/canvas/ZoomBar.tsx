@@ -10,7 +10,7 @@ import { t } from "../words/words";
 import { showNodes } from "./fitting";
 import { ToolBar } from "./ToolBar";
 
-const glide = () => ({ duration: animationDuration(180) });
+const glide = () => ({ duration: animationDuration() });
 
 export function ZoomBar() {
   const flow = useReactFlow();

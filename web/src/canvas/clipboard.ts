@@ -18,7 +18,7 @@ import { focusing } from "./roving";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
-const glide = () => ({ duration: animationDuration(180) });
+const glide = () => ({ duration: animationDuration() });
 
 /**
  * Elements with selectable text. A press elsewhere clears the text selection, so copying is about

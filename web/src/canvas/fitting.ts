@@ -68,7 +68,7 @@ export function showNodes(
   const bounds = drawnBounds(editor, keys);
   if (bounds === null || size.width === 0) return;
   const view = fittedView(bounds, size, keys.length > 0 ? MARGIN_OF_SOME : MARGIN);
-  void flow.setViewport(view, { duration: animationDuration(240) });
+  void flow.setViewport(view, { duration: animationDuration() });
 }
 
 /** Fits a document that was never shown before, and keeps a fitted view fitted. */

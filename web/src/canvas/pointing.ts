@@ -72,7 +72,7 @@ export function usePointing(
         }
         const bounds = boundsAt(editor, key, frame);
         if (bounds !== null)
-          void flow.fitBounds(bounds, { padding: 0.6, duration: animationDuration(240) });
+          void flow.fitBounds(bounds, { padding: 0.6, duration: animationDuration() });
         else {
           const screen = screenOf(event);
           const place = flow.screenToFlowPosition(screen);

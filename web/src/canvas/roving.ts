@@ -97,7 +97,7 @@ function reveal({ graph }: Editor, flow: Flow, box: HTMLElement, key: string): v
   const targetZoom = zoom >= MIN_LEGIBLE_ZOOM ? zoom : REVEAL_ZOOM;
   void flow.setCenter(middle.x - covered / 2 / targetZoom, middle.y + RUN_BAR / 2 / targetZoom, {
     zoom: targetZoom,
-    duration: animationDuration(180),
+    duration: animationDuration(),
   });
 }
 

@@ -111,7 +111,7 @@ function Waiting({ count }: { count: number }) {
   return (
     <span className="foreseen">
       <span>{t("{{count}} pending", { count })}</span>
-      {reason !== null && <span className="costs">{reason}</span>}
+      <span className="costs">{reason ?? t("Starting")}</span>
     </span>
   );
 }
@@ -171,7 +171,7 @@ function Before() {
   const [what, ...costs] = wordsOf(plan);
   if (plan.run === 0 && what !== undefined && hasSeeds) {
     return (
-      <span className="foreseen anew">
+      <span key="anew" className="foreseen anew">
         <span title={what}>{what}</span>
         <button type="button" className="chip" onClick={() => runCommand("run.newSeed")}>
           <Dices size={13} aria-hidden />
@@ -227,9 +227,16 @@ function Now({ running }: { running: ActiveRun }) {
         <b>{title}</b>
         {works && ` ${t("{{step}} of {{steps}}", { step: step.value, steps: step.max })}`}
       </span>
-      {costs.length > 0 && <span className="costs">{costs.join(" · ")}</span>}
+      {/* Never one line only: the first would move when the second comes. */}
+      <span className="costs">{costs.join(" · ") || doneOf(running)}</span>
     </span>
   );
+}
+
+/** How much of the run is done, where the time left is not known. */
+function doneOf({ plan, shares }: ActiveRun): string {
+  const share = plan === null ? 0 : Math.round(shareOf(plan, shares) * 100);
+  return t("{{share}} % of the run", { share });
 }
 
 /**

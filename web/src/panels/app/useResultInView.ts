@@ -28,7 +28,7 @@ export function useResultInView(): ResultInView {
 
   const bring = useCallback(() => {
     if (typing.current) return;
-    const behavior = animationDuration(1) === 0 ? "instant" : "smooth";
+    const behavior = animationDuration() === 0 ? "instant" : "smooth";
     stage.current?.scrollIntoView({ block: "nearest", behavior });
   }, []);
 

@@ -1,5 +1,6 @@
 /** German: panels and dialogs. */
 export const panels: Readonly<Record<string, string>> = {
+  "{{share}} % of the run": "{{share}} % des Laufs",
   "Keys and signs": "Tasten und Zeichen",
   "Signs on nodes": "Zeichen an Knoten",
   "Colours of titles": "Farben der Titel",
