@@ -14,7 +14,7 @@ Section = Literal["required", "optional", "hidden"]
 COMBO = "COMBO"
 ANY = "*"
 WIDGET_TYPES = frozenset(
-    {"INT", "FLOAT", "STRING", "BOOLEAN", COMBO, "COLOR", "CURVE", "BOUNDING_BOX"}
+    {"INT", "FLOAT", "STRING", "BOOLEAN", COMBO, "COLOR", "CURVE", "BOUNDING_BOX", "WEBCAM"}
 )
 
 

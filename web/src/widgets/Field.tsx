@@ -19,7 +19,7 @@ const ColorField = part(() => import("./ColorField").then((all) => all.ColorFiel
 const MarksField = part(() => import("./MarksField").then((all) => all.MarksField));
 const MediaField = part(() => import("./MediaField").then((all) => all.MediaField));
 const RemoteField = part(() => import("./RemoteField").then((all) => all.RemoteField));
-const JsonField = part(() => import("./JsonField").then((all) => all.JsonField));
+const RareField = part(() => import("./RareField").then((all) => all.RareField));
 const CurveField = part(() => import("./CurveField").then((all) => all.CurveField));
 
 interface FieldProps {
@@ -40,6 +40,8 @@ interface FieldProps {
   media?: MediaAct | undefined;
   /** The image on which boxes and points are drawn. */
   picture?: string | null | undefined;
+  /** The values of its node. */
+  values?: Readonly<Record<string, unknown>> | undefined;
 }
 
 export function Field(props: FieldProps) {
@@ -140,21 +142,17 @@ function Unlinked(props: FieldProps) {
     case "text":
       return <Text {...said} owner={props.owner} input={input} kind={kind} />;
     default:
-      return <Rare {...said} input={input} kind={kind} />;
+      return <Rare {...said} {...props} kind={kind} />;
   }
 }
 
-type RareProps = ManyProps & { kind: "remote" | "json" };
+type RareProps = FieldProps & { label: string; kind: "remote" | "rare" };
 
 /** Fields that few nodes have. */
-function Rare({ kind, input, ...said }: RareProps) {
+function Rare({ kind, ...said }: RareProps) {
   return (
     <Later className={kind === "remote" ? "row" : "field"}>
-      {kind === "remote" ? (
-        <RemoteField {...said} input={input} />
-      ) : (
-        <JsonField {...said} type={input.type} />
-      )}
+      {kind === "remote" ? <RemoteField {...said} /> : <RareField {...said} />}
     </Later>
   );
 }

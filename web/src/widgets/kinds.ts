@@ -18,7 +18,7 @@ type FieldKind =
   | "curve"
   | "marks"
   | "remote"
-  | "json";
+  | "rare";
 
 const BY_TYPE: Readonly<Record<string, FieldKind>> = {
   INT: "number",
@@ -29,6 +29,8 @@ const BY_TYPE: Readonly<Record<string, FieldKind>> = {
   BOUNDING_BOX: "marks",
   BOUNDING_BOXES: "marks",
   POINTS: "marks",
+  PAINTER: "rare",
+  WEBCAM: "rare",
 };
 const BY_DISPLAY: Readonly<Record<string, FieldKind>> = {
   color: "color",
@@ -66,7 +68,7 @@ function kindOfValue(type: string, value: unknown): FieldKind {
     case "string":
       return /colou?r/i.test(type) && hexOf(value) !== null ? "color" : "text";
     default:
-      return "json";
+      return "rare";
   }
 }
 

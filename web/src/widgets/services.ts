@@ -36,7 +36,17 @@ interface FieldPlace {
   input: string;
 }
 
+/** The camera of this computer; its errors say what to do. */
+export interface CameraServices {
+  openCamera: () => Promise<MediaStream>;
+  closeCamera: (stream: MediaStream) => void;
+  pictureOf: (video: HTMLVideoElement) => Promise<File>;
+}
+
 interface FieldServices {
+  /** The address of the file that a value names; null for none. */
+  fileUrl: (input: InputSchema, value: unknown) => string | null;
+  camera: () => Promise<CameraServices>;
   /** The address of a thumbnail of a choice; null if there can be none. */
   thumbnail: (input: InputSchema, choice: string) => string | null;
   /** Requests the choices from the server; null if they are known without a request. */
@@ -57,6 +67,8 @@ interface FieldServices {
 }
 
 const NONE: FieldServices = {
+  fileUrl: () => null,
+  camera: () => Promise.reject(new Error("There is no camera here.")),
   thumbnail: () => null,
   listed: () => null,
   filesIn: () => Promise.resolve([]),

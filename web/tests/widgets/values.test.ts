@@ -283,7 +283,7 @@ describe("the kind of field", () => {
     [input("CURVE"), {}, "curve"],
     [input("BOUNDING_BOX"), {}, "marks"],
     [input("PALETTE", { socketless: true }), ["#fff"], "lines"],
-    [input("PALETTE", { socketless: true }), {}, "json"],
+    [input("PALETTE", { socketless: true }), {}, "rare"],
   ])("%j", (given, value, expected) => {
     expect(kindOf(given, value)).toBe(expected);
   });

@@ -22,6 +22,11 @@ const FOLDERS: Readonly<Record<string, string>> = {
 type Remote = Readonly<Record<string, unknown>>;
 
 export const fieldServices = {
+  fileUrl(input: InputSchema, value: unknown): string | null {
+    const file = fileOf(value, placeOfValues(input));
+    return file && viewUrl(file);
+  },
+  camera: () => import("./camera"),
   thumbnail(input: InputSchema, choice: string): string | null {
     if (mediaOf(input) === "image") {
       const file = fileOf(choice, placeOfValues(input));

@@ -46,10 +46,11 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
   const control = useControl(node, schema, { input, value, place: { id: tab, level }, set });
   const media = useMedia(uploadPlace(tab, id, input.name), node, input);
   const picture = useTab((open) => {
-    if (!/BOUNDING|POINT/.test(input.type) && !/boxes|points/.test(String(input.options.display))) {
-      return null;
-    }
-    return pictureOf(open, catalog, node);
+    const { widgetType, display } = input.options;
+    const isDrawn =
+      /BOUNDING|POINT|PAINTER/.test(`${input.type} ${widgetType}`) ||
+      /boxes|points/.test(String(display));
+    return isDrawn ? pictureOf(open, catalog, node) : null;
   });
   return {
     owner: node.key,
@@ -58,6 +59,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     linked,
     source: source === "" ? undefined : source,
     picture,
+    values: node.values,
     media,
     onChange: (next: unknown) => set(input.name, next),
     onDone: () => endThreadIn(tab),

@@ -4,8 +4,9 @@ import type { InputSchema } from "../../api/types";
 import type { MediaKind } from "./mediaTypes";
 
 /** The kind of file an input takes; null for none. */
-export function mediaOf({ options }: InputSchema): MediaKind | null {
-  if (options.image_upload === true) return "image";
+export function mediaOf({ type, options }: InputSchema): MediaKind | null {
+  const isDrawn = type === "WEBCAM" || options.widgetType === "PAINTER";
+  if (options.image_upload === true || isDrawn) return "image";
   if (options.video_upload === true) return "video";
   if (options.audio_upload === true) return "audio";
   return options.file_upload === true ? "file" : null;

@@ -12,6 +12,7 @@ export const WIDGETS: ReadonlySet<string> = new Set([
   "COLOR",
   "CURVE",
   "BOUNDING_BOX",
+  "WEBCAM",
   DYNAMIC_COMBO,
 ]);
 

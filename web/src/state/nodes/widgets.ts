@@ -25,6 +25,7 @@ const EMPTY: Readonly<Record<string, Json>> = {
     interpolation: "monotone_cubic",
   },
   BOUNDING_BOX: { x: 0, y: 0, width: 512, height: 512 },
+  WEBCAM: "",
 };
 const CONTROL = "control_after_generate";
 export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;

@@ -7,13 +7,14 @@ import { openSocket } from "../../api/socket";
 import { HttpError } from "../../api/transport";
 import type { DownloadsChanged, Logs, Plan } from "../../api/types";
 import { isObject, type Json, parseJson } from "../../document/json";
+import { graphsOf } from "../../document/levels";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
-import { activeTab, type Tab, tabOf, useStudio } from "../studio";
+import { activeTab, schemaOf, type Tab, tabOf, useStudio } from "../studio";
 import { notify, notifyError, useView } from "../view";
 import { checkAgain, recordCheck } from "./checking";
 import { showNotices } from "./notices";
@@ -106,6 +107,15 @@ async function submitRuns(options: RunRequest): Promise<void> {
   }
 }
 
+/** Whether any node of a document takes pictures of the camera. */
+function usesCamera({ workflow }: Tab): boolean {
+  return graphsOf(workflow).some(({ nodes }) =>
+    Object.values(nodes).some(({ type }) =>
+      schemaOf(type)?.inputs.some((each) => each.type === "WEBCAM"),
+    ),
+  );
+}
+
 /**
  * Whether it was submitted; otherwise the problems are shown. A run that `repeats` another gets its
  * own seed even where all are fixed: it would make the same again.
@@ -116,6 +126,7 @@ async function submit(
 ): Promise<boolean> {
   const before = tabOf(id);
   if (before === undefined) return false;
+  if (usesCamera(before)) await (await import("../fields/camera")).capturePictures(before);
   if (keepSeeds !== true) rollSeeds(before, newSeeds || (repeats && !rolls(before.workflow)));
   const tab = tabOf(id) ?? before;
   const workflow = writeGraph(tab.workflow);

@@ -179,4 +179,28 @@ export const canvas: Readonly<Record<string, string>> = {
   "Details of this failure": "Alles zu diesem Fehler",
   "failed in the last run": "im letzten Lauf fehlgeschlagen",
   "Failed in the last run, edited since": "Im letzten Lauf fehlgeschlagen, seither bearbeitet",
+  "This page may not use a camera: browsers allow it on https and on localhost only.":
+    "Diese Seite darf keine Kamera benutzen: Browser erlauben das nur über https und auf localhost.",
+  "The camera was not allowed. Allow it for this page beside its address, then try again.":
+    "Die Kamera wurde nicht erlaubt. Erlauben Sie sie für diese Seite neben der Adresse und versuchen Sie es noch einmal.",
+  "No camera was found. Connect one, then try again.":
+    "Keine Kamera gefunden. Schließen Sie eine an und versuchen Sie es noch einmal.",
+  "The camera gives no picture. Another program may be using it.":
+    "Die Kamera liefert kein Bild. Vielleicht benutzt sie ein anderes Programm.",
+  "The camera cannot be used: {{reason}}": "Die Kamera ist nicht benutzbar: {{reason}}",
+  "Take a picture with the camera": "Bild mit der Kamera aufnehmen",
+  "The painting. Arrow keys move the brush, and paint with Shift; brackets change its size.":
+    "Das Gemälde. Pfeiltasten bewegen den Pinsel und malen mit Umschalt; eckige Klammern ändern seine Größe.",
+  "{{width}} x {{height}} pixels": "{{width}} x {{height}} Pixel",
+  "This browser made no PNG of the painting.": "Dieser Browser hat kein PNG des Gemäldes erzeugt.",
+  Color: "Farbe",
+  Opacity: "Deckkraft",
+  Hardness: "Härte",
+  "Clear the painting": "Gemälde löschen",
+  "Nothing painted yet": "Noch nichts gemalt",
+  Painted: "Gemalt",
+  "No picture yet": "Noch kein Bild",
+  Taken: "Aufgenommen",
+  "The camera": "Die Kamera",
+  "Take the picture": "Bild aufnehmen",
 };
