@@ -5,14 +5,18 @@
 import { useMemo, useRef } from "react";
 import { useSetting } from "../state/settings";
 import { type Painter, useLayer } from "./layer";
-import { useDrawing, useDropMarks, useMarks } from "./looks";
+import { useDrawing, useDrawingOptions, useDropMarks, useMarks } from "./looks";
 import { cssOf, paintGraph, paintWords } from "./paint";
+import { paintDetails } from "./paintDetails";
+import { useThumbnails } from "./thumbnails";
 
 export function Overview() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawn = useDrawing();
   const marks = useMarks();
   const drop = useDropMarks();
+  const options = useDrawingOptions();
+  const thumbnailOf = useThumbnails();
   const theme = useSetting("calotype.theme");
   // biome-ignore lint/correctness/useExhaustiveDependencies: the theme changes what `cssOf` returns
   const painter = useMemo(
@@ -22,10 +26,13 @@ export function Overview() {
         if (canvas.current === null) return;
         const css = cssOf(canvas.current);
         paintGraph(context, drawn, { ...marks, ...drop }, css, zoom);
-        paintWords(context, drawn, area, css, zoom);
+        context.textBaseline = "top";
+        const details = { ...options, thumbnailOf };
+        const titleLines = paintDetails(context, drawn, details, area, css, zoom);
+        paintWords(context, drawn, area, css, zoom, titleLines);
       },
     }),
-    [drawn, marks, drop, theme],
+    [drawn, marks, drop, theme, options, thumbnailOf],
   );
   useLayer(canvas, painter);
   return (

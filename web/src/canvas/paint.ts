@@ -284,23 +284,33 @@ function paintGroup(
 /** The smallest width and height, in pixels, of a box with a title. */
 const TITLED = 40;
 
-/** Paints the titles of nodes where they fit, and those of frames, large, for orientation. */
+/** The height of the letters of titles, in graph coordinates. */
+export function titleSize(zoom: number): number {
+  return Math.min(12 / zoom, Math.max(42, 8 / zoom));
+}
+
+/**
+ * Paints the titles of nodes where they fit, in at most `most` lines of a node, and those of frames,
+ * large, for orientation.
+ */
 export function paintWords(
   context: CanvasRenderingContext2D,
   drawn: Drawing,
   area: Box,
   css: Css,
   zoom: number,
+  most: (key: string) => number = () => Number.POSITIVE_INFINITY,
 ): void {
   context.textBaseline = "top";
-  const size = Math.min(12 / zoom, Math.max(42, 8 / zoom));
+  const size = titleSize(zoom);
   context.font = `600 ${size}px ${FONT}`;
   context.fillStyle = css("var(--text)");
   for (const [key, box] of drawn.boxes) {
     if (box.width * zoom < TITLED || !overlaps(box, area)) continue;
     const isFaint = drawn.graph.nodes[key]?.mode !== MODE.always;
     context.globalAlpha = isFaint ? FAINT_ALPHA : 1;
-    const room = { width: box.width - size * 0.8, height: box.height - size * 0.4 };
+    const height = Math.min(box.height - size * 0.4, size * 1.15 * most(key) + 1);
+    const room = { width: box.width - size * 0.8, height };
     linesOf(drawn.titles.get(key) ?? "", room, size).forEach((line, index) => {
       context.fillText(line, box.x + size * 0.4, box.y + size * (0.3 + index * 1.15));
     });

@@ -154,3 +154,39 @@ test("pending runs are moved by commands", async () => {
   await runCommand(page, "Cancel the chosen pending run");
   await expect.poll(excerpts).toEqual(["one", "two"]);
 });
+
+/** The share of the pixels in the middle of a painted node that are neither grey nor dark. */
+async function colouredAt(at: { x: number; y: number }): Promise<number> {
+  return page.locator("canvas.overview").evaluate((each, place) => {
+    const canvas = each as HTMLCanvasElement;
+    const box = canvas.getBoundingClientRect();
+    const scale = canvas.width / box.width;
+    const [left, top] = [(place.x - box.left) * scale, (place.y - box.top) * scale];
+    const data =
+      canvas.getContext("2d")?.getImageData(left - 8, top - 8, 16, 16).data ??
+      new Uint8ClampedArray();
+    let count = 0;
+    for (let index = 0; index < data.length; index += 4) {
+      const [red = 0, green = 0, blue = 0] = data.slice(index, index + 3);
+      if (Math.max(red, green, blue) - Math.min(red, green, blue) > 40) count += 1;
+    }
+    return count / (data.length / 4);
+  }, at);
+}
+
+test("from afar a node shows its picture, down to a quarter of its size", async () => {
+  await page.route("**/api/view?*", (route) =>
+    route.fulfill({
+      contentType: "image/svg+xml",
+      body: '<svg xmlns="http://www.w3.org/2000/svg" width="64" height="64"><rect width="64" height="64" fill="#c22020"/></svg>',
+    }),
+  );
+  await dropFile(page, { name: "afar.json", type: "application/json", content: IN_A_ROW });
+  await page.getByRole("tab", { name: "afar" }).waitFor();
+  await goFar(page);
+  const { onScreen, scale } = await viewOf(page);
+  expect(scale).toBeGreaterThanOrEqual(0.25);
+  await expect.poll(() => colouredAt(onScreen({ x: 120, y: 200 }))).toBe(1);
+  // The node without a picture has none.
+  expect(await colouredAt(onScreen({ x: 1520, y: 100 }))).toBe(0);
+});
