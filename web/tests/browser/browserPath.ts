@@ -20,3 +20,13 @@ export function browserPath(): string {
   }
   return path;
 }
+
+/** Firefox, in which the main ways are tested too; `CALOTYPE_FIREFOX` overrides it. Null for none. */
+export function firefoxPath(): string | null {
+  const path =
+    process.env.CALOTYPE_FIREFOX ?? ["/usr/bin/firefox-esr", "/usr/bin/firefox"].find(existsSync);
+  if (path === undefined && process.env.CI !== undefined) {
+    throw new Error("There is no Firefox: apt-get install firefox-esr");
+  }
+  return path ?? null;
+}

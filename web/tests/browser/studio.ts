@@ -24,6 +24,43 @@ export interface Studio {
   close(): Promise<void>;
 }
 
+export interface Server {
+  address: string;
+  /** Its user directory. */
+  user: string;
+  close(): Promise<void>;
+}
+
+/** A real server with a folder of its own, which `prepare` may fill before the server opens it. */
+export async function startServer(
+  flags: readonly string[] = [],
+  prepare?: (user: string) => void,
+): Promise<Server> {
+  const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
+  const user = join(folder, "user");
+  prepare?.(user);
+  const running = process.env.CALOTYPE_SERVER;
+  if (running !== undefined) return { address: running, user, close: async () => undefined };
+  const port = await freePort();
+  const address = `http://127.0.0.1:${port}`;
+  const server = spawn(
+    process.env.CALOTYPE_PYTHON ?? "python",
+    ["main.py", "--no-browser", "--port", String(port), "--user-directory", user, ...flags],
+    { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] },
+  );
+  await answered(address, server);
+  return {
+    address,
+    user,
+    close: async () => {
+      const gone = new Promise((done) => server.once("exit", done));
+      server.kill("SIGTERM");
+      await gone;
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
 /**
  * `CALOTYPE_SERVER` names a running server, `CALOTYPE_PYTHON` the Python to start one with.
  * `prepare` fills the user directory before a server opens it. `first` is the workflow that a new
@@ -34,42 +71,18 @@ export async function startStudio(
   prepare?: (user: string) => void,
   first: "seven nodes" | "bundled" = "seven nodes",
 ): Promise<Studio> {
-  const folder = mkdtempSync(join(tmpdir(), "calotype-browser-"));
-  prepare?.(join(folder, "user"));
   const browser = await chromium.launch({
     executablePath: browserPath(),
     args: ["--no-sandbox", "--disable-gpu"],
   });
   if (first === "seven nodes") beginWithSevenNodes(browser);
-  const running = process.env.CALOTYPE_SERVER;
-  if (running !== undefined) {
-    return { address: running, browser, close: () => browser.close() };
-  }
-  const port = await freePort();
-  const address = `http://127.0.0.1:${port}`;
-  const server = spawn(
-    process.env.CALOTYPE_PYTHON ?? "python",
-    [
-      "main.py",
-      "--no-browser",
-      "--port",
-      String(port),
-      "--user-directory",
-      join(folder, "user"),
-      ...flags,
-    ],
-    { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"] },
-  );
-  await answered(address, server);
+  const server = await startServer(flags, prepare);
   return {
-    address,
+    address: server.address,
     browser,
     close: async () => {
       await browser.close();
-      const gone = new Promise((done) => server.once("exit", done));
-      server.kill("SIGTERM");
-      await gone;
-      rmSync(folder, { recursive: true, force: true });
+      await server.close();
     },
   };
 }
