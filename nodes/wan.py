@@ -123,6 +123,64 @@ def wan_first_last_frame_to_video(
     return _prepared(positive, negative, given, _side_by_side(seen), latent)
 
 
+@node("WanFunInpaintToVideo", category=VIDEO_MODELS)
+def wan_fun_inpaint_to_video(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    width: Side = 832,
+    height: Side = 480,
+    length: Length = 81,
+    batch_size: Count = 1,
+    clip_vision_output: ClipVisionOutput | None = None,
+    start_image: Image | None = None,
+    end_image: Image | None = None,
+    *,
+    ctx: Context,
+) -> Prepared:
+    """Give Wan Fun InP the frames that the video begins with, and those that it ends with."""
+    return wan_first_last_frame_to_video(
+        positive,
+        negative,
+        vae,
+        width,
+        height,
+        length,
+        batch_size,
+        clip_vision_output,
+        start_image=start_image,
+        end_image=end_image,
+        ctx=ctx,
+    )
+
+
+@node("WanFunControlToVideo", category=VIDEO_MODELS)
+def wan_fun_control_to_video(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    width: Side = 832,
+    height: Side = 480,
+    length: Length = 81,
+    batch_size: Count = 1,
+    clip_vision_output: ClipVisionOutput | None = None,
+    start_image: Image | None = None,
+    control_video: Image | None = None,
+    *,
+    ctx: Context,
+) -> Prepared:
+    """Give Wan Fun Control a video to follow (edges, depth, poses), and how its own begins."""
+    latent = _empty(width, height, length, batch_size)
+    # Where nothing is given, the latents are zero in the denoiser's space.
+    nothing = LATENT.out(torch.zeros(1, *latent["samples"].shape[1:]))
+    beside = torch.cat((nothing, nothing), dim=1)
+    for first, images in ((0, control_video), (LATENT.channels, start_image)):
+        if images is not None:
+            given = _encoded(vae, _frames(images[:length], width, height), ctx)
+            beside[:, first : first + LATENT.channels, : given.shape[2]] = given
+    return _prepared(positive, negative, {PICTURE: beside}, clip_vision_output, latent)
+
+
 @node("Wan22ImageToVideoLatent", category="conditioning/inpaint")
 def wan22_image_to_video_latent(
     vae: Vae,

@@ -12,8 +12,11 @@ from engine.nets import autoencoder_ltx_keys
 from engine.nets.autoencoder_ltx import LtxAutoencoder, LtxAutoencoderConfig
 from engine.weights.state_dict import StateDict
 
-WIDE_TENSORS = 8
-"""Tensors of all frames, of the last level's width, that are alive together."""
+WIDE_TENSORS = 12
+"""Tensors of all frames, of the last level's width, that there is room for.
+
+Measured in float32 on a CPU, 4 are alive together while decoding, 8 while encoding.
+"""
 
 
 class LtxAutoencoderKind:

@@ -59,6 +59,7 @@ WANS: dict[str, dict[str, Any]] = {
         "pos_embed_seq_len": 34,
     },
     "wan22_5b": {"in_channels": 48, "out_channels": 48},
+    "wan_fun_control": {"in_channels": 48, "out_channels": 16},
 }
 WAN22_AUTOENCODER: dict[str, Any] = {
     "base_dim": 8,
@@ -285,9 +286,11 @@ def expected_wan(name, net, x, entry, text, time):
 
         defaults = diffusers.AutoencoderKLWan.__init__.__wrapped__.__defaults__
         mean, deviation = (torch.tensor(each) for each in defaults if _is_statistic(each))
-        latent = entry.extras["concat_latent_image"] - mean.reshape(1, -1, 1, 1, 1)
-        latent = latent / deviation.reshape(1, -1, 1, 1, 1)
-        flags = torch.zeros(1, 4, 3, 6, 5)
+        given = entry.extras["concat_latent_image"]
+        latent = (given.unflatten(1, (-1, 16)) - mean.reshape(1, 1, -1, 1, 1, 1)).flatten(1, 2)
+        latent = latent / deviation.repeat(given.shape[1] // 16).reshape(1, -1, 1, 1, 1)
+        # A video to follow, and how its own begins, have no flags.
+        flags = torch.zeros(1, 0 if name == "wan_fun_control" else 4, 3, 6, 5)
         flags[:, :, 0] = 1
         whole = torch.cat((x, torch.cat((flags, latent), 1).expand(2, -1, -1, -1, -1)), 1)
     if name.startswith("wan21") and "clip_vision_output" not in entry.extras:

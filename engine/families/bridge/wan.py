@@ -46,6 +46,8 @@ SEEN = "clip_vision_output"
 LATENT_CHANNELS = 16
 MASK_CHANNELS = 4
 """Frames of a latent cell, each of which is given or not."""
+WITH_CONTROL = 3 * LATENT_CHANNELS
+"""Channels that Fun Control takes: the noisy latent, a video to follow, how the video begins."""
 HEAD_CHANNELS = 128
 PATCH = (1, 2, 2)
 TEXT_TOKENS = 512
@@ -171,11 +173,12 @@ def configure(found: StateDict) -> BridgedConfig:
     channels, taken = patch[:2]
     out = matrix(found, "proj_out.weight")[0] // prod(PATCH)
     of_pictures = 2 * LATENT_CHANNELS + MASK_CHANNELS
-    known = {LATENT_CHANNELS: (LATENT_CHANNELS, of_pictures), LATENT_22.channels: (out,)}
+    of_text = (LATENT_CHANNELS, of_pictures, WITH_CONTROL)
+    known = {LATENT_CHANNELS: of_text, LATENT_22.channels: (out,)}
     if taken not in known.get(out, ()):
         raise WeightsError(
-            f"it takes {taken} channels and makes {out}; models that take 16 (text to video) or "
-            "36 (picture to video) and make 16, and those that take and make 48 can be run"
+            f"it takes {taken} channels and makes {out}; models that take 16 (of text), 36 (of a "
+            "picture) or 48 (of a video to follow) and make 16, and those of 48 both can be run"
         )
     inner = matrix(found, "blocks.0.ffn.net.0.proj.weight")[0]
     context = matrix(found, "condition_embedder.text_embedder.linear_1.weight")[1]
@@ -246,6 +249,8 @@ class WanFamily(BridgedFamily):
             if run.mask is not None:
                 painted = run.mask.float().mean(dim=(1, 3, 4))
                 inputs["painted"] = Input(painted.expand(-1, run.shape[2]))
+        elif config.argument("in_channels") == WITH_CONTROL:
+            inputs["frames"] = Input(given_control(entry, run), Join.CROP_TO_AREA)
         elif config.argument("in_channels") > LATENT_CHANNELS:
             inputs["frames"] = Input(given_frames(entry, run), Join.CROP_TO_AREA)
         width = config.argument("image_dim")
@@ -322,16 +327,7 @@ def given_frames(entry: Entry, run: Run) -> Tensor:
     size = tuple(run.shape[2:])
     if not isinstance(picture, Tensor):
         return torch.zeros(1, LATENT_CHANNELS + MASK_CHANNELS, *size)
-    if picture.ndim != 5 or picture.shape[1] != LATENT_CHANNELS:
-        raise NodeError(
-            f"the picture in the conditioning has the shape {list(picture.shape)}, the model takes "
-            "a video's latent of 16 channels; encode it with the VAE of Wan 2.1"
-        )
-    if picture.shape[3:] != size[1:]:
-        raise NodeError(
-            f"the picture in the conditioning has {picture.shape[3]} x {picture.shape[4]} cells, "
-            f"the latent {size[1]} x {size[2]}; take both from the same node"
-        )
+    _check(picture, LATENT_CHANNELS, size)
     latent = _as_long(LATENT.into(picture.float().cpu()), size[0])
     if not isinstance(mask, Tensor):
         return torch.cat((torch.zeros(len(latent), MASK_CHANNELS, *size), latent), dim=1)
@@ -341,6 +337,36 @@ def given_frames(entry: Entry, run: Run) -> Tensor:
         mask = functional.interpolate(mask, (mask.shape[2], *size[1:]))
     given = _as_long(1.0 - mask, size[0]).expand(len(latent), MASK_CHANNELS, *size)
     return torch.cat((given, latent), dim=1)
+
+
+def given_control(entry: Entry, run: Run) -> Tensor:
+    """[1, 32, t, h, w]: the latents of the video to follow, and of how the video begins.
+
+    An entry has both in `PICTURE`, as the autoencoder encodes them; without, all is zero.
+
+    Raises:
+        NodeError: it is no such latent, or has another size than x.
+    """
+    found, size = entry.extras.get(PICTURE), tuple(run.shape[2:])
+    if not isinstance(found, Tensor):
+        return torch.zeros(1, WITH_CONTROL - LATENT_CHANNELS, *size)
+    _check(found, WITH_CONTROL - LATENT_CHANNELS, size)
+    parts = found.float().cpu().split(LATENT_CHANNELS, dim=1)
+    return torch.cat([_as_long(LATENT.into(part), size[0]) for part in parts], dim=1)
+
+
+def _check(picture: Tensor, channels: int, size: Sequence[int]) -> None:
+    if picture.ndim != 5 or picture.shape[1] != channels:
+        raise NodeError(
+            f"the picture in the conditioning has the shape {list(picture.shape)}, the model takes "
+            f"a video's latent of {channels} channels; encode it with the VAE of Wan 2.1, with "
+            f"{'WanFunControlToVideo' if channels > LATENT_CHANNELS else 'WanImageToVideo'}"
+        )
+    if picture.shape[3:] != tuple(size[1:]):
+        raise NodeError(
+            f"the picture in the conditioning has {picture.shape[3]} x {picture.shape[4]} cells, "
+            f"the latent {size[1]} x {size[2]}; take both from the same node"
+        )
 
 
 def _as_long(value: Tensor, cells: int) -> Tensor:

@@ -88,7 +88,8 @@ def given(name):
     seen = SimpleNamespace(
         penultimate_hidden_states=drawn(1, tokens, bridge_files.SEEN, seed=4), image_embeds=None
     )
-    extras = {"concat_latent_image": drawn(1, 16, 3, 6, 5, seed=3), "concat_mask": mask}
+    channels = 32 if name == "wan_fun_control" else 16
+    extras = {"concat_latent_image": drawn(1, channels, 3, 6, 5, seed=3), "concat_mask": mask}
     return x, Entry(
         drawn(1, 512, bridge_files.WIDTH, seed=2), extras | {"clip_vision_output": seen}
     )
