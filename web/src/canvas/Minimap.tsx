@@ -13,6 +13,7 @@ import { drawnBounds } from "../state/nodes/boxes";
 import { useRuns } from "../state/runs/runs";
 import { useSetting } from "../state/settings";
 import { setViewport } from "../state/studio";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { useDrawingOptions, useMarks } from "./looks";
 import { cssOf, type Drawing, drawingOf, paintGraph } from "./paint";
 import "./minimap.css";
@@ -74,8 +75,6 @@ function MapView() {
   const canvas = useRef<HTMLCanvasElement>(null);
   const frame = useRef<HTMLDivElement>(null);
   const fit = useRef<Fit>(NO_FIT);
-  /** From the middle of the screen to the point where the drag began, in graph coordinates. */
-  const dragOffset = useRef<Point | null>(null);
   const place = useCallback(() => {
     if (frame.current !== null) putAt(frame.current, onMap(viewOf(store.getState()), fit.current));
   }, [store]);
@@ -89,23 +88,20 @@ function MapView() {
     };
   };
   const goTo = ({ x, y }: Point) => void flow.setCenter(x, y, { zoom: flow.getZoom() });
-  const press = (event: PointerEvent<HTMLElement>) => {
-    if (event.button !== 0) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
-    const at = placeOf(event);
-    const middle = event.target === frame.current ? centreOf(viewOf(store.getState())) : at;
-    dragOffset.current = { x: at.x - middle.x, y: at.y - middle.y };
-    goTo(middle);
-  };
-  const drag = (event: PointerEvent<HTMLElement>) => {
-    if (dragOffset.current === null) return;
-    const { x, y } = placeOf(event);
-    goTo({ x: x - dragOffset.current.x, y: y - dragOffset.current.y });
-  };
-  const release = () => {
-    if (dragOffset.current !== null) setViewport(editor.id, flow.getViewport());
-    dragOffset.current = null;
-  };
+  const handlers = usePointerDrag<Point, HTMLDivElement>({
+    /** Returns the way from the middle of the screen to the pressed point, in the graph. */
+    begin: (event) => {
+      const at = placeOf(event);
+      const middle = event.target === frame.current ? centreOf(viewOf(store.getState())) : at;
+      goTo(middle);
+      return { x: at.x - middle.x, y: at.y - middle.y };
+    },
+    move: (offset, event) => {
+      const { x, y } = placeOf(event);
+      goTo({ x: x - offset.x, y: y - offset.y });
+    },
+    end: () => setViewport(editor.id, flow.getViewport()),
+  });
   return (
     // For the pointer only: the keyboard has other ways to move the view, and the outline lists the
     // graph.
@@ -114,10 +110,7 @@ function MapView() {
       aria-hidden
       data-testid="minimap"
       style={{ width: WIDTH, height: HEIGHT }}
-      onPointerDown={press}
-      onPointerMove={drag}
-      onPointerUp={release}
-      onPointerCancel={release}
+      {...handlers}
     >
       <canvas ref={canvas} style={{ width: WIDTH, height: HEIGHT }} />
       <div ref={frame} className="seen" />

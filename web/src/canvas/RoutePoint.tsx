@@ -12,8 +12,9 @@ import { foldedEnds } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
 import { GRID, outputType } from "../state/nodes/shape";
 import { useSetting } from "../state/settings";
-import { editAt, endThreadIn, select, type Tab } from "../state/studio";
+import { editAt, endThreadIn, selectIn, type Tab } from "../state/studio";
 import { useView } from "../state/view";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";
 
 const ARROWS: Readonly<Record<string, Point>> = {
@@ -62,26 +63,28 @@ function usePointDrag(point: string) {
   const lastPosition = useRef<Point | null>(null);
   const editor = useEditor();
   const moveBy = (by: Point) => movePoints(editor, point, by);
-  const onPointerDown = (event: PointerEvent<HTMLButtonElement>) => {
-    if (event.button !== 0) return;
+  const toGraph = ({ clientX: x, clientY: y }: PointerEvent) =>
+    canvas(editor.id)?.toGraph({ x, y }) ?? null;
+  const begin = (event: PointerEvent<HTMLButtonElement>) => {
     event.stopPropagation();
-    event.currentTarget.setPointerCapture(event.pointerId);
-    lastPosition.current = canvas()?.toGraph({ x: event.clientX, y: event.clientY }) ?? null;
+    lastPosition.current = toGraph(event);
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
     else if (!points.includes(point)) useWiring.setState({ points: [point] });
-    select([]);
+    selectIn(editor.id, [], []);
+    return point;
   };
-  const onPointerMove = (event: PointerEvent) => {
-    const at = canvas()?.toGraph({ x: event.clientX, y: event.clientY });
-    if (lastPosition.current === null || at === undefined) return;
+  const move = (_: string, event: PointerEvent) => {
+    const at = toGraph(event);
+    if (lastPosition.current === null || at === null) return;
     moveBy({ x: at.x - lastPosition.current.x, y: at.y - lastPosition.current.y });
     lastPosition.current = at;
   };
-  const onPointerUp = () => {
+  const end = () => {
     lastPosition.current = null;
     endThreadIn(editor.id);
   };
+  const drag = usePointerDrag<string, HTMLButtonElement>({ begin, move, end });
   const onKeyDown = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
     if (by !== undefined) moveBy(by);
@@ -90,8 +93,7 @@ function usePointDrag(point: string) {
     event.preventDefault();
     event.stopPropagation();
   };
-  const handlers = { onPointerDown, onPointerMove, onPointerUp, onKeyDown };
-  return { lastPosition, handlers };
+  return { lastPosition, handlers: { ...drag, onKeyDown } };
 }
 
 export function RoutePoint({ point }: { point: string }) {

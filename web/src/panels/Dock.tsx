@@ -2,12 +2,14 @@
  * The dock with results, queue, history, problems and the log: always at the same place, with an adjustable
  * height.
  */
+
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
-import { type KeyboardEvent, type PointerEvent, Suspense } from "react";
+import { type KeyboardEvent, Suspense } from "react";
 import { holdText, pauseQueue, useQueue } from "../state/runs/queue";
 import { cancelAll } from "../state/runs/running";
 import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
 import { part } from "../widgets/part";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";
 import { Problems, useProblemCount } from "./Problems";
 import { Results } from "./Results";
@@ -123,14 +125,11 @@ function Handle({ height }: { height: number }) {
   const highest = Math.max(window.innerHeight - ABOVE, LOWEST);
   const resize = (to: number) =>
     useView.setState({ dockHeight: Math.round(Math.min(Math.max(to, LOWEST), highest)) });
-  const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
-    if (event.button !== 0) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
-  };
-  const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
-    if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    resize(window.innerHeight - event.clientY);
-  };
+  const handlers = usePointerDrag<number, HTMLDivElement>({
+    begin: () => height,
+    move: (_, event) => resize(window.innerHeight - event.clientY),
+    cancel: resize,
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const by = { ArrowUp: STEP, ArrowDown: -STEP }[event.key];
     if (by === undefined) return;
@@ -149,8 +148,7 @@ function Handle({ height }: { height: number }) {
       aria-valuenow={height}
       aria-valuemin={LOWEST}
       aria-valuemax={highest}
-      onPointerDown={onPointerDown}
-      onPointerMove={onPointerMove}
+      {...handlers}
       onDoubleClick={() => useView.setState({ dockHeight: null })}
       onKeyDown={onKeyDown}
     />

@@ -2,6 +2,7 @@
  * The stage: the newest result, large, with what made it, beside the graph or in a window of its
  * own. The graph stays editable.
  */
+
 import {
   ExternalLink,
   FileInput,
@@ -12,7 +13,7 @@ import {
   SplitSquareHorizontal,
   X,
 } from "lucide-react";
-import { type KeyboardEvent, type PointerEvent, Suspense, useEffect, useState } from "react";
+import { type KeyboardEvent, Suspense, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import { viewUrl } from "../api/client";
 import { type ListedJob, thumbnailUrl } from "../api/results";
@@ -39,6 +40,7 @@ import { useRuns } from "../state/runs/runs";
 import { notifyError, useView } from "../state/view";
 import { IconButton } from "../widgets/IconButton";
 import { part } from "../widgets/part";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { spanOf } from "../words/format";
 import { t } from "../words/words";
 import "./resultStage.css";
@@ -87,16 +89,16 @@ function Edge({ width }: { width: number }) {
   const widest = Math.max(NARROWEST, Math.round(window.innerWidth * 0.7));
   const resize = (to: number) =>
     useView.setState({ stageWidth: Math.round(Math.min(Math.max(to, NARROWEST), widest)) });
-  const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
-    if (event.button === 0) event.currentTarget.setPointerCapture(event.pointerId);
-  };
-  const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
-    if (!event.currentTarget.hasPointerCapture(event.pointerId)) return;
-    const end = event.currentTarget.parentElement?.getBoundingClientRect();
-    if (end === undefined) return;
-    const isLeftToRight = getComputedStyle(event.currentTarget).direction === "ltr";
-    resize(isLeftToRight ? end.right - event.clientX : event.clientX - end.left);
-  };
+  const handlers = usePointerDrag<number, HTMLDivElement>({
+    begin: () => width,
+    move: (_, event) => {
+      const end = event.currentTarget.parentElement?.getBoundingClientRect();
+      if (end === undefined) return;
+      const isLeftToRight = getComputedStyle(event.currentTarget).direction === "ltr";
+      resize(isLeftToRight ? end.right - event.clientX : event.clientX - end.left);
+    },
+    cancel: resize,
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const by = { ArrowLeft: STEP, ArrowRight: -STEP }[event.key];
     if (by === undefined) return;
@@ -117,8 +119,7 @@ function Edge({ width }: { width: number }) {
       aria-valuemax={widest}
       // Else the browser drags the picture beside it, and no more moves arrive here.
       onMouseDown={(event) => event.preventDefault()}
-      onPointerDown={onPointerDown}
-      onPointerMove={onPointerMove}
+      {...handlers}
       onDoubleClick={() => useView.setState({ stageWidth: null })}
       onKeyDown={onKeyDown}
     />

@@ -2,6 +2,7 @@
  * A curve on a small graph. A press on the line adds a point, dragging moves it. By keyboard the
  * arrows move the focused point, Insert adds one after it and Delete removes it.
  */
+
 import { type KeyboardEvent, type PointerEvent, type RefObject, useRef } from "react";
 import { amount } from "../words/format";
 import { t } from "../words/words";
@@ -15,6 +16,7 @@ import {
   removed,
   STRAIGHT,
 } from "./curve";
+import { usePointerDrag } from "./pointerDrag";
 import { Select } from "./Select";
 
 interface Props {
@@ -34,7 +36,7 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
   const graph = useRef<SVGSVGElement>(null);
   const curve = curveOf(value);
   const say = (next: Curve) => onChange(inCurveFormOf(value, next));
-  const { press, drag, release } = usePressing(graph, curve, say, onDone);
+  const pressing = usePressing(graph, curve, say, onDone);
   const key = (event: KeyboardEvent, index: number) => {
     const next = keyed(event, curve, index);
     if (next === null) return;
@@ -57,10 +59,7 @@ export function CurveField({ label, value, onChange, onDone }: Props) {
           viewBox="0 0 100 100"
           preserveAspectRatio="none"
           aria-hidden="true"
-          onPointerDown={press}
-          onPointerMove={drag}
-          onPointerUp={release}
-          onPointerCancel={release}
+          {...pressing}
         >
           <path className="grid" d={GRID} />
           <path className="line" d={lineOf(curve)} />
@@ -95,35 +94,26 @@ function usePressing(
   say: (curve: Curve) => void,
   onDone: () => void,
 ) {
-  const held = useRef<number | null>(null);
   const placeOf = (event: PointerEvent): [number, number] => {
     const box = graph.current?.getBoundingClientRect();
     if (box === undefined) return [0, 0];
     return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
   };
-  const press = (event: PointerEvent<SVGSVGElement>) => {
-    if (event.button !== 0) return;
-    event.currentTarget.setPointerCapture(event.pointerId);
+  /** Returns the index of the held point. */
+  const begin = (event: PointerEvent<SVGSVGElement>) => {
     const at = placeOf(event);
     const near = curve.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.05);
     if (near >= 0) {
-      held.current = near;
       pointButton(graph.current, near)?.focus();
-      return;
+      return near;
     }
     const made = added(curve, at);
-    if (made === null) return;
-    held.current = made.index;
+    if (made === null) return null;
     say(made.curve);
+    return made.index;
   };
-  const release = () => {
-    if (held.current !== null) onDone();
-    held.current = null;
-  };
-  const drag = (event: PointerEvent) => {
-    if (held.current !== null) say(moved(curve, held.current, placeOf(event)));
-  };
-  return { press, drag, release };
+  const move = (held: number, event: PointerEvent) => say(moved(curve, held, placeOf(event)));
+  return usePointerDrag<number, SVGSVGElement>({ begin, move, end: onDone });
 }
 
 function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => void }) {

@@ -35,7 +35,12 @@ async function openSmall(name: string): Promise<void> {
 
 beforeAll(async () => {
   studio = await startStudio();
-  page = await openPage(studio, undefined, {}, { stage: "closed" });
+  page = await openPage(
+    studio,
+    (each) => each.emulateMedia({ reducedMotion: "reduce" }),
+    {},
+    { stage: "closed" },
+  );
   await openSmall("one");
   await openSmall("two");
 });
