@@ -21,6 +21,7 @@ from engine.folder_kinds import (
     ALIASES,
     INPUT_FOLDERS,
     INPUT_MEDIA,
+    LISTED_SUFFIXES,
     MODEL_FOLDERS,
     OFFERED,
     VAE_CHOICES,
@@ -139,8 +140,8 @@ class Files:
         kind = ALIASES.get(kind, kind)
         if (changed := self._changed.get(kind)) is not None:
             return changed[1]
-        if kind in INPUT_MEDIA:
-            return INPUT_MEDIA[kind]
+        if kind in LISTED_SUFFIXES:
+            return LISTED_SUFFIXES[kind]
         return WEIGHTS_SUFFIXES if kind in MODEL_FOLDERS else frozenset()
 
     def find(self, kind: str, name: str) -> Path:

@@ -19,6 +19,11 @@ INPUT_MEDIA: Mapping[str, frozenset[str]] = {
     "input_3d": MODEL_3D_SUFFIXES,
 }
 """The kinds whose names are files of the input folder with these suffixes."""
+LISTED_SUFFIXES: Mapping[str, frozenset[str]] = {
+    **INPUT_MEDIA,
+    "configs": frozenset({".yaml", ".yml"}),
+}
+"""The suffixes of the files that are listed of kinds that hold no weights."""
 VAE_CHOICES = "vae_choices"
 """The kind whose names are the files of `vae`, and the tiny autoencoders among `vae_approx`."""
 OFFERED: Mapping[str, tuple[str, ...]] = {VAE_CHOICES: ("vae", "vae_approx")}

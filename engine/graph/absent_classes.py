@@ -104,7 +104,7 @@ _FAMILIES: Mapping[str, str] = {
         ARVideoI2V BerniniConditioning GenerateTracks ModelMergeWAN2_1 OpticalFlowLoader
         SCAIL2ColoredMask SamplerARVideo Wan22FunControlToVideo Wan22ImageToVideoLatent
         WanAnimate2Cache WanAnimate2ToVideo WanAnimateToVideo WanCameraEmbedding
-        WanCameraImageToVideo WanContextWindowsManual WanDancerEncodeAudio
+        WanCameraImageToVideo WanDancerEncodeAudio
         WanDancerPadKeyframesList WanDancerVideo WanFirstLastFrameToVideo
         WanFunControlToVideo WanFunInpaintToVideo WanHuMoImageToVideo WanImageToVideo
         WanMoveConcatTrack WanMoveTrackToVideo WanMoveTracksFromCoords
@@ -124,7 +124,13 @@ _FAMILIES: Mapping[str, str] = {
     "models of frame interpolation (RIFE, FILM)": """
         FrameInterpolate FrameInterpolationModelLoader
     """,
+    "compiled networks (torch.compile)": "TorchCompileModel",
+    "context windows, which make long videos part by part": """
+        ContextWindowsManual WanContextWindowsManual
+    """,
+    "layers of pictures (the compositor)": "AddLayer ImageCompositor LayersFromBoundingBoxes",
     "layouts in prompts of FLUX.3": "Flux3LayoutPrompt",
+    "pipelines of diffusers in folders": "DiffusersLoader",
     "references of USO for FLUX.1": "USOStyleReference",
 }
 """What is missing, as it stands in a sentence, and its classes."""
