@@ -178,6 +178,8 @@ test("a value out of range, a missing wire and a missing output are mended by a 
   await page.keyboard.press("Delete");
   const wires = page.getByRole("region", { name: "Wires", exact: true });
   await wires.getByText(/images is missing/).waitFor();
+  await page.keyboard.press("Control+z");
+  await wires.waitFor({ state: "detached" });
 
   await node("Picture").locator(".card-title").click();
   await page.keyboard.press("Delete");
@@ -185,6 +187,8 @@ test("a value out of range, a missing wire and a missing output are mended by a 
   await whole.getByText(/no output node/).waitFor();
   await whole.getByRole("button", { name: "Add Save Image" }).click();
   await whole.waitFor({ state: "detached" });
+  // It is joined to the picture that is made.
+  expect(await wires.count()).toBe(0);
 });
 
 /** The first bytes of a picture only. */

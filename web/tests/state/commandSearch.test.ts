@@ -78,6 +78,7 @@ const QUERIES: Readonly<Record<string, readonly string[]>> = {
   "view.minimap": ["minimap", "overview"],
   "view.outline": ["find node", "outline"],
   "view.inspector": ["properties", "inspector"],
+  "view.library": ["browse nodes", "bookmarks", "all nodes"],
   "view.models": ["checkpoints", "model library"],
   "view.packs": ["custom nodes", "plugins", "manager"],
   "view.app": ["app", "form"],

@@ -1,11 +1,12 @@
 /** Problems of a workflow are described in sentences, and fixed by edits. */
-import { beforeEach, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, ValidationReport } from "../../src/api/client";
 import { workflowOfPrompt } from "../../src/state/files/prompt";
 import { changedSince } from "../../src/state/runs/failure";
 import { problemsOf } from "../../src/state/runs/fixes";
-import { activeTab, edit, openWorkflow, useStudio } from "../../src/state/studio";
+import { activeTab, edit, openWorkflow, setCatalog, useStudio } from "../../src/state/studio";
+import { builtinCatalog } from "../builtinCatalog";
 
 const FILES = ["flux-dev.safetensors", "sd15.safetensors"];
 
@@ -147,4 +148,100 @@ test("a sampler without a negative prompt gets an empty one, never its positive 
   expect(made?.values.text ?? "").toBe("");
   expect(graph.links[made?.inputs[0]?.link ?? ""]?.from).toBe(key("LoadClip"));
   expect(log.done.length).toBe(1);
+});
+
+describe("fixes never make a graph that runs and is wrong", () => {
+  type Prompt = Parameters<typeof workflowOfPrompt>[0];
+
+  function open(prompt: Prompt): void {
+    setCatalog(builtinCatalog());
+    useStudio.setState({ active: openWorkflow(workflowOfPrompt(prompt), { name: "built in" }) });
+  }
+
+  /** The fixes for a missing input of the only node of a class. */
+  function fixesFor(type: string, input: string) {
+    const missing = { type: "required_input_missing", extra_info: { input_name: input } };
+    return only(report(type, missing))?.fixes ?? [];
+  }
+
+  const sourceOf = (type: string, input: string) => {
+    const { graph } = activeTab();
+    const found = graph.nodes[key(type)]?.inputs.find(({ name }) => name === input)?.link;
+    const link = graph.links[found ?? ""];
+    return [graph.nodes[link?.from ?? ""]?.type, link?.fromSlot];
+  };
+
+  const loader = { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "a" } };
+  const encoder = { class_type: "CLIPTextEncode", inputs: { clip: ["1", 1], text: "a boat" } };
+  const sampler = (inputs: object) => ({ class_type: "KSampler", inputs: { ...inputs, seed: 1 } });
+
+  test("the prompt behind the positive side is not offered for the negative one", () => {
+    open({
+      "1": loader,
+      "2": encoder,
+      "3": { class_type: "FluxGuidance", inputs: { conditioning: ["2", 0], guidance: 3 } },
+      "4": sampler({ model: ["1", 0], positive: ["3", 0] }),
+    } as Prompt);
+    expect(fixesFor("KSampler", "negative")).toEqual([]);
+  });
+
+  test("nor the negative one for the positive side", () => {
+    open({ "1": loader, "2": encoder, "4": sampler({ negative: ["2", 0] }) } as Prompt);
+    expect(fixesFor("KSampler", "positive")).toEqual([]);
+  });
+
+  test("of a node with an output for each side, the right one is taken", () => {
+    open({
+      "1": loader,
+      "2": encoder,
+      "3": { class_type: "ControlNetApplyAdvanced", inputs: { positive: ["2", 0] } },
+      "4": sampler({ positive: ["3", 0] }),
+    } as Prompt);
+    const [fix, ...others] = fixesFor("KSampler", "negative");
+    expect(others).toEqual([]);
+    fix?.run();
+    expect(sourceOf("KSampler", "negative")).toEqual(["ControlNetApplyAdvanced", 1]);
+  });
+
+  test("what the node itself feeds would close a cycle, and what is muted would not run", () => {
+    open({
+      "1": { class_type: "VAEDecode", inputs: {} },
+      "2": { class_type: "VAEEncode", inputs: { pixels: ["1", 0] } },
+      "3": { class_type: "EmptyLatentImage", inputs: { width: 64, height: 64, batch_size: 1 } },
+    } as Prompt);
+    expect(fixesFor("VAEDecode", "samples").map(({ title }) => title)).toEqual([
+      "Connect Empty Latent Image",
+    ]);
+    edit("Mute", (draft) => {
+      const node = draft.nodes[key("EmptyLatentImage")];
+      if (node !== undefined) node.mode = 2;
+    });
+    expect(fixesFor("VAEDecode", "samples")).toEqual([]);
+  });
+
+  test("another model is not offered for one that is similar to none", () => {
+    open({ "1": loader } as Prompt);
+    const problem = only(
+      report("CheckpointLoaderSimple", {
+        type: "value_not_in_list",
+        extra_info: { input_name: "ckpt_name", received_value: "a", nearest: [] },
+      }),
+    );
+    expect(problem?.fixes).toEqual([]);
+  });
+
+  test("a node that saves is joined to a picture that is made, or not offered", () => {
+    const nothing: ValidationReport = {
+      error: { type: "prompt_no_outputs", message: "", details: "" },
+      node_errors: {},
+    };
+    open({ "1": { class_type: "LoadImage", inputs: { image: "a.png" } } } as Prompt);
+    expect(only(nothing)?.fixes).toEqual([]);
+    open({
+      "1": { class_type: "VAEDecode", inputs: {} },
+      "2": { class_type: "VAEEncode", inputs: { pixels: ["1", 0] } },
+    } as Prompt);
+    only(nothing)?.fixes[0]?.run();
+    expect(sourceOf("SaveImage", "images")).toEqual(["VAEDecode", 0]);
+  });
 });

@@ -104,6 +104,7 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "view.minimap": "map, overview, navigator, minimap",
   "view.outline": "outline, list of nodes, find node, tree, search nodes",
   "view.inspector": "properties, inspector, sidebar, details, parameters, panel",
+  "view.library": "library of nodes, browse nodes, all nodes, bookmarks, favourites, node list",
   "view.models": "models, checkpoints, loras, model library, weights",
   "view.packs": "custom nodes, plugins, extensions, manager, packs, install nodes",
   "view.app": "app, form, simple mode, linear mode, app mode",

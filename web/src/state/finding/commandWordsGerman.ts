@@ -69,6 +69,7 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "view.minimap": "karte, übersicht",
   "view.outline": "gliederung, liste der knoten, knoten finden",
   "view.inspector": "eigenschaften, seitenleiste",
+  "view.library": "alle knoten, knoten durchstöbern, lesezeichen, favoriten",
   "view.models": "modelle, gewichte",
   "view.packs": "erweiterungen, plugins, pakete",
   "view.app": "formular, einfache ansicht",

@@ -3,34 +3,26 @@
  * ordinary edit, which can be undone.
  */
 import type { InputProblem, ValidationReport } from "../../api/client";
-import { addNode, setTitle } from "../../document/edit";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { levelAt, nodeOfPrompt, ROOT } from "../../document/levels";
 import { t } from "../../words/words";
-import {
-  changeValue,
-  connectInDraft,
-  connectWire,
-  createNode,
-  disconnect,
-  insertBetween,
-  placeNode,
-} from "../editing/actions";
+import { changeValue, disconnect, insertBetween } from "../editing/actions";
 import { goTo } from "../editing/levels";
 import { missingModels, needsOf, putFile } from "../files/needs";
-import { freeBelow } from "../finding/placing";
-import { bodyAt, boundsOf, GRID } from "../nodes/shape";
-import { convertersFor, fits } from "../nodes/sockets";
-import { edit, schemaOf, type Tab, useStudio } from "../studio";
+import { convertersFor } from "../nodes/sockets";
+import { schemaOf, type Tab, useStudio } from "../studio";
 import { openSheet } from "../view";
 import { placeOf } from "./runs";
 import { absenceOf, problemsIn, sentenceOf, wholeSentence } from "./sentences";
-
-interface Fix {
-  title: string;
-  run: () => void;
-}
+import {
+  addNegative,
+  addSaveNode,
+  connectSources,
+  type Fix,
+  linkInto,
+  MAX_FIXES,
+} from "./wireFixes";
 
 export type ProblemGroup = "run" | "document" | "wires" | "files" | "values" | "plugins" | "former";
 
@@ -166,74 +158,12 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
   }
 }
 
-const MAX_FIXES = 2;
-
-/** The most similar names; where none is similar, the first choices. */
-function similarChoices(node: GraphNode, input: string, nearest: readonly string[] = []): string[] {
-  if (nearest.length > 0) return nearest.slice(0, MAX_FIXES);
+/** The most similar files; of other choices, the first. */
+function similarChoices(node: GraphNode, input: string, nearest?: readonly string[]): string[] {
+  // Of files, which are the ones with nearest names: another model is no fix.
+  if (nearest !== undefined) return nearest.slice(0, MAX_FIXES);
   const all = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.choices ?? [];
   return all.slice(0, 1).map(String);
-}
-
-/** Outputs that fit, those of the nearest nodes first. */
-function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
-  const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
-  if (inputType === undefined) return [];
-  const found: { fix: Fix; distance: number }[] = [];
-  // Guided away from what it is guided to, a run would make nothing of the prompt.
-  const positive = input === NEGATIVE ? sourceOf(graph, node, POSITIVE) : undefined;
-  for (const source of Object.values(graph.nodes)) {
-    if (source.key === positive?.key) continue;
-    const schema = schemaOf(source.type);
-    const slot = schema?.outputs.findIndex((each) => fits(each.type, inputType)) ?? -1;
-    if (schema === undefined || slot < 0 || source.key === node.key) continue;
-    const title = source.title ?? schema.display_name;
-    found.push({
-      distance: Math.hypot(
-        source.position.x - node.position.x,
-        source.position.y - node.position.y,
-      ),
-      fix: {
-        title: t("Connect {{node}}", { node: title }),
-        run: () => connectWire({ from: source.key, slot, to: node.key, input }),
-      },
-    });
-  }
-  found.sort((one, other) => one.distance - other.distance);
-  return found.slice(0, MAX_FIXES).map((each) => each.fix);
-}
-
-const POSITIVE = "positive";
-const NEGATIVE = "negative";
-
-function sourceOf(graph: Graph, node: GraphNode, input: string): GraphNode | undefined {
-  return graph.nodes[graph.links[linkInto(node, input) ?? ""]?.from ?? ""];
-}
-
-/** An empty prompt from the text encoder of the positive one, for a sampler without a negative. */
-function addNegative(graph: Graph, node: GraphNode, input: string): Fix[] {
-  const positive = input === NEGATIVE ? sourceOf(graph, node, POSITIVE) : undefined;
-  const schema = schemaOf("CLIPTextEncode");
-  const clip = graph.links[positive === undefined ? "" : (linkInto(positive, "clip") ?? "")];
-  if (positive?.type !== "CLIPTextEncode" || schema === undefined || clip === undefined) return [];
-  const { position, size } = positive;
-  const below = { x: position.x, y: position.y + size.height + 3 * GRID };
-  const run = () => {
-    edit("Add a negative prompt", (draft, workflow) => {
-      const at = bodyAt(freeBelow(draft, below));
-      const made = createNode(schema, draft.lastNodeId + 1, at);
-      addNode(draft, { ...made, size: { ...made.size, width: size.width } });
-      setTitle(draft, made.key, t("Negative prompt"));
-      const source = { from: clip.from, slot: clip.fromSlot };
-      connectInDraft(draft, workflow, { ...source, to: made.key, input: "clip" });
-      connectInDraft(draft, workflow, { from: made.key, slot: 0, to: node.key, input });
-    });
-  };
-  return [{ title: t("Add a negative prompt"), run }];
-}
-
-function linkInto(node: GraphNode, input: string): string | null {
-  return node.inputs.find((each) => each.name === input)?.link ?? null;
 }
 
 function removeWire(node: GraphNode, input: string): Fix[] {
@@ -264,26 +194,4 @@ function breakCycle(graph: Graph, nodes: readonly string[]): Fix[] {
   const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
   if (link === undefined) return [];
   return [{ title: t("Remove its last wire"), run: () => disconnect(link.key) }];
-}
-
-/** Adds a node that saves, for the newest picture that is not used. */
-function addSaveNode({ graph, level }: Tab): Fix[] {
-  if (level.length > 0) return [];
-  const schema = schemaOf("SaveImage");
-  if (schema === undefined) return [];
-  const bounds = boundsOf(graph, graph.order);
-  const at =
-    bounds === null ? { x: 0, y: 0 } : { x: bounds.x + bounds.width + 4 * GRID, y: bounds.y };
-  const open = graph.order.flatMap((key) => {
-    const node = graph.nodes[key];
-    const slot =
-      schemaOf(node?.type ?? "")?.outputs.findIndex((each) => each.type === "IMAGE") ?? -1;
-    const taken = (node?.outputs[slot]?.links.length ?? 0) > 0;
-    return slot < 0 || taken ? [] : [{ node: key, socket: String(slot) }];
-  });
-  const source = open.at(-1);
-  const pulled =
-    source === undefined ? null : { ...source, side: "output" as const, type: "IMAGE" };
-  const run = () => void placeNode(schema, at, pulled);
-  return [{ title: t("Add {{node}}", { node: schema.display_name }), run }];
 }
