@@ -72,6 +72,8 @@ interface Submission {
   targets?: readonly string[];
   /** What lists of jobs show. */
   about?: JobInfo;
+  /** Whether saved files carry what made them; they do unless this is false. */
+  metadata?: boolean;
 }
 
 interface SystemStats {
@@ -140,7 +142,7 @@ function runRoutes({ read, post, exchange }: Transport) {
       return (await exchange<{ differences: RecordDifference[] }>(url, { record })).differences;
     },
     submit(submission: Submission): Promise<{ prompt_id: string }> {
-      const { client, id, prompt, workflow, front, targets, about } = submission;
+      const { client, id, prompt, workflow, front, targets, about, metadata } = submission;
       return exchange("/api/prompt", {
         client_id: client,
         prompt_id: id,
@@ -151,6 +153,7 @@ function runRoutes({ read, post, exchange }: Transport) {
           extra_pnginfo: { workflow },
           preview_method: "auto",
           ...(about ? { calotype: about } : {}),
+          ...(metadata === false ? { metadata } : {}),
         },
       });
     },

@@ -17,13 +17,13 @@ import type { ListedJob } from "../api/results";
 import { compareWithOpen, compareWorkflows } from "../state/results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../state/results/history";
 import { compareJobs, latestBeside } from "../state/results/lightbox";
-import { reproduceResult } from "../state/results/reproduce";
 import {
   copyFact,
   downloadJobs,
   giveAsInput,
   openResult,
   previewOf,
+  reproduce,
 } from "../state/results/results";
 import { t } from "../words/words";
 
@@ -96,7 +96,7 @@ function actionsForOne(job: ListedJob): Action[] {
       label: t("Reproduce"),
       brief: true,
       Icon: RotateCcw,
-      run: () => void reproduceResult(id),
+      run: () => reproduce(id),
     },
     file === null
       ? null

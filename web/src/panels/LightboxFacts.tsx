@@ -13,13 +13,13 @@ import type { ListedJob } from "../api/results";
 import { compareWithOpen } from "../state/results/difference";
 import { star, useHistory } from "../state/results/history";
 import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
-import { reproduceResult } from "../state/results/reproduce";
 import {
   downloadJobs,
   giveAsInput,
   openResult,
   previewOf,
   type Result,
+  reproduce,
 } from "../state/results/results";
 import { notifyError } from "../state/view";
 import { dayAndTime, spanOf } from "../words/format";
@@ -123,7 +123,7 @@ function useActions(job: ListedJob, result: Result) {
     {
       label: t("Reproduce"),
       Icon: RotateCcw,
-      run: leave(() => void reproduceResult(job.id)),
+      run: leave(() => reproduce(job.id)),
       can: true,
     },
     {

@@ -155,6 +155,13 @@ export const SETTINGS = {
     kind: "toggle",
     standard: false,
   },
+  "calotype.metadata": {
+    group: "Run",
+    title: "Workflow in saved files",
+    why: "Saved files carry what made them and open as it. Off: they carry nothing of it.",
+    kind: "toggle",
+    standard: true,
+  },
   "calotype.timings": {
     group: "Run",
     title: "Show times and memory on nodes",

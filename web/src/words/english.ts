@@ -95,6 +95,10 @@ export const english: Readonly<Record<string, string>> = {
   "Download {{count}} files_other": "Download {{count}} files",
   "{{count}} of its needs are here_one": "{{count}} of its needs is here",
   "{{count}} of its needs are here_other": "{{count}} of its needs are here",
+  "{{count}} values inside subgraphs ran differently in their instances and were left._one":
+    "{{count}} value inside a subgraph ran differently in its instances and was left.",
+  "{{count}} values inside subgraphs ran differently in their instances and were left._other":
+    "{{count}} values inside subgraphs ran differently in their instances and were left.",
   "{{count}} hosts are allowed_one": "{{count}} host is allowed",
   "{{count}} hosts are allowed_other": "{{count}} hosts are allowed",
   "and {{count}} more_one": "and {{count}} more",

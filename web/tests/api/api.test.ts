@@ -22,6 +22,17 @@ describe("the client", () => {
       prompt_id: "p",
     });
     expect(sent).toContain('"seed":18446744073709551615');
+    expect(sent).not.toContain('"metadata"');
+  });
+
+  test("asks for files without what made them where that is switched off", async () => {
+    let sent = "";
+    const client = makeClient(codec, (_path, init) => {
+      sent = String(init?.body);
+      return Promise.resolve(new Response('{"prompt_id":"p"}'));
+    });
+    await client.submit({ client: "c", id: "p", prompt: {}, workflow: {}, metadata: false });
+    expect(JSON.parse(sent).extra_data.metadata).toBe(false);
   });
 
   test("says in words what the server refused, and keeps the answer", async () => {

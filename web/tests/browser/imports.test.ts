@@ -116,3 +116,36 @@ test("a result is reproduced with its values, and what differs now is said", asy
   await notice.waitFor();
   expect(await notice.textContent()).toContain("input/scene.png is another file than it was");
 });
+
+test("a file saved while the setting is off carries no workflow", async () => {
+  const texts = async () => {
+    const saved = await page.evaluate(async () => {
+      const { jobs } = await (await fetch("/api/jobs?status=completed&limit=1")).json();
+      const job = await (await fetch(`/api/jobs/${jobs[0].id}`)).json();
+      const outputs: { images?: { filename: string }[] }[] = Object.values(job.outputs);
+      const name = outputs.flatMap((each) => each.images ?? [])[0]?.filename;
+      return (await fetch(`/view?filename=${name}&type=output`)).text();
+    });
+    return ["tEXtprompt", "tEXtworkflow", "tEXtcalotype"].filter((each) => saved.includes(each));
+  };
+  const run = async (colour: number) => {
+    const inputs = { width: 8, height: 8, batch_size: 1, color: colour };
+    const graph = {
+      1: { class_type: "EmptyImage", inputs },
+      2: { class_type: "SaveImage", inputs: { images: ["1", 0], filename_prefix: "plain" } },
+    };
+    const content = Buffer.from(JSON.stringify(graph));
+    const count = () => page.locator(".results .thumb.completed").count();
+    const before = await count();
+    await dropFile(page, { name: `plain${colour}.json`, type: "application/json", content });
+    await page.getByRole("tab", { name: `plain${colour}` }).waitFor();
+    await page.keyboard.press("Control+Enter");
+    await expect.poll(count, { timeout: 60_000 }).toBe(before + 1);
+    return texts();
+  };
+  expect(await run(1)).toEqual(["tEXtprompt", "tEXtworkflow", "tEXtcalotype"]);
+  await page.keyboard.press("Control+,");
+  await page.getByLabel("Workflow in saved files", { exact: true }).uncheck();
+  await page.keyboard.press("Escape");
+  expect(await run(2)).toEqual([]);
+});

@@ -5,8 +5,7 @@ import type { Command } from "../commands";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
 import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
 import { compareJobs, latestBeside, openLightbox } from "../results/lightbox";
-import { reproduceResult } from "../results/reproduce";
-import { giveAsInput, openResult, previewOf } from "../results/results";
+import { giveAsInput, openResult, previewOf, reproduce } from "../results/results";
 import { openStageWindow, toggleStage } from "../results/stage";
 import { type Move, moveInQueue, pauseQueue, queueRow, useQueue, useQueueRow } from "../runs/queue";
 import { cancelAll, cancelJob } from "../runs/running";
@@ -136,7 +135,7 @@ export const resultCommands: readonly Command[] = [
     enabled: anyResult,
     run: () => {
       const job = current();
-      if (job !== undefined) void reproduceResult(job.id);
+      if (job !== undefined) reproduce(job.id);
     },
   },
   {

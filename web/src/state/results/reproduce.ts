@@ -3,20 +3,17 @@
  * notice of what differs here from then.
  */
 import { viewUrl } from "../../api/client";
-import { setValue } from "../../document/edit";
-import { isObject, type Json } from "../../document/json";
-import { graphsOf } from "../../document/levels";
+import type { Json } from "../../document/json";
 import { t } from "../../words/words";
 import { parsedJson, textsIn } from "../embedded/texts";
 import { openJob } from "../files/files";
 import { openDocument } from "../files/prompt";
-import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
-import { controlOf, layoutOf } from "../nodes/widgets";
 import { workflowOf } from "../runs/running";
 import { client } from "../server";
-import { activeTab, editAt, promptIdOf, useStudio } from "../studio";
+import { activeTab, editAt, useStudio } from "../studio";
 import { notify, notifyError } from "../view";
+import { pinValues } from "./pinning";
 import { nameOfResult } from "./resultName";
 import { type Result, readResult } from "./results";
 
@@ -28,20 +25,27 @@ export async function reproduceResult(id: string): Promise<void> {
     const workflow = await workflowOf(id);
     if (workflow !== null) await openJob(id, workflow, nameOfResult(result.facts));
     else openDocument(result.prompt, t("From {{job}}", { job: id.slice(0, 8) }));
-    pin(result.prompt);
+    const left = pin(result.prompt);
+    const leftOut =
+      left === 0
+        ? ""
+        : `${t("{{count}} values inside subgraphs ran differently in their instances and were left.", { count: left })}\n`;
     if (record === null) {
-      notify(t("This result has no record of versions and files, so nothing can be compared."));
+      const nothing = t(
+        "This result has no record of versions and files, so nothing can be compared.",
+      );
+      notify(`${leftOut}${nothing}`);
       return;
     }
     const found = await client.compareRecord(record);
     const differences = found.map(({ text }) => text).join("\n");
-    notify(
+    const compared =
       differences === ""
         ? t("Values and seeds are those of the result, and nothing differs here from then.")
         : t("Values and seeds are those of the result. What differs now:\n{{differences}}", {
             differences,
-          }),
-    );
+          });
+    notify(`${leftOut}${compared}`);
   } catch (error) {
     notifyError(error);
   }
@@ -59,30 +63,12 @@ async function recordIn(result: Result): Promise<Json> {
 }
 
 /** Gives all nodes of the active document the values that were run, and fixes their seeds. */
-function pin(prompt: Json): void {
+function pin(prompt: Json): number {
   const tab = activeTab();
   const catalog = catalogWith(tab.workflow, useStudio.getState().catalog);
-  const run = isObject(prompt) ? prompt : {};
-  editAt(tab, t("Reproduce"), (draft, workflow) => {
-    for (const graph of graphsOf(workflow)) {
-      for (const [key, node] of Object.entries(graph.nodes)) {
-        const schema = catalog[node.type];
-        if (schema === undefined) continue;
-        const layout = layoutOf(schema);
-        const entry = graph === draft ? run[promptIdOf(tab, key)] : undefined;
-        const values = isObject(entry) && isObject(entry.inputs) ? entry.inputs : {};
-        for (const input of inputsOf(schema, node)) {
-          const value = values[input.name];
-          const isPlain = value !== undefined && !Array.isArray(value);
-          if (isPlain && input.name in node.values && node.values[input.name] !== value) {
-            setValue(graph, key, input.name, value, layout);
-          }
-          const control = controlOf(schema, input);
-          if (control !== null && node.values[control] !== "fixed") {
-            setValue(graph, key, control, "fixed", layout);
-          }
-        }
-      }
-    }
+  let left = 0;
+  editAt(tab, t("Reproduce"), (_, workflow) => {
+    left = pinValues(workflow, prompt, catalog);
   });
+  return left;
 }

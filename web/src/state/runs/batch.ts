@@ -8,6 +8,7 @@ import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { changeFilter, NO_FILTER } from "../results/history";
 import { client, clientId } from "../server";
+import { setting } from "../settings";
 import { activeTab, layout, schemaOf, titleOf } from "../studio";
 import { useView } from "../view";
 import { recordPrompt, recordSubmitted } from "./runs";
@@ -47,7 +48,8 @@ export async function runBatch(
     recordPrompt(id, tab);
     recordSubmitted(id, changed, plan);
     const about = { title: name, batch, place: { axes: named, at: run.at } };
-    await client.submit({ client: clientId, id, prompt, workflow, about });
+    const metadata = setting("calotype.metadata");
+    await client.submit({ client: clientId, id, prompt, workflow, about, metadata });
     count += 1;
     onQueued(count);
   }

@@ -154,6 +154,7 @@ async function submit(
     ...(front === undefined ? {} : { front }),
     ...(outputs === undefined ? {} : { targets: outputs }),
     about: { title: tab.name },
+    metadata: setting("calotype.metadata"),
   });
   return true;
 }

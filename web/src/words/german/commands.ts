@@ -221,6 +221,9 @@ export const commands: Readonly<Record<string, string>> = {
   "Run on every change": "Bei jeder Änderung ausführen",
   "Runs again shortly after an edit that would change a result. Seeds do not change.":
     "Führt erneut aus, sobald eine Änderung ruht und ein Ergebnis ändern würde. Seeds bleiben, wie sie sind.",
+  "Workflow in saved files": "Workflow in gespeicherten Dateien",
+  "Saved files carry what made them and open as it. Off: they carry nothing of it.":
+    "Gespeicherte Dateien tragen, wie sie entstanden, und lassen sich so öffnen. Aus: Sie tragen nichts davon.",
   "Show times and memory on nodes": "Zeiten und Speicher auf Knoten zeigen",
   "Shows how long each node took in its last run, and its peak memory.":
     "Zeigt, wie lange jeder Knoten im letzten Lauf brauchte, und seinen höchsten Speicherbedarf.",

@@ -52,6 +52,10 @@ export const results: Readonly<Record<string, string>> = {
     "Werte und Seeds sind die des Ergebnisses, und hier ist nichts anders als damals.",
   "Values and seeds are those of the result. What differs now:\n{{differences}}":
     "Werte und Seeds sind die des Ergebnisses. Jetzt ist anders:\n{{differences}}",
+  "{{count}} values inside subgraphs ran differently in their instances and were left._one":
+    "{{count}} Wert in einem Subgraphen lief in seinen Instanzen verschieden und blieb unverändert.",
+  "{{count}} values inside subgraphs ran differently in their instances and were left._other":
+    "{{count}} Werte in Subgraphen liefen in ihren Instanzen verschieden und blieben unverändert.",
   "Use as an input": "Als Eingabe verwenden",
   "Copy the prompt": "Prompt kopieren",
   "Copy the seed": "Seed kopieren",
