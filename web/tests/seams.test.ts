@@ -35,3 +35,50 @@ test("what draws a view reads its editor, not the active document", () => {
     );
   expect(asking.map(({ path }) => path)).toEqual([]);
 });
+
+/** The folders of `state/`, each of which imports only those before it. */
+const ORDER = "embedded nodes finding editing fields files runs results commands".split(" ");
+
+/** Imports against the order that are still there: none is added, and each may only be removed. */
+const AGAINST_ORDER: readonly string[] = [
+  "editing/actions files/blueprints",
+  "editing/clipboard files/prompt",
+  "editing/connecting runs/places",
+  "editing/connecting runs/runs",
+  "editing/replacing runs/places",
+  "fields/completions files/files",
+  "fields/masking files/lists",
+  "fields/media files/lists",
+  "files/files runs/running",
+  "files/needs runs/runs",
+  "finding/offers editing/connecting",
+  "finding/offers editing/levels",
+  "finding/offers editing/replacing",
+  "finding/offers files/blueprints",
+  "nodes/boxes runs/places",
+  "nodes/boxes runs/runs",
+  "nodes/shape editing/boundary",
+  "nodes/shape fields/fileValue",
+  "nodes/sources fields/fileValue",
+  "nodes/sources fields/mediaTypes",
+  "nodes/sources runs/places",
+  "nodes/sources runs/runs",
+  "runs/batch results/history",
+];
+
+test("the folders of state/ import in one order", () => {
+  const placeOf = (path: string) => ORDER.indexOf(path.split("/")[2] ?? "");
+  const against = ours
+    .filter(({ path }) => placeOf(path) >= 0)
+    .flatMap((source) =>
+      importsOf(source)
+        .filter(({ to, types, lazy }) => !types && !lazy && placeOf(to) > placeOf(source.path))
+        .map(({ to }) => `${source.path} ${to}`.replaceAll(/src\/state\/|\.tsx?\b/g, "")),
+    );
+  expect(against).toEqual(AGAINST_ORDER);
+});
+
+test("every folder of state/ has a place in the order", () => {
+  const folders = ours.flatMap(({ path }) => /^src\/state\/(\w+)\//.exec(path)?.[1] ?? []);
+  expect([...new Set(folders)].sort()).toEqual([...ORDER].sort());
+});
