@@ -73,7 +73,7 @@ function Head() {
             type="button"
             role="tab"
             aria-selected={dock === key}
-            className={`${key in counts ? "counted" : ""} ${key === "problems" && problems > 0 ? "wrong" : ""}`}
+            className={key === "problems" && problems > 0 ? "wrong" : ""}
             onClick={() => toggleDock(key)}
           >
             {titleOf(key)}

@@ -138,7 +138,9 @@ async function frame(page: Page, name: string, titles: readonly string[], colour
   }
   await page.keyboard.press("Control+g");
   const made = page.getByRole("region", { name: "Group", exact: true });
-  await made.getByRole("textbox").dblclick();
+  // By keys: a wire may lie over the title.
+  await made.getByRole("textbox").focus();
+  await page.keyboard.press("Enter");
   await made.getByRole("textbox").fill(name);
   await page.keyboard.press("Enter");
   await command(page, `colour the selected nodes ${colour}`);
