@@ -1,6 +1,6 @@
 /**
  * The promise of saving: open, change one value, save, and all but that value is as it was. For the
- * bundled workflows, the open templates of the test extra, and the folder of CALOTYPE_PAIRS.
+ * bundled workflows, odd ones, the open templates of the test extra, and the folder of CALOTYPE_PAIRS.
  */
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -133,6 +133,8 @@ function workflowsIn(folder: string): [string, Json][] {
 }
 
 const bundled = workflowsIn(join(root, "web/workflows"));
+/** Odd and damaged files that are read without a repair: other forms, modes, values and nestings. */
+const odd = workflowsIn(join(import.meta.dirname, "odd"));
 test("of an unknown class all values stay, and the named copy has the new one", () => {
   const node = {
     id: 1,
@@ -175,12 +177,14 @@ test("an instance keeps the values for which its subgraph has no name", () => {
   expect(writeGraph(edited).nodes).toEqual([{ ...node, widgets_values: [4, "kept", 7] }]);
 });
 
-test("there are bundled workflows", () => {
+test("there are bundled workflows and odd ones", () => {
   expect(bundled.length).toBeGreaterThan(3);
+  expect(odd.length).toBeGreaterThan(30);
 });
 
 describe("one changed value is the only difference of the saved file", () => {
   test.each(bundled)("bundled %s", (_, file) => keepsAllButOneValue(file));
+  test.each(odd)("odd %s", (_, file) => keepsAllButOneValue(file));
   test.skipIf(!areHere).each(templates)("template %s", (name) => {
     keepsAllButOneValue(readTemplate(name));
   });
