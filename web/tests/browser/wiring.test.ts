@@ -74,6 +74,8 @@ test("the palette finds by what nodes are called, by signs, and adds without a p
   await page.keyboard.press("Tab");
   await expect.poll(() => first.textContent()).toContain("SolidMask");
   await palette().getByRole("group", { name: "Recently used" }).waitFor();
+  // The categories begin with "3d" and "advanced".
+  await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowRight");
   await palette().getByRole("option", { name: "conditioning" }).first().waitFor();
