@@ -28,6 +28,7 @@ const ENTRIES = new Set(["src/main.tsx", "src/document/autoLayoutWorker.ts"]);
 /** Files in which colours are data: written to files, or painted into pictures. */
 const COLOURS_AS_DATA = new Set([
   "src/document/notes.ts",
+  "src/model/view.ts",
   "src/panels/mask/MaskStage.ts",
   "src/state/nodes/colours.ts",
   "src/state/nodes/widgets.ts",

@@ -5,6 +5,7 @@ import type { ImageFile } from "../api/jobs";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { loadedBy } from "../state/nodes/sources";
+import { viewOf } from "../state/nodes/views";
 import type { ShownOutput as ShownValue } from "../state/runs/shownOutputs";
 import { useView } from "../state/view";
 import { fetchWithRetry } from "../widgets/fetchWithRetry";
@@ -16,6 +17,7 @@ const MediaPreview = part(() =>
   import("../widgets/MediaPreview").then((module) => module.MediaPreview),
 );
 const ShownFile = part(() => import("./ShownFile").then((module) => module.ShownFile));
+const ShownModel = part(() => import("./ShownFile").then((module) => module.ShownModel));
 const Wipe = part(() => import("../widgets/Wipe").then((module) => module.Wipe));
 
 interface Props {
@@ -36,11 +38,7 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
   const given = hasResult ? null : loadedBy(node, schema);
   return (
     <div className="shown" style={{ top: y, height }}>
-      {given !== null && (
-        <Suspense key={given.url}>
-          <MediaPreview media={given} onOpen={() => openAt(given.url)} />
-        </Suspense>
-      )}
+      {given !== null && <Given key={given.url} node={node} schema={schema} given={given} />}
       {pair !== null && (
         <Suspense>
           <Wipe
@@ -67,7 +65,11 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
       )}
       {played.map((each) => (
         <Suspense key={viewUrl(each.file)}>
-          <ShownFile {...each} />
+          <ShownFile
+            {...each}
+            view={viewOf(node, schema)}
+            onOpen={() => openAt(viewUrl(each.file), shown?.job)}
+          />
         </Suspense>
       ))}
       {shown?.text.map((text, index) => (
@@ -86,6 +88,24 @@ function openAt(url: string, job?: string): void {
     ({ openPictureAt }) => openPictureAt(url, job),
     // The picture itself is there, whatever else is not.
     () => useView.setState({ lightbox: url }),
+  );
+}
+
+interface GivenProps extends Pick<Props, "node" | "schema"> {
+  given: NonNullable<ReturnType<typeof loadedBy>>;
+}
+
+/** The file that a node loads. */
+function Given({ node, schema, given }: GivenProps) {
+  const open = () => openAt(given.url);
+  return (
+    <Suspense>
+      {given.kind === "model" ? (
+        <ShownModel url={given.url} name={given.name} view={viewOf(node, schema)} />
+      ) : (
+        <MediaPreview media={given} onOpen={open} />
+      )}
+    </Suspense>
   );
 }
 

@@ -4,6 +4,7 @@ import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
+import { ModelBox } from "../model/ModelBox";
 import {
   closeLightbox,
   indexOnShelf,
@@ -267,6 +268,19 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
   if (file?.medium === "audio") {
     // biome-ignore lint/a11y/useMediaCaption: generated media has no captions
     return <audio src={address} controls />;
+  }
+  if (file?.medium === "model") {
+    return (
+      // The pointer turns the model here, and does not move it as a picture.
+      // biome-ignore lint/a11y/noStaticElementInteractions: nothing is done by it
+      <div
+        className="model-room"
+        onPointerDown={(event) => event.stopPropagation()}
+        onDoubleClick={(event) => event.stopPropagation()}
+      >
+        <ModelBox url={address} name={file.filename} />
+      </div>
+    );
   }
   if (file?.medium === "file") {
     return (

@@ -6,6 +6,7 @@ import type { GraphNode } from "../document/graph";
 import { pluginWidgetOf, useExtensions } from "../state/extensions";
 import { isChanged, menuOf, resetField } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
+import { isView } from "../state/nodes/fieldTypes";
 import { inputsOf } from "../state/nodes/inputs";
 import { isWidget } from "../state/nodes/widgets";
 import { Field, labelOf } from "../widgets/Field";
@@ -15,7 +16,8 @@ import "./form.css";
 
 export function NodeForm({ node, schema }: { node: GraphNode; schema: NodeSchema | undefined }) {
   if (schema === undefined) return null;
-  const fields = inputsOf(schema, node).filter(isWidget);
+  // A view of a model is changed where the model is shown.
+  const fields = inputsOf(schema, node).filter((each) => isWidget(each) && !isView(each));
   const advanced = fields.filter((each) => each.options.advanced === true);
   const optional = fields.filter((each) => each.section === "optional" && !advanced.includes(each));
   const first = fields.filter((each) => !advanced.includes(each) && !optional.includes(each));

@@ -1,11 +1,11 @@
 /** A job's image in a list: a thumbnail, an icon of its kind, or the reason why there is none. */
-import { AudioLines, FileQuestion, Film, Images, Star } from "lucide-react";
+import { AudioLines, Box, FileQuestion, Film, Images, Star } from "lucide-react";
 import { useState } from "react";
 import { type ListedJob, thumbnailUrl } from "../api/results";
 import { mediumOf, previewOf, sentenceOf, writeDragged } from "../state/results/results";
 import { t } from "../words/words";
 
-const SYMBOLS = { video: Film, audio: AudioLines, file: FileQuestion };
+const SYMBOLS = { video: Film, audio: AudioLines, model: Box, file: FileQuestion };
 
 interface Props {
   job: ListedJob;

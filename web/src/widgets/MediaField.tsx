@@ -40,18 +40,21 @@ const ACCEPTED: Readonly<Record<MediaKind, string>> = {
   image: "image/*",
   video: "video/*,image/gif,image/webp",
   audio: "audio/*,video/*",
+  model: "",
   file: "",
 };
 const TAKEN: Readonly<Record<MediaKind, RegExp>> = {
   image: /^image\//,
   video: /^(video\/|image\/(gif|webp)$)/,
   audio: /^(audio|video)\//,
+  model: /^/,
   file: /^/,
 };
 const BRING: Readonly<Record<MediaKind, string>> = {
   image: "Upload an image",
   video: "Upload a video",
   audio: "Upload an audio file",
+  model: "Upload a file",
   file: "Upload a file",
 };
 

@@ -6,7 +6,7 @@ import { createContext, useContext } from "react";
 import type { InputSchema } from "../api/types";
 
 /** `file`: any file, which no field shows. */
-export type MediaKind = "image" | "video" | "audio" | "file";
+export type MediaKind = "image" | "video" | "audio" | "model" | "file";
 
 /** A file that a value names, in a form that the page can show. */
 export interface Media {

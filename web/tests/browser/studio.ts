@@ -18,6 +18,12 @@ const PATIENCE = 120_000;
 /** What a page of these tests begins with, whatever the studio's own first workflow has grown to. */
 export const SEVEN_NODES = resolve(import.meta.dirname, "../workflows/seven_nodes.json");
 
+const SOFTWARE_GRAPHICS = [
+  "--use-gl=angle",
+  "--use-angle=swiftshader",
+  "--enable-unsafe-swiftshader",
+];
+
 export interface Studio {
   address: string;
   browser: Browser;
@@ -64,16 +70,18 @@ export async function startServer(
 /**
  * `CALOTYPE_SERVER` names a running server, `CALOTYPE_PYTHON` the Python to start one with.
  * `prepare` fills the user directory before a server opens it. `first` is the workflow that a new
- * user's page opens: that of the tests, or the bundled one.
+ * user's page opens: that of the tests, or the bundled one. `graphics`: with WebGL, computed by the
+ * processor.
  */
 export async function startStudio(
   flags: readonly string[] = [],
   prepare?: (user: string) => void,
   first: "seven nodes" | "bundled" = "seven nodes",
+  graphics = false,
 ): Promise<Studio> {
   const browser = await chromium.launch({
     executablePath: browserPath(),
-    args: ["--no-sandbox", "--disable-gpu"],
+    args: ["--no-sandbox", ...(graphics ? SOFTWARE_GRAPHICS : ["--disable-gpu"])],
   });
   if (first === "seven nodes") beginWithSevenNodes(browser);
   const server = await startServer(flags, prepare);

@@ -75,10 +75,21 @@ test("files are sorted by how they can be shown, whatever their key", () => {
     files: [
       { file: file("clip.mp4"), kind: "video" },
       { file: file("c.flac"), kind: "audio" },
-      { file: file("d.glb"), kind: "file" },
+      { file: file("d.glb"), kind: "model" },
     ],
     text: [],
   });
+});
+
+test("a model that a node names is a file, with its camera, once", () => {
+  const camera = { position: { x: 1, y: 2, z: 3 } };
+  setShown("tab", "1", { result: ["3d/a.stl [temp]", camera, null] });
+  const named = { filename: "a.stl", subfolder: "3d", type: "temp" };
+  expect(shown()?.files).toEqual([{ file: named, kind: "model", camera }]);
+  setShown("tab", "1", { "3d": [file("d.glb")], result: ["d.glb [temp]", camera] });
+  expect(shown()?.files).toEqual([{ file: file("d.glb"), kind: "model" }]);
+  setShown("tab", "1", { result: ["a text", 5] });
+  expect(shown()).toMatchObject({ files: [], text: ["result: a text, 5"] });
 });
 
 test("texts are shown as they are, all else as JSON after its key", () => {

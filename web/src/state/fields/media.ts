@@ -12,7 +12,7 @@ import { inputsOf } from "../nodes/inputs";
 import { activeTab, schemaOf } from "../studio";
 import { errorText } from "../view";
 import { mediaOf, namedValue, placeOfValues } from "./fileValue";
-import { type MediaKind, mediaTypeOf } from "./mediaTypes";
+import { kindOfFile, type MediaKind, mediaTypeOf } from "./mediaTypes";
 
 interface Upload {
   progress: number | null;
@@ -44,6 +44,7 @@ export async function uploadFieldFile(node: string, input: InputSchema, file: Fi
     const uploaded = await uploadFile(file, {
       signal: controller.signal,
       onProgress: (progress) => update({ progress }),
+      ...(isModelOf(input, file) ? { subfolder: MODELS } : {}),
     });
     addFileToLists(uploaded, mediaOf(input) ?? "image");
     update({ progress: null });
@@ -54,6 +55,13 @@ export async function uploadFieldFile(node: string, input: InputSchema, file: Fi
     if (controller.signal.aborted && useUploads.getState()[place]?.stop !== stop) return;
     update({ progress: null, error: isAborted ? null : errorSentence(error, file) });
   }
+}
+
+/** Models belong into a folder of their own, as in the incumbent. */
+const MODELS = "3d";
+
+function isModelOf(input: InputSchema, file: File): boolean {
+  return mediaOf(input) === "file" && kindOfFile(file.name) === "model";
 }
 
 function errorSentence(error: unknown, file: File): string {

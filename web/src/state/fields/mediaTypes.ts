@@ -1,7 +1,7 @@
 /** Media types by file extension: how files are shown, and which inputs take them. */
 
 /** `file`: any file, which no field shows. */
-export type MediaKind = "image" | "video" | "audio" | "file";
+export type MediaKind = "image" | "video" | "audio" | "model" | "file";
 
 const TYPES: Readonly<Record<string, string>> = {
   png: "image/png",
@@ -27,10 +27,14 @@ const TYPES: Readonly<Record<string, string>> = {
   m4a: "audio/mp4",
   aac: "audio/aac",
   glb: "model/gltf-binary",
+  gltf: "model/gltf+json",
+  obj: "model/obj",
+  stl: "model/stl",
+  fbx: "model/fbx",
   json: "application/json",
   txt: "text/plain",
 };
-const KINDS: readonly MediaKind[] = ["image", "video", "audio"];
+const KINDS: readonly MediaKind[] = ["image", "video", "audio", "model"];
 /** Types that no browser displays. */
 const UNSHOWN: ReadonlySet<string> = new Set(["image/tiff", "video/x-msvideo"]);
 

@@ -13,8 +13,15 @@ export const WIDGETS: ReadonlySet<string> = new Set([
   "CURVE",
   "BOUNDING_BOX",
   "WEBCAM",
+  "LOAD_3D",
+  "LOAD_3D_ANIMATION",
   DYNAMIC_COMBO,
 ]);
+
+/** Whether its value is a view of a model, which the node shows below its fields. */
+export function isView({ type }: InputSchema): boolean {
+  return type.startsWith("LOAD_3D");
+}
 
 /** The type of the field for an input. */
 export function widgetType({ type, options }: InputSchema): string {

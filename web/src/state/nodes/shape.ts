@@ -13,7 +13,7 @@ import {
 } from "../../document/graph";
 import { boundaryShape } from "../editing/boundary";
 import { mediaOf } from "../fields/fileValue";
-import { widgetType } from "./fieldTypes";
+import { isView, widgetType } from "./fieldTypes";
 import { allowedTypes, inputsOf, isAutogrown, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
 import type { Shape, SocketRow, WidgetRow } from "./rows";
@@ -135,7 +135,9 @@ function collapsedShape(
 }
 
 function widgetsOf(node: GraphNode, schema: NodeSchema | undefined): InputSchema[] {
-  return schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
+  return schema === undefined
+    ? []
+    : inputsOf(schema, node).filter((each) => isWidget(each) && !isView(each));
 }
 
 /** The heights of fields of more than one line, by type or display option, in canvas units. */

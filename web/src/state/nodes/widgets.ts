@@ -7,7 +7,7 @@ import { blankNode, blankSaved } from "../../document/blank";
 import type { GraphNode, Point, WidgetSlot } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { entriesOf } from "../../document/slots";
-import { DYNAMIC_COMBO, WIDGETS, widgetType, withDrawnFields } from "./fieldTypes";
+import { DYNAMIC_COMBO, isView, WIDGETS, widgetType, withDrawnFields } from "./fieldTypes";
 import { AUTOGROW, comboOf, inputsOf, optionsOf } from "./inputs";
 
 const SEEDS: ReadonlySet<string> = new Set(["seed", "noise_seed"]);
@@ -17,6 +17,8 @@ const EMPTY: Readonly<Record<string, Json>> = {
   STRING: "",
   BOOLEAN: false,
   COLOR: "#ffffff",
+  LOAD_3D: "",
+  LOAD_3D_ANIMATION: "",
   CURVE: {
     points: [
       [0, 0],
@@ -27,6 +29,8 @@ const EMPTY: Readonly<Record<string, Json>> = {
   BOUNDING_BOX: { x: 0, y: 0, width: 512, height: 512 },
   WEBCAM: "",
 };
+/** The buttons beside the choice of a model in the incumbent, by what it saves for them. */
+const MODEL_BUTTONS = ["upload3dmodel", "uploadExtraResources", "clear"];
 const CONTROL = "control_after_generate";
 export const CONTROLS = ["fixed", "increment", "decrement", "randomize"] as const;
 
@@ -132,20 +136,23 @@ function entriesFor(schema: NodeSchema, inputs: readonly InputSchema[]): WidgetS
       ...(control === null
         ? []
         : [{ name: control, kind: "control", default: statedControl(input) } as const]),
-      ...uploadEntries(options),
+      ...uploadEntries(options, schema),
     ];
   });
 }
 
 /** The upload button has an entry in the saved list too. */
-function uploadEntries(options: InputSchema["options"]): WidgetSlot[] {
+function uploadEntries(options: InputSchema["options"], schema: NodeSchema): WidgetSlot[] {
   if (options.image_upload === true || options.video_upload === true) {
     return [{ name: "upload", kind: "extra", default: "image" }];
   }
   if (options.audio_upload === true) {
     return ["audioUI", "upload"].map((name) => ({ name, kind: "extra", default: null }));
   }
-  if (options.file_upload === true) return [{ name: "upload", kind: "extra", default: null }];
+  if (options.file_upload === true) {
+    const names = schema.inputs.some(isView) ? MODEL_BUTTONS : ["upload"];
+    return names.map((name) => ({ name, kind: "extra", default: names.length > 1 ? name : null }));
+  }
   return [];
 }
 

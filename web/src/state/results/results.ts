@@ -11,6 +11,7 @@ import { changeValue } from "../editing/actions";
 import { shownKindOf } from "../fields/mediaTypes";
 import { openJob } from "../files/files";
 import { savedIn, workflowOf } from "../runs/running";
+import { modelNamed } from "../runs/shownOutputs";
 import { client } from "../server";
 import { activeTab, layout, schemaOf } from "../studio";
 import { notify, notifyError } from "../view";
@@ -20,7 +21,7 @@ import { type Facts, factsOf } from "./facts";
 import { nameOfResult } from "./resultName";
 
 /** The kinds of output files, by how they are shown. */
-type Medium = "picture" | "video" | "audio" | "file";
+type Medium = "picture" | "video" | "audio" | "model" | "file";
 
 interface ResultFile extends ImageFile {
   node: string;
@@ -60,7 +61,9 @@ function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
   for (const [node, shown] of Object.entries(outputs)) {
     for (const items of Object.values(shown)) {
       for (const item of Array.isArray(items) ? items : []) {
-        if (typeof item === "string") texts.push({ node, text: item });
+        const model = modelNamed(item);
+        if (model !== null) files.push({ ...model, node, medium: "model" });
+        else if (typeof item === "string") texts.push({ node, text: item });
         else if (isObject(item) && typeof item.filename === "string") {
           const [filename, subfolder, type] = [item.filename, item.subfolder, item.type];
           files.push({

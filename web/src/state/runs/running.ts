@@ -12,6 +12,7 @@ import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
+import { isView } from "../nodes/fieldTypes";
 import { client, clientId } from "../server";
 import { setting } from "../settings";
 import { activeTab, schemaOf, type Tab, tabOf, useStudio } from "../studio";
@@ -142,6 +143,10 @@ async function submit(
     notifyRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
     return false;
   }
+  if (hasModelViews(prompt)) {
+    const { withModelPictures } = await import("./modelPictures");
+    prompt = await withModelPictures(prompt);
+  }
   const promptId = crypto.randomUUID();
   recordPrompt(promptId, tab.id);
   recordSubmitted(promptId, tab.workflow, plan);
@@ -157,6 +162,13 @@ async function submit(
     metadata: setting("calotype.metadata"),
   });
   return true;
+}
+
+/** Whether a node takes a view of a model, of which pictures may have to be drawn. */
+function hasModelViews(prompt: Readonly<Record<string, unknown>>): boolean {
+  return Object.values(prompt).some(
+    (node) => isObject(node) && schemaOf(String(node.class_type))?.inputs.some(isView) === true,
+  );
 }
 
 /** The problem list is that of the document shown; for others a notice gives the reason. */

@@ -1,12 +1,15 @@
 /** What a node shows after a run, sorted by how it can be shown. */
 import type { ImageFile } from "../../api/jobs";
 import { type Json, writeJson } from "../../document/json";
+import { fileOf } from "../fields/fileValue";
 import { kindOfFile, shownKindOf } from "../fields/mediaTypes";
 
 /** A file that is no picture: played, or offered as a download. */
 export interface ShownFile {
   file: ImageFile;
-  kind: "video" | "audio" | "file";
+  kind: "video" | "audio" | "model" | "file";
+  /** Where the camera of a model is, as its node says. */
+  camera?: unknown;
 }
 
 export interface ShownOutput {
@@ -22,6 +25,8 @@ export interface ShownOutput {
 /** Says of a node's pictures that they move, which the browser sees itself. */
 const ANIMATED = "animated";
 const TEXT = "text";
+/** The key under which nodes name a model that they show. */
+const RESULT = "result";
 /** Keys of files; anything else under them is not shown. */
 const FILES: ReadonlySet<string> = new Set(
   "images a_images b_images gifs video videos audio audios latents".split(" "),
@@ -38,6 +43,11 @@ export function readShown(output: Readonly<Record<string, unknown>>): ShownOutpu
   const pair = pairIn(output);
   for (const [key, value] of Object.entries(output)) {
     if (key === ANIMATED || (pair !== null && /^[ab]_images$/.test(key))) continue;
+    const model = key === RESULT ? modelIn(value) : null;
+    if (model !== null) {
+      if (!files.some(({ file }) => isSameFile(file, model.file))) files.push(model);
+      continue;
+    }
     const rest: unknown[] = [];
     for (const item of listOf(value)) {
       const file = fileIn(item);
@@ -49,6 +59,25 @@ export function readShown(output: Readonly<Record<string, unknown>>): ShownOutpu
   }
   const isEmpty = images.length + files.length + text.length === 0 && pair === null;
   return isEmpty ? null : { images, pair, files, text };
+}
+
+/** A model by its name, where its camera is, and more that is not shown. */
+function modelIn(value: unknown): ShownFile | null {
+  const [name, camera] = listOf(value);
+  const file = modelNamed(name);
+  return file === null ? null : { file, kind: "model", camera };
+}
+
+/** The file that a text such as `a.glb [temp]` names, if it is a model. */
+export function modelNamed(name: unknown): ImageFile | null {
+  const file = fileOf(name, "output");
+  return file !== null && shownKindOf(file.filename) === "model" ? file : null;
+}
+
+function isSameFile(one: ImageFile, other: ImageFile): boolean {
+  return (
+    one.filename === other.filename && one.subfolder === other.subfolder && one.type === other.type
+  );
 }
 
 /** With only one side there is nothing to compare. */
