@@ -5,7 +5,6 @@ import type { ImageFile } from "../api/jobs";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { loadedBy } from "../state/nodes/sources";
-import { viewOf } from "../state/nodes/views";
 import type { ShownOutput as ShownValue } from "../state/runs/shownOutputs";
 import { useView } from "../state/view";
 import { fetchWithRetry } from "../widgets/fetchWithRetry";
@@ -67,7 +66,8 @@ export function Shown({ node, schema, shown, preview, y, height }: Props) {
         <Suspense key={viewUrl(each.file)}>
           <ShownFile
             {...each}
-            view={viewOf(node, schema)}
+            node={node}
+            schema={schema}
             onOpen={() => openAt(viewUrl(each.file), shown?.job)}
           />
         </Suspense>
@@ -101,7 +101,7 @@ function Given({ node, schema, given }: GivenProps) {
   return (
     <Suspense>
       {given.kind === "model" ? (
-        <ShownModel url={given.url} name={given.name} view={viewOf(node, schema)} />
+        <ShownModel url={given.url} name={given.name} node={node} schema={schema} />
       ) : (
         <MediaPreview media={given} onOpen={open} />
       )}

@@ -4,23 +4,27 @@
  */
 import { Download } from "lucide-react";
 import { viewUrl } from "../api/client";
+import type { NodeSchema } from "../api/types";
+import type { GraphNode } from "../document/graph";
 import { ModelBox } from "../model/ModelBox";
-import type { ViewValue } from "../state/nodes/views";
+import { viewOf } from "../state/nodes/views";
 import type { ShownFile as ShownValue } from "../state/runs/shownOutputs";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { t } from "../words/words";
 
 interface Props extends ShownValue {
-  /** The value of the node that holds the view of its model, and what changes it. */
-  view?: ViewValue | undefined;
+  /** The node, whose value may hold the view of its model. */
+  node: GraphNode;
+  schema: NodeSchema | undefined;
   onOpen?: (() => void) | undefined;
 }
 
-export function ShownFile({ file, kind, camera, view, onOpen }: Props) {
+export function ShownFile({ file, kind, camera, node, schema, onOpen }: Props) {
   const url = viewUrl(file);
   const { filename } = file;
   if (kind === "model") {
-    return <ShownModel url={url} name={filename} camera={camera} view={view} onOpen={onOpen} />;
+    const given = { camera, node, schema, onOpen };
+    return <ShownModel url={url} name={filename} {...given} />;
   }
   if (kind !== "file") return <MediaPreview media={{ kind, url, name: filename }} />;
   return (
@@ -30,11 +34,11 @@ export function ShownFile({ file, kind, camera, view, onOpen }: Props) {
   );
 }
 
-interface ModelProps extends Pick<Props, "camera" | "view" | "onOpen"> {
+interface ModelProps extends Pick<Props, "camera" | "node" | "schema" | "onOpen"> {
   url: string;
   name: string;
 }
 
-export function ShownModel({ view, ...model }: ModelProps) {
-  return <ModelBox {...model} {...view} />;
+export function ShownModel({ node, schema, ...model }: ModelProps) {
+  return <ModelBox {...model} {...viewOf(node, schema)} />;
 }

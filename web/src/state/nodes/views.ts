@@ -5,7 +5,7 @@ import type { Json } from "../../document/json";
 import { changeValue } from "../editing/actions";
 import { isView } from "./fieldTypes";
 
-export interface ViewValue {
+interface ViewValue {
   value: unknown;
   onView: (value: object) => void;
 }
