@@ -90,7 +90,7 @@ async function hideInspector(page: Page): Promise<void> {
 async function showAll(page: Page): Promise<void> {
   await page.locator(".react-flow__pane").click({ position: { x: 24, y: 90 } });
   await page.keyboard.press(".");
-  await page.mouse.move(2, 2);
+  await page.mouse.move(2, 420);
   await page.waitForTimeout(REST);
 }
 
@@ -138,9 +138,7 @@ async function frame(page: Page, name: string, titles: readonly string[], colour
   }
   await page.keyboard.press("Control+g");
   const made = page.getByRole("region", { name: "Group", exact: true });
-  // By keys: a wire may lie over the title.
-  await made.getByRole("textbox").focus();
-  await page.keyboard.press("Enter");
+  await made.getByRole("textbox").dblclick();
   await made.getByRole("textbox").fill(name);
   await page.keyboard.press("Enter");
   await command(page, `colour the selected nodes ${colour}`);
@@ -154,7 +152,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await page.keyboard.press("Control+Enter");
       await node(page, "Picture").locator(".picture img").waitFor({ timeout: RUN });
       await title(page, "KSampler").click();
-      await page.mouse.move(2, 2);
+      await page.mouse.move(2, 420);
     },
   },
   palette: {
@@ -358,7 +356,7 @@ export const SCENES: Readonly<Record<string, Scene>> = {
       await bar.filter({ hasText: /1\d\d of 300/ }).waitFor({ timeout: RUN });
     },
     clip: async (page) => {
-      await page.mouse.move(2, 2);
+      await page.mouse.move(2, 420);
       return {};
     },
   },
