@@ -114,9 +114,7 @@ def read_sound(
         if not container.streams.audio:
             return None
         stream = container.streams.audio[0]
-        rate, channels = int(stream.rate or 0), int(stream.channels or 0)
-        if rate <= 0 or channels <= 0:
-            raise MediaError(f"{name or 'the file'}: its sound has no rate or no channels")
+        rate, channels = _rate_and_channels(stream, name)
         seconds = float(container.duration or 0) / av.time_base
         _check_samples(min(seconds, duration or math.inf) * rate, channels)
         # Times count from the picture, or from the sound where there is none.
@@ -137,6 +135,11 @@ def read_sound(
                     parts.append(torch.zeros(channels, place - first))
             for planar in resampler.resample(frame):
                 samples = torch.from_numpy(planar.to_ndarray())
+                if samples.shape[0] != channels:
+                    raise MediaError(
+                        f"{name or 'the file'}: its sound has {samples.shape[0]} channels where it "
+                        f"announced {channels}; the file is damaged, convert it anew"
+                    )
                 begin, end = max(first - place, 0), min(last - place, samples.shape[1])
                 place += samples.shape[1]
                 if begin < end:
@@ -152,6 +155,15 @@ def read_sound(
     if duration is None and 0 < waveform.shape[1] - (whole - first) < _PADDING:
         waveform = waveform[:, : whole - first]
     return {"waveform": waveform[None], "sample_rate": rate}
+
+
+def _rate_and_channels(stream: Any, name: str) -> tuple[int, int]:
+    if stream.codec_context is None:  # then it has no rate either
+        raise MediaError(f"{name or 'the file'}: its sound is of a kind that cannot be decoded")
+    rate, channels = int(stream.rate or 0), int(stream.channels or 0)
+    if rate <= 0 or channels <= 0:
+        raise MediaError(f"{name or 'the file'}: its sound has no rate or no channels")
+    return rate, channels
 
 
 def _last(start: float, duration: float | None, rate: int) -> int:

@@ -124,3 +124,10 @@ def test_every_format_has_an_encoder_here():
     import av
 
     assert {form.codec for form in FORMATS.values()} <= av.codecs_available
+
+
+def test_a_wav_of_an_unknown_kind_is_told():
+    content = bytearray(sound_bytes(torch.zeros(1, 4410), 44_100))
+    content[20:22] = (0x7777).to_bytes(2, "little")  # its codec, in the chunk `fmt `
+    with pytest.raises(MediaError, match="cannot be decoded"):
+        read_sound(io.BytesIO(bytes(content)))
