@@ -33,6 +33,9 @@ const COLOURS_AS_DATA = new Set([
   "src/state/nodes/colours.ts",
   "src/state/nodes/widgets.ts",
   "src/widgets/ColorField.tsx",
+  "src/widgets/PaintingEditor.tsx",
+  "src/widgets/PaintingField.tsx",
+  "src/widgets/painting.ts",
 ]);
 
 const ours = sourcesOf("src");

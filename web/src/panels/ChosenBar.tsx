@@ -23,8 +23,8 @@ import {
   giveAsInput,
   openResult,
   previewOf,
-  reproduce,
 } from "../state/results/results";
+import { reproduce } from "../state/results/startReproduce";
 import { t } from "../words/words";
 
 interface Action {

@@ -19,8 +19,8 @@ import {
   openResult,
   previewOf,
   type Result,
-  reproduce,
 } from "../state/results/results";
+import { reproduce } from "../state/results/startReproduce";
 import { notifyError } from "../state/view";
 import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";

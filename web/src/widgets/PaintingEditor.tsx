@@ -55,13 +55,6 @@ export function PaintingEditor(props: Props) {
     draw();
   };
   const keys = useKeys(brush, change, act, extent);
-  const placeOf = (event: PointerEvent) => {
-    const box = event.currentTarget.getBoundingClientRect();
-    return {
-      x: ((event.clientX - box.left) / box.width) * extent.width,
-      y: ((event.clientY - box.top) / box.height) * extent.height,
-    };
-  };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys of the canvas also work on its tools
     <div className="painting" onKeyDown={keys}>
@@ -79,10 +72,10 @@ export function PaintingEditor(props: Props) {
         onPointerDown={(event) => {
           if (event.button !== 0) return;
           event.currentTarget.setPointerCapture(event.pointerId);
-          act((each) => each.begin(placeOf(event), brush));
+          act((each) => each.begin(placeOf(event, extent), brush));
         }}
         onPointerMove={(event) => {
-          if (event.buttons === 1) painting.current?.move(placeOf(event), brush);
+          if (event.buttons === 1) painting.current?.move(placeOf(event, extent), brush);
         }}
         onPointerUp={() => act((each) => each.end())}
         onPointerCancel={() => act((each) => each.end())}
@@ -100,6 +93,15 @@ export function PaintingEditor(props: Props) {
       </footer>
     </div>
   );
+}
+
+/** Where on the canvas, in its pixels, a pointer is. */
+function placeOf(event: PointerEvent, extent: Size) {
+  const box = event.currentTarget.getBoundingClientRect();
+  return {
+    x: ((event.clientX - box.left) / box.width) * extent.width,
+    y: ((event.clientY - box.top) / box.height) * extent.height,
+  };
 }
 
 /** The painting of a canvas: read when it opens, handed on as a file when it closes. */
@@ -218,24 +220,8 @@ interface ToolsProps {
 function Tools({ brush, change, painting, act }: ToolsProps) {
   return (
     <div className="painting-tools">
-      <button
-        type="button"
-        aria-pressed={brush.tool === "brush"}
-        title={t("Brush")}
-        aria-label={t("Brush")}
-        onClick={() => change({ tool: "brush" })}
-      >
-        <Paintbrush size={15} aria-hidden />
-      </button>
-      <button
-        type="button"
-        aria-pressed={brush.tool === "eraser"}
-        title={t("Eraser")}
-        aria-label={t("Eraser")}
-        onClick={() => change({ tool: "eraser" })}
-      >
-        <Eraser size={15} aria-hidden />
-      </button>
+      <Tool words={t("Brush")} icon={Paintbrush} tool="brush" brush={brush} change={change} />
+      <Tool words={t("Eraser")} icon={Eraser} tool="eraser" brush={brush} change={change} />
       <input
         type="color"
         aria-label={t("Color")}
@@ -274,6 +260,28 @@ function Tools({ brush, change, painting, act }: ToolsProps) {
         act={() => act((p) => p.clear())}
       />
     </div>
+  );
+}
+
+interface ToolProps {
+  words: string;
+  icon: typeof Undo2;
+  tool: Brush["tool"];
+  brush: Brush;
+  change: ToolsProps["change"];
+}
+
+function Tool({ words, icon: Icon, tool, brush, change }: ToolProps) {
+  return (
+    <button
+      type="button"
+      aria-pressed={brush.tool === tool}
+      title={words}
+      aria-label={words}
+      onClick={() => change({ tool })}
+    >
+      <Icon size={15} aria-hidden />
+    </button>
   );
 }
 

@@ -1,6 +1,6 @@
 /** A picture of the camera: its button turns the camera on, whose picture is uploaded as a file. */
 import { Camera } from "lucide-react";
-import { useEffect, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { t } from "../words/words";
 import { type DrawnProps, DrawnState } from "./PaintingField";
 import { Popup } from "./Popup";
@@ -48,8 +48,46 @@ export function WebcamField({ label, input, value, media, onDone }: DrawnProps) 
 
 /** What the camera sees, and the button that takes the picture; or why there is no camera. */
 function Viewfinder({ onTaken }: { onTaken: (file: File) => void }) {
-  const { camera } = useFieldServices();
   const video = useRef<HTMLVideoElement>(null);
+  const { found, failure, setFailure, again } = useCamera(video);
+  const take = async () => {
+    if (found === null || video.current === null) return;
+    try {
+      onTaken(await found.pictureOf(video.current));
+    } catch (error) {
+      setFailure(error instanceof Error ? error.message : String(error));
+    }
+  };
+  if (failure !== null) {
+    return (
+      <div className="painting">
+        <p className="bring-error" role="alert">
+          {failure}
+        </p>
+        <button type="button" className="primary" onClick={again}>
+          {t("Try again")}
+        </button>
+      </div>
+    );
+  }
+  return (
+    <div className="painting">
+      <video ref={video} className="viewfinder" muted playsInline aria-label={t("The camera")} />
+      <button
+        type="button"
+        className="primary"
+        disabled={found === null}
+        onClick={() => void take()}
+      >
+        {t("Take the picture")}
+      </button>
+    </div>
+  );
+}
+
+/** Turns the camera on while the element is shown; `failure` says why there is no picture. */
+function useCamera(video: RefObject<HTMLVideoElement | null>) {
+  const { camera } = useFieldServices();
   const [found, setFound] = useState<CameraServices | null>(null);
   const [failure, setFailure] = useState<string | null>(null);
   const [attempt, setAttempt] = useState(0);
@@ -78,44 +116,9 @@ function Viewfinder({ onTaken }: { onTaken: (file: File) => void }) {
       stop();
     };
   }, [camera, attempt]);
-  const take = async () => {
-    if (found === null || video.current === null) return;
-    try {
-      onTaken(await found.pictureOf(video.current));
-    } catch (error) {
-      setFailure(error instanceof Error ? error.message : String(error));
-    }
+  const again = () => {
+    setFailure(null);
+    setAttempt(attempt + 1);
   };
-  if (failure !== null) {
-    return (
-      <div className="painting">
-        <p className="bring-error" role="alert">
-          {failure}
-        </p>
-        <button
-          type="button"
-          className="primary"
-          onClick={() => {
-            setFailure(null);
-            setAttempt(attempt + 1);
-          }}
-        >
-          {t("Try again")}
-        </button>
-      </div>
-    );
-  }
-  return (
-    <div className="painting">
-      <video ref={video} className="viewfinder" muted playsInline aria-label={t("The camera")} />
-      <button
-        type="button"
-        className="primary"
-        disabled={found === null}
-        onClick={() => void take()}
-      >
-        {t("Take the picture")}
-      </button>
-    </div>
-  );
+  return { found, failure, setFailure, again };
 }

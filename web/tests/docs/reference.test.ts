@@ -30,7 +30,7 @@ const MEMORY = [
 ].join("\n");
 
 /** Names of nodes, which are not translated. */
-const NODES = ["Load Checkpoint", "Prompt", "Custom Combo"];
+const NODES = ["Load Checkpoint", "Prompt", "Custom Combo", "Painter", "Webcam Capture"];
 const GROUPS: readonly CommandGroup[] = ["File", "Edit", "Graph", "Node", "View", "Run", "Help"];
 
 test("docs/keys.md lists every command with its keys", async () => {

@@ -26,7 +26,7 @@ export const fieldServices = {
     const file = fileOf(value, placeOfValues(input));
     return file && viewUrl(file);
   },
-  camera: () => import("./camera"),
+  camera: () => import("./cameraPictures"),
   thumbnail(input: InputSchema, choice: string): string | null {
     if (mediaOf(input) === "image") {
       const file = fileOf(choice, placeOfValues(input));

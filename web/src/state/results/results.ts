@@ -228,8 +228,3 @@ export function sentenceOf(job: ListedJob): string {
   }
   return t("Finished without a file to show.");
 }
-
-/** Opens a result so that it can be made again; loaded when it is asked for. */
-export function reproduce(id: string): void {
-  void import("./reproduce").then((module) => module.reproduceResult(id)).catch(notifyError);
-}

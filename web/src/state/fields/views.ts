@@ -3,7 +3,7 @@ import type { NodeSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { changeValue } from "../editing/actions";
-import { isView } from "./fieldTypes";
+import { isView } from "../nodes/fieldTypes";
 
 interface ViewValue {
   value: unknown;

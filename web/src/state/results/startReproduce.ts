@@ -1,0 +1,7 @@
+/** Reproducing a result, whose code is loaded when it is first asked for. */
+import { notifyError } from "../view";
+
+/** Opens a result so that it can be made again; see `reproduceResult`. */
+export function reproduce(id: string): void {
+  void import("./reproduce").then((module) => module.reproduceResult(id)).catch(notifyError);
+}
