@@ -136,12 +136,15 @@ class Registry(Mapping[str, Node]):
         return node.renamed(f"{pack}/{node.class_type}")
 
     def describe(self, class_types: Iterable[str]) -> tuple[dict[str, NodeSchema], dict[str, str]]:
-        """The current schemas of these classes, and why others of them have none."""
+        """The schemas of these classes now, and why others have none. Leaves internal ones out."""
         found: dict[str, NodeSchema] = {}
         left_out: dict[str, str] = {}
         for class_type in class_types:
+            node = self._nodes[class_type]
+            if isinstance(node, FunctionNode) and node.is_internal:
+                continue
             try:
-                found[class_type] = self._nodes[class_type].describe()
+                found[class_type] = node.describe()
             except BaseException as error:
                 if is_from_user(error):
                     raise
@@ -150,12 +153,7 @@ class Registry(Mapping[str, Node]):
 
     def catalog(self) -> Mapping[str, NodeSchema]:
         """The schema of every node but internal ones and those whose description raises."""
-        shown = [
-            name
-            for name, each in self._nodes.items()
-            if not (isinstance(each, FunctionNode) and each.is_internal)
-        ]
-        found, self.left_out = self.describe(shown)
+        found, self.left_out = self.describe(self._nodes)
         return MappingProxyType(found)
 
     def forget_instances(self, keep: Callable[[str], bool]) -> None:

@@ -95,3 +95,14 @@ def test_a_class_of_several_packs_is_available_under_the_name_of_each():
     assert registry["a/Twice"].schema.display_name == "Twice (a)"
     assert registry["b/Ours"].schema.python_module == "custom_nodes.b"
     assert "a/Onlya" not in registry
+
+
+def test_what_only_expansions_use_has_no_schema_for_others():
+    @node("Inner", category="test", internal=True)
+    def inner() -> int:
+        """Be used by an expansion."""
+        return 1
+
+    registry = Registry([ours, inner])
+    assert registry.builtin == {"Ours", "Inner"}
+    assert set(registry.describe(registry.builtin)[0]) == set(registry.catalog()) == {"Ours"}
