@@ -135,7 +135,10 @@ test("a list of a thousand files is walked to its end", async () => {
 test("pending runs are moved by commands", async () => {
   await runCommand(page, "Pause or resume the queue");
   const prompt = page.getByRole("group", { name: "Prompt", exact: true }).getByRole("textbox");
-  const excerpts = () => page.locator(".queue li:not(.now) .excerpt").allTextContents();
+  const excerpts = async () => {
+    const texts = await page.locator(".queue li:not(.now) .excerpt").allTextContents();
+    return texts.map((text) => text.replace(/^Seed \d+ · /, ""));
+  };
   await page.keyboard.press("Escape");
   await page.locator(".canvas").focus();
   await page.keyboard.press("q");
@@ -183,7 +186,8 @@ test("from afar a node shows its picture, down to a quarter of its size", async 
   );
   await dropFile(page, { name: "afar.json", type: "application/json", content: IN_A_ROW });
   await page.getByRole("tab", { name: "afar" }).waitFor();
-  await goFar(page);
+  // Small steps: it is to be just far enough.
+  await goFar(page, 24);
   const { onScreen, scale } = await viewOf(page);
   expect(scale).toBeGreaterThanOrEqual(0.25);
   await expect.poll(() => colouredAt(onScreen({ x: 120, y: 200 }))).toBe(1);

@@ -26,9 +26,9 @@ test("every action is found by its name, and says its keys", async () => {
   expect(await found.locator("kbd").textContent()).toBe("Ctrl B");
   await page.keyboard.press("Escape");
   await command("show the keyboard shortcuts");
-  await dialog("Keys").getByText("Undo", { exact: true }).waitFor();
+  await dialog("Keys and signs").getByText("Undo", { exact: true }).waitFor();
   await page.keyboard.press("Escape");
-  await expect.poll(() => dialog("Keys").count()).toBe(0);
+  await expect.poll(() => dialog("Keys and signs").count()).toBe(0);
 });
 
 test("a theme is chosen, and is there in another browser", async () => {

@@ -43,11 +43,11 @@ export async function viewOf(page: Page) {
 }
 
 /** Zooms out until nodes are painted instead of mounted. */
-export async function goFar(page: Page): Promise<void> {
+export async function goFar(page: Page, step = 120): Promise<void> {
   await page.mouse.move(600, 400);
   await expect
     .poll(async () => {
-      await page.mouse.wheel(0, 120);
+      await page.mouse.wheel(0, step);
       return page.locator(".overview").count();
     })
     .toBe(1);
