@@ -80,7 +80,8 @@ def _language(tensors: Mapping[str, Any], table: str, prefix: str) -> str | None
         return None if has_norms else "gemma2_2b"
     if has_norms or f"{layer}self_attn.k_proj.bias" in tensors:
         return None
-    return _WIDTHS.get((_shape(tensors, table) or (0,))[-1])
+    shape = _shape(tensors, table)
+    return _WIDTHS.get(shape[-1], "llama3_8b") if shape else None
 
 
 def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...]:

@@ -46,6 +46,7 @@ FILES = {
     "mistral3_24b": language(5120),
     "ministral3_3b": language(3072),
     "gemma2_2b": language(2304, *GEMMA),
+    "llama3_8b": language(4096),
     "qwen3_06b": language(1024, *QWEN3),
 }
 
