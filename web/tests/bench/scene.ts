@@ -98,9 +98,14 @@ export async function teachScene(page: Page): Promise<void> {
     category: "bench",
   };
   await page.route("**/object_info", async (route) => {
-    const answer = await route.fetch();
-    const catalog = (await answer.json()) as Record<string, unknown>;
-    await route.fulfill({ response: answer, json: { ...catalog, [KIND]: described } });
+    try {
+      const answer = await route.fetch();
+      const catalog = (await answer.json()) as Record<string, unknown>;
+      await route.fulfill({ response: answer, json: { ...catalog, [KIND]: described } });
+    } catch (error) {
+      // A page that is closed while it reads the catalog again needs no answer.
+      if (!page.isClosed()) throw error;
+    }
   });
   await page.route("**/calotype/check", (route) =>
     route.fulfill({ json: { prompt: {}, report: { error: null, node_errors: {} } } }),

@@ -87,6 +87,8 @@ test("the form is changed: words, order, fields; one undo takes each back", asyn
 test("on a phone a workflow with a form opens as an app and fits the screen", async () => {
   const desk = await openPage(studio);
   await desk.keyboard.press("Alt+m");
+  // What shows the form is loaded on first use; a reload before that would find a graph.
+  await form(desk).getByRole("textbox", { name: "Prompt", exact: true }).waitFor();
   await desk.setViewportSize({ width: 390, height: 844 });
   await desk.reload();
   await form(desk).getByRole("textbox", { name: "Prompt", exact: true }).waitFor();
