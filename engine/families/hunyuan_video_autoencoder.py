@@ -21,7 +21,7 @@ from engine.families.latent_format import LatentFormat
 from engine.nets import foreign_networks
 from engine.nets.attention import attend
 from engine.nets.diffusers_classes import network_class
-from engine.nets.foreign_networks import Checkpoint
+from engine.nets.foreign_autoencoder import ForeignAutoencoder
 from engine.weights.state_dict import Entry, StateDict
 
 MARK = "decoder.conv_in.conv.weight"
@@ -106,33 +106,6 @@ def _attended(layer: Any, x: Tensor) -> Tensor:
     return x + found.transpose(1, 2).reshape(x.shape)
 
 
-class HunyuanVideoAutoencoder(nn.Module):
-    """The class of diffusers with the interface of an autoencoder."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-        for part in network.modules():
-            if type(part).__name__ == MIDDLE:
-                part.__class__ = FrameByFrame
-
-    def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
-        """Pixels [B, 3, frames, H, W] in -1..1 -> [B, 16, t, h, w], the mean."""
-        network: Any = self.network
-        with foreign_networks.checked(network, BLOCKS, checkpoint or _nothing):
-            return network.encode(pixels).latent_dist.mode()
-
-    def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
-        """A latent [B, 16, t, h, w] -> [B, 3, frames, H, W], about -1..1."""
-        network: Any = self.network
-        with foreign_networks.checked(network, BLOCKS, checkpoint or _nothing):
-            return network.decode(z).sample
-
-
-def _nothing() -> None:
-    """No run to stop."""
-
-
 class HunyuanVideoAutoencoderKind:
     """See `engine.families.autoencoders.AutoencoderKind`."""
 
@@ -158,18 +131,20 @@ class HunyuanVideoAutoencoderKind:
         """
         made = network_class("AutoencoderKLHunyuanVideo", self.name)
         levels = len(config.levels)
-        return HunyuanVideoAutoencoder(
-            foreign_networks.built(
-                lambda: made(
-                    latent_channels=LATENT_CHANNELS,
-                    block_out_channels=config.levels,
-                    layers_per_block=config.blocks,
-                    norm_num_groups=GROUPS,
-                    down_block_types=("HunyuanVideoDownBlock3D",) * levels,
-                    up_block_types=("HunyuanVideoUpBlock3D",) * levels,
-                )
+        network = foreign_networks.built(
+            lambda: made(
+                latent_channels=LATENT_CHANNELS,
+                block_out_channels=config.levels,
+                layers_per_block=config.blocks,
+                norm_num_groups=GROUPS,
+                down_block_types=("HunyuanVideoDownBlock3D",) * levels,
+                up_block_types=("HunyuanVideoUpBlock3D",) * levels,
             )
         )
+        for part in network.modules():
+            if type(part).__name__ == MIDDLE:
+                part.__class__ = FrameByFrame
+        return ForeignAutoencoder(network, BLOCKS)
 
     def latent(self, config: HunyuanVideoAutoencoderConfig) -> LatentFormat:
         """A format with three axes, whose first cell of time is a single frame."""

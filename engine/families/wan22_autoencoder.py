@@ -9,16 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from engine.errors import WeightsError
 from engine.families.latent_format import LatentFormat
 from engine.nets import foreign_networks
 from engine.nets.diffusers_classes import network_class
-from engine.nets.foreign_networks import Checkpoint
+from engine.nets.foreign_autoencoder import ForeignAutoencoder
 from engine.weights.state_dict import StateDict
 
 MEAN = (
@@ -119,30 +118,6 @@ class Wan22AutoencoderConfig:
         return 2 ** sum(self.times)
 
 
-class Wan22Autoencoder(nn.Module):
-    """The class of diffusers with the interface of an autoencoder."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def encode(self, pixels: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
-        """Pixels [B, 3, frames, H, W] in -1..1 -> [B, C, t, h, w], the mean."""
-        network: Any = self.network
-        with foreign_networks.checked(network, BLOCKS, checkpoint or _nothing):
-            return network.encode(pixels).latent_dist.mode()
-
-    def decode(self, z: Tensor, *, checkpoint: Checkpoint | None = None) -> Tensor:
-        """A latent [B, C, t, h, w] -> [B, 3, frames, H, W], about -1..1."""
-        network: Any = self.network
-        with foreign_networks.checked(network, BLOCKS, checkpoint or _nothing):
-            return network.decode(z).sample
-
-
-def _nothing() -> None:
-    """No run to stop."""
-
-
 class Wan22AutoencoderKind:
     """See `engine.families.autoencoders.AutoencoderKind`."""
 
@@ -167,7 +142,7 @@ class Wan22AutoencoderKind:
             WeightsError: diffusers is not installed, or has no such class.
         """
         made = network_class("AutoencoderKLWan", self.name)
-        return Wan22Autoencoder(
+        return ForeignAutoencoder(
             foreign_networks.built(
                 lambda: made(
                     base_dim=config.encoder,
@@ -184,7 +159,8 @@ class Wan22AutoencoderKind:
                     scale_factor_spatial=config.downscale,
                     is_residual=True,
                 )
-            )
+            ),
+            BLOCKS,
         )
 
     def latent(self, config: Wan22AutoencoderConfig) -> LatentFormat:
