@@ -136,6 +136,11 @@ def _placeholder(module: str, name: str) -> type | None:
     return None
 
 
+def placeholder_of(module: str, name: str) -> type:
+    """The placeholder of a name, always the same one."""
+    return _made(module, name)
+
+
 @cache
 def _made(module: str, name: str) -> type:
     body = {"__module__": module, "__qualname__": name, "_calotype_name": (module, name)}

@@ -50,6 +50,7 @@ class Traits:
     """What distinguishes language models.
 
     Attributes:
+        vocabulary: rows of the table of tokens.
         width: of the states.
         key_bias: rows of the bias of keys; 0 without one.
         normed_heads: whether queries and keys are normalised.
@@ -59,6 +60,7 @@ class Traits:
         tekken: whether the file holds Mistral's tokenizer.
     """
 
+    vocabulary: int
     width: int
     key_bias: int
     normed_heads: bool
@@ -74,6 +76,7 @@ def traits(weights: StateDict, tensors: StateDict) -> Traits:
     bias = tensors.shape(f"{LAYER}self_attn.k_proj.bias") or (0,)
     tower = tensors.shape("visual.patch_embed.proj.weight") or (0,)
     return Traits(
+        vocabulary=table[0],
         width=table[-1],
         key_bias=bias[0],
         normed_heads=f"{LAYER}self_attn.q_norm.weight" in tensors,

@@ -13,6 +13,8 @@ from engine.tokenizer_sources import SOURCES
 
 MISTRAL_PAD, MISTRAL_START = 11, 1
 MISTRAL_WIDTH, MINISTRAL_WIDTH = 5120, 3072
+LLAMA_VOCABULARY = range(128_256, 131_072)
+"""From the tokens of Llama 3, some more for pictures, to those of Mistral's Tekken."""
 LLAMA_PAD, LLAMA_START = 128_258, 128_000
 
 
@@ -61,7 +63,8 @@ def _ministral(traits: Traits) -> bool:
 
 def _llama(traits: Traits) -> bool:
     plain = not (traits.key_bias or traits.normed_heads or traits.norms_after)
-    return plain and not (_mistral(traits) or _ministral(traits))
+    is_mistral = _mistral(traits) or _ministral(traits)
+    return plain and not is_mistral and traits.vocabulary in LLAMA_VOCABULARY
 
 
 def _gemma2(traits: Traits) -> bool:

@@ -27,6 +27,8 @@ from engine.compat.placeholders import (
     Placeholder,
     PlaceholderType,
     adopt,
+    known_names,
+    placeholder_of,
 )
 
 _MODULES = Path(__file__).with_name("modules.json")
@@ -57,7 +59,18 @@ def core_classes() -> Mapping[str, type]:
         # A node that only this studio has is of the older dialect, whose methods return tuples.
         is_v1 = name in v1_methods() or name not in listed
         made[name] = v1_core_class(node, OWN.get(name)) if is_v1 else v3_core_class(node)
+    _have_placeholders(made)
     return made
+
+
+def _have_placeholders(classes: Mapping[str, type]) -> None:
+    """Give classes the known methods that they do not have, as placeholders."""
+    for module in modules():
+        for known in known_names().get(module, {}):
+            name, _, method = known.partition(".")
+            found = classes.get(ALIASES.get(name, name))
+            if found is not None and method.isidentifier() and not hasattr(found, method):
+                setattr(found, method, placeholder_of(module, known))
 
 
 @cache

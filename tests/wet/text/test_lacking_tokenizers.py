@@ -26,9 +26,9 @@ def t5(vocabulary, width, biases):
     return {**found, "encoder.final_layer_norm.weight": (width,)}
 
 
-def language(width, *more, outer="model."):
+def language(width, *more, outer="model.", vocabulary=1000):
     layer = f"{outer}layers.0."
-    found = {f"{outer}embed_tokens.weight": (1000, width), f"{outer}norm.weight": (width,)}
+    found = {f"{outer}embed_tokens.weight": (vocabulary, width), f"{outer}norm.weight": (width,)}
     found |= {f"{layer}self_attn.{each}_proj.weight": (1024, width) for each in "qkv"}
     found[f"{layer}self_attn.o_proj.weight"] = (width, 1024)
     found |= {f"{layer}mlp.{each}_proj.weight": (64, width) for each in ("gate", "up")}
@@ -46,7 +46,7 @@ FILES = {
     "mistral3_24b": language(5120),
     "ministral3_3b": language(3072),
     "gemma2_2b": language(2304, *GEMMA),
-    "llama3_8b": language(4096),
+    "llama3_8b": language(4096, vocabulary=128_320),
     "qwen3_06b": language(1024, *QWEN3),
 }
 

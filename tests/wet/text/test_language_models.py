@@ -48,7 +48,11 @@ def oracle(kind):
         "Mistral": {"rope_parameters": rope(1e9), "rms_norm_eps": 1e-5, "sliding_window": None},
         "Ministral3": {"hidden_size": 3072, "num_hidden_layers": 2},
         "Gemma2": {"rope_parameters": rope(1e4), "rms_norm_eps": 1e-6, "head_dim": 256},
-        "Llama": {"rope_parameters": rope(5e5), "rms_norm_eps": 1e-5},
+        "Llama": {
+            "rope_parameters": rope(5e5),
+            "rms_norm_eps": 1e-5,
+            "vocab_size": 128_256,
+        },
     }[kind]
     config = getattr(transformers, f"{kind}Config")(**{**SIZES, **more})
     model = getattr(transformers, f"{kind}Model")(config).eval()
