@@ -15,6 +15,8 @@ from engine.packs.found import Pack
 from engine.wire.pack_messages import FAILED, PackReport
 
 _MOST_TEXT = 500
+_NULLS = "source code string cannot contain null bytes"
+"""What Python before 3.11.4 says with a ValueError, later with a SyntaxError."""
 
 
 def failure_report(pack: Pack, error: BaseException) -> PackReport:
@@ -62,6 +64,8 @@ def _sentence(error: BaseException, missing: str | None) -> str:
     if isinstance(error, SyntaxError):
         where = f"{error.filename or '?'}, line {error.lineno or '?'}"
         return f"it is not valid Python: {error.msg} ({where})"
+    if isinstance(error, ValueError) and str(error) == _NULLS:
+        return f"it is not valid Python: {_NULLS}"
     if isinstance(error, SystemExit):
         return f"its code ended the program while it was imported (exit code {error.code!r})"
     text = " ".join(_text(error).split())
