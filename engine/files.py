@@ -19,6 +19,8 @@ from engine.atomic import make_folder, refusals, stream_atomically
 from engine.errors import FilesError
 from engine.folder_kinds import (
     ALIASES,
+    DIFFUSERS_FOLDERS,
+    DIFFUSERS_INDEX,
     INPUT_FOLDERS,
     INPUT_MEDIA,
     LISTED_SUFFIXES,
@@ -26,6 +28,7 @@ from engine.folder_kinds import (
     OFFERED,
     VAE_CHOICES,
     WEIGHTS_SUFFIXES,
+    pipeline_folders,
 )
 from engine.paths import (
     BadNameError,
@@ -127,12 +130,11 @@ class Files:
             return sorted({*folders, *outer} - {""})
         if kind == VAE_CHOICES:
             return [*self.list("vae"), *complete_tiny(self.list("vae_approx"))]
+        walked = (name for folder in self.folders(kind) for name in self._walk(folder))
+        if kind == DIFFUSERS_FOLDERS:
+            return pipeline_folders(walked)
         suffixes = self.suffixes(kind)
-        names: set[str] = set()
-        for folder in self.folders(kind):
-            for name in self._walk(folder):
-                if not suffixes or Path(name).suffix.lower() in suffixes:
-                    names.add(name)
+        names = {name for name in walked if not suffixes or Path(name).suffix.lower() in suffixes}
         return sorted(names, key=lambda name: (name.count("/") > 0, name.lower(), name))
 
     def suffixes(self, kind: str) -> frozenset[str]:
@@ -191,7 +193,7 @@ class Files:
         return self._settings.user_directory / room / name
 
     def locate(self, kind: str, name: str) -> Path | None:
-        """The file of that kind and name, or None; lists no folder.
+        """The file of that kind and name, or None; lists no folder. Of a pipeline: its index.
 
         Raises:
             FilesError: the name leads out of the folder.
@@ -199,13 +201,14 @@ class Files:
         if kind == VAE_CHOICES:
             tiny = self.tiny_autoencoder(name)
             return self.locate("vae", name) or (tiny[0] if tiny else None)
+        if kind == DIFFUSERS_FOLDERS:
+            name = f"{name}/{DIFFUSERS_INDEX}"
         for folder in self.folders(kind):
             # The literal spelling comes first: a backslash may be part of a listed name.
             spelled = as_spelled(folder.resolve(), name)
             if spelled is not None and _is(spelled.is_file):
                 return spelled
-            path = _inside(folder, name)
-            if _is(path.is_file):
+            if _is((path := _inside(folder, name)).is_file):
                 return path
         return None
 

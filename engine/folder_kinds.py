@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 INPUT_FOLDERS = "input_folders"
 """The kind whose names are folders of the input folder, as datasets are."""
@@ -26,7 +26,13 @@ LISTED_SUFFIXES: Mapping[str, frozenset[str]] = {
 """The suffixes of the files that are listed of kinds that hold no weights."""
 VAE_CHOICES = "vae_choices"
 """The kind whose names are the files of `vae`, and the tiny autoencoders among `vae_approx`."""
-OFFERED: Mapping[str, tuple[str, ...]] = {VAE_CHOICES: ("vae", "vae_approx")}
+DIFFUSERS_FOLDERS = "diffusers_folders"
+"""The kind whose names are the folders below `diffusers` that hold a pipeline, and its index."""
+DIFFUSERS_INDEX = "model_index.json"
+OFFERED: Mapping[str, tuple[str, ...]] = {
+    VAE_CHOICES: ("vae", "vae_approx"),
+    DIFFUSERS_FOLDERS: ("diffusers",),
+}
 """The kinds whose files a kind of names comes from."""
 MODEL_FOLDERS: Mapping[str, tuple[str, ...]] = {
     "checkpoints": ("checkpoints",),
@@ -56,3 +62,10 @@ ALIASES: Mapping[str, str] = {"clip": "text_encoders", "unet": "diffusion_models
 WEIGHTS_SUFFIXES = frozenset(
     {".safetensors", ".sft", ".ckpt", ".pt", ".pt2", ".pth", ".bin", ".pkl", ".gguf"}
 )
+
+
+def pipeline_folders(names: Iterable[str]) -> list[str]:
+    """The folders that hold the index of a pipeline of diffusers, among names of files."""
+    ending = f"/{DIFFUSERS_INDEX}"
+    found = {name.removesuffix(ending) for name in names if name.endswith(ending)}
+    return sorted(found, key=lambda name: (name.lower(), name))

@@ -130,7 +130,6 @@ _FAMILIES: Mapping[str, str] = {
     """,
     "layers of pictures (the compositor)": "AddLayer ImageCompositor LayersFromBoundingBoxes",
     "layouts in prompts of FLUX.3": "Flux3LayoutPrompt",
-    "pipelines of diffusers in folders": "DiffusersLoader",
     "references of USO for FLUX.1": "USOStyleReference",
 }
 """What is missing, as it stands in a sentence, and its classes."""
@@ -214,7 +213,7 @@ _HOSTED = """
 
 _OTHERS = """
     CLIPTextEncodeControlnet CLIPTextEncodePixArtAlpha CheckpointLoader ContextWindowsManual
-    DiffusersLoader DualModelGuider ImageOnlyCheckpointSave LTXVPreprocess Load3D ModelComputeDtype
+    DualModelGuider ImageOnlyCheckpointSave LTXVPreprocess Load3D ModelComputeDtype
     ModelNoiseScale Painter Preview3D Preview3DAdvanced Save3DAdvanced SaveGLB SaveSVGNode ScaleROPE
     TorchCompileModel VoxelToMesh VoxelToMeshBasic WebcamCapture
 """

@@ -14,6 +14,7 @@ from typing import Any
 from engine.errors import WorkflowError
 from engine.folder_kinds import (
     ALIASES,
+    DIFFUSERS_FOLDERS,
     INPUT_FOLDERS,
     INPUT_MEDIA,
     OFFERED,
@@ -42,6 +43,8 @@ _MOST_NAME = 500
 _MOST_OFFERS = 5
 _NOT_MODELS = frozenset({*PLACES, INPUT_FOLDERS, *INPUT_MEDIA})
 _SUFFIXES = WEIGHTS_SUFFIXES | {".onnx"}
+_ALSO_OFFERED: Mapping[str, str] = {"vae": VAE_CHOICES, "diffusers": DIFFUSERS_FOLDERS}
+"""The kind of names that loaders offer of a folder beside its files."""
 _EMBEDDING = re.compile(r"\bembedding:([^\s,()\[\]:]{1,200})")
 _EMBEDDINGS = "embeddings"
 _INPUTS: Mapping[str, str] = {
@@ -206,7 +209,8 @@ class _Folders:
         if self._has_file(kind, name):
             return True
         if kind != _EMBEDDINGS:
-            return kind == "vae" and name in self._list_folder(VAE_CHOICES)
+            also = _ALSO_OFFERED.get(kind)
+            return also is not None and name in self._list_folder(also)
         if self._stems is None:
             self._stems = frozenset(each.rpartition(".")[0] for each in self._list_folder(kind))
         return name in self._stems

@@ -140,6 +140,16 @@ def clip_of(opened: Sequence[StateDict], kind: str, *, dtype: torch.dtype | None
     """Text encoders in open files; see `load_clip`."""
     found = [(weights, *detect_encoder(weights)) for weights in opened]
     plan = _plan(kind, [(weights.origin, encoder) for weights, encoder, _ in found])
+    return clip_of_plan(plan, found, dtype=dtype)
+
+
+def clip_of_plan(
+    plan: TextPlan,
+    found: Sequence[tuple[StateDict, TextEncoder, Any]],
+    *,
+    dtype: torch.dtype | None = None,
+) -> Clip:
+    """The encoders of these files, each with its configuration, as a plan uses them."""
     parts = {
         encoder.name: _writing_part(
             weights,
@@ -151,7 +161,7 @@ def clip_of(opened: Sequence[StateDict], kind: str, *, dtype: torch.dtype | None
     if T5_TOKENS.name in plan.styles:  # which has no file
         none = StateDict({})
         config = T5_TOKENS.config(none)
-        parts[T5_TOKENS.name] = _text_part(T5_TOKENS, config, none, opened[0].origin, dtype)
+        parts[T5_TOKENS.name] = _text_part(T5_TOKENS, config, none, found[0][0].origin, dtype)
     return Clip(plan, {name: parts[name] for name in plan.styles if name in parts})
 
 
@@ -185,13 +195,22 @@ def _clip(family: ModelFamily, weights: StateDict, dtype: torch.dtype | None) ->
         encoder = ENCODERS[name]
         found = family.encoder(weights, name)
         if found is None:
-            title = f"{weights.origin}, text encoder {encoder.title}"
-            parts[name] = TextPart(encoder, None, MissingWeights(title, TAKE_CLIP))
+            parts[name] = _missing_part(encoder, weights.origin)
             continue
         tensors = encoder.tensors(found)
         config = encoder.config(tensors)
         parts[name] = _text_part(encoder, config, tensors, weights.origin, dtype)
     return Clip(family.text, parts)
+
+
+def missing_clip(plan: TextPlan, origin: str) -> Clip:
+    """The text encoders of a plan, none of which a file holds; their use is an error."""
+    return Clip(plan, {name: _missing_part(ENCODERS[name], origin) for name in plan.styles})
+
+
+def _missing_part(encoder: TextEncoder, origin: str) -> TextPart:
+    title = f"{origin}, text encoder {encoder.title}"
+    return TextPart(encoder, None, MissingWeights(title, TAKE_CLIP))
 
 
 def _plan(kind: str, files: Sequence[tuple[str, TextEncoder]]) -> TextPlan:

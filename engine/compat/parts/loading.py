@@ -22,6 +22,7 @@ from engine.errors import WeightsError
 from engine.families.detect import detect
 from engine.inference.gligen import load_gligen as engine_gligen
 from engine.inference.load import checkpoint_of, clip_of, model_of
+from engine.inference.pipeline_folders import load_pipeline
 from engine.inference.saving import checkpoint_tensors
 from engine.inference.style import load_style_model as engine_style
 from engine.inference.values import Model
@@ -195,6 +196,21 @@ def load_checkpoint(
         weights, output_vae, output_clip, embedding_directory=embedding_directory
     )
     return found[:3]
+
+
+def load_diffusers(
+    model_path: str,
+    output_vae: bool = True,
+    output_clip: bool = True,
+    embedding_directory: Any = None,
+    **_: Any,
+) -> tuple[Any, Any, Any]:
+    """(model, clip, vae) of a folder of diffusers. Raises `WeightsError`."""
+    model, clip, vae = load_pipeline(Path(model_path))
+    made = CLIP.of_value(clip) if output_clip else None
+    if made is not None:
+        _look_in(made, embedding_directory)
+    return _object(model), made, VAE.of_value(vae) if output_vae else None
 
 
 def load_diffusion_model_state_dict(

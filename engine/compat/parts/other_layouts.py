@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from torch import Tensor
 
@@ -43,11 +43,3 @@ def model_options_long_clip(
     if positions is not None and positions.shape[0] != SHORT:
         tokenizer_data["clip_l_max_length"] = positions.shape[0]
     return tokenizer_data, model_options
-
-
-def load_diffusers(model_path: str, *_: Any, **__: Any) -> NoReturn:
-    """Refused: parts of a diffusers folder are loaded one by one."""
-    raise NotImplementedError(
-        f"{model_path}: a folder of diffusers cannot be loaded as a whole; load its unet, text "
-        "encoders and vae with Load Diffusion Model, DualCLIPLoader and Load VAE"
-    )

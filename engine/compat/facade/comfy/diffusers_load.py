@@ -1,3 +1,3 @@
 """Folders of diffusers."""
 
-from engine.compat.parts.other_layouts import load_diffusers
+from engine.compat.parts.loading import load_diffusers

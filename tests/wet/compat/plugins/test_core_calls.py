@@ -6,7 +6,7 @@ from PIL import Image
 
 import nodes
 from engine.compat.core_nodes.methods import old_methods, v1_methods
-from engine.compat.core_nodes.plugin_names import attach, core_classes, modules
+from engine.compat.core_nodes.plugin_names import attach, class_in, core_classes, modules
 from engine.graph.object_info import object_info
 
 PICTURE = ("EmptyImage", {"width": 4, "height": 4, "batch_size": 1, "color": 0})
@@ -83,8 +83,10 @@ def test_wrong_calls_say_what_is_wrong(pack):
         nodes.ImageInvert().invert(1, image=2)
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = nodes.no_such_name
-    with pytest.raises(NotImplementedError, match="DiffusersLoader"):
-        nodes.DiffusersLoader()
+    cascade = class_in("comfy_extras.nodes_stable_cascade", "StableCascade_StageB_Conditioning")
+    assert cascade is not None
+    with pytest.raises(NotImplementedError, match="StableCascade_StageB_Conditioning"):
+        cascade()
 
 
 def test_outside_of_a_run_core_nodes_can_be_called_too(pack):
