@@ -5,23 +5,25 @@ import type { DownloadsChanged } from "./api/types";
 import { Boundary } from "./panels/Boundary";
 import { prefetchWhenIdle } from "./prefetch";
 import { Screen, Sheets } from "./Screen";
-import { addCommands } from "./state/commands";
+import { refreshCatalog } from "./state/catalog/catalog";
+import { useExtensions } from "./state/catalog/extensions";
 import { INITIAL_COMMANDS } from "./state/commands/initial";
-import { addPluginCommands, useExtensions } from "./state/extensions";
+import { listenForKeys } from "./state/commands/keymap";
+import { addPluginCommands } from "./state/commands/pluginCommands";
 import { fieldServices } from "./state/fields/fieldServices";
 import { handleFileDrops } from "./state/files/fileDrops";
-import { refreshCatalog } from "./state/files/files";
 import { startJournaling } from "./state/files/journaling";
 import { watchNeeds } from "./state/files/needs";
 import { restore } from "./state/files/restore";
 import { watchVersions } from "./state/files/versions";
-import { guardComposition } from "./state/inputMethod";
-import { listenForKeys } from "./state/keymap";
+import { refreshJobs } from "./state/outcomes/jobs";
 import { watchProblems } from "./state/runs/checking";
-import { connect, refreshJobs, runOnChange, showLastResults } from "./state/runs/running";
+import { connect, runOnChange, showLastResults } from "./state/runs/running";
 import { watchRun } from "./state/runs/watch";
-import { loadSettings, setting, useSetting } from "./state/settings";
-import { errorText, notifyError, persistView } from "./state/view";
+import { addCommands } from "./state/session/commandRegistry";
+import { guardComposition } from "./state/session/inputMethod";
+import { loadSettings, setting, useSetting } from "./state/session/settings";
+import { errorText, notifyError, persistView } from "./state/session/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { FieldServicesContext } from "./widgets/services";
 import { type Language, setLanguage, t } from "./words/words";
@@ -74,11 +76,14 @@ function loadExtensionParts(): () => void {
 
 /** Packs have loaded or changed, and with them the classes of nodes. */
 function packsChanged(): void {
-  fetchWithRetry(() => import("./state/packs")).then((all) => all.packsChanged(), notifyError);
+  fetchWithRetry(() => import("./state/catalog/packs")).then(
+    (all) => all.packsChanged(),
+    notifyError,
+  );
 }
 
 function downloadsChanged(news: DownloadsChanged): void {
-  fetchWithRetry(() => import("./state/downloads")).then(
+  fetchWithRetry(() => import("./state/runs/downloads")).then(
     (all) => all.onDownloadsChanged(news),
     notifyError,
   );
@@ -115,7 +120,7 @@ function useStage(): Stage {
       );
       setStage("ready");
       const rest = [
-        fetchWithRetry(() => import("./state/app"), notifyError),
+        fetchWithRetry(() => import("./state/editing/app"), notifyError),
         fetchWithRetry(() => import("./state/files/saving"), notifyError),
         fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
         fetchWithRetry(() => import("./state/results/stage"), notifyError),

@@ -8,8 +8,8 @@ import { RunBar } from "./panels/RunBar";
 import { TopBar } from "./panels/TopBar";
 import { useMasking } from "./state/fields/masking";
 import { useDifference } from "./state/results/difference";
-import { useActive, useShowsApp, useStudio } from "./state/studio";
-import { heightOfDock, notifyError, useView } from "./state/view";
+import { useActive, useShowsApp, useStudio } from "./state/session/studio";
+import { heightOfDock, notifyError, useView } from "./state/session/view";
 import { fetchWithRetry } from "./widgets/fetchWithRetry";
 import { part } from "./widgets/part";
 // Styles of the panels' placeholders: the canvas must not change its size when panels load.

@@ -2,9 +2,9 @@
 import { X } from "lucide-react";
 import { type KeyboardEvent, Suspense, useLayoutEffect, useRef } from "react";
 import { Canvas } from "./canvas/Canvas";
-import { closeSplit, focusSide, followDocuments, LEAST_SHARE } from "./state/splitView";
-import { isDirty, useStudio } from "./state/studio";
-import { useView } from "./state/view";
+import { closeSplit, focusSide, followDocuments, LEAST_SHARE } from "./state/editing/splitView";
+import { isDirty, useStudio } from "./state/session/studio";
+import { useView } from "./state/session/view";
 import { IconButton } from "./widgets/IconButton";
 import { part } from "./widgets/part";
 import { usePointerDrag } from "./widgets/pointerDrag";

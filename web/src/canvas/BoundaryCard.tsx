@@ -6,10 +6,10 @@
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
 import { INPUTS } from "../document/graph";
-import { useTab } from "../state/editor";
 import { familyOf } from "../state/nodes/kinds";
 import type { SocketRow } from "../state/nodes/rows";
 import { shapeOf } from "../state/nodes/shape";
+import { useTab } from "../state/session/editor";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useMeasured } from "./measured";

@@ -2,8 +2,8 @@
 
 import { ChevronRight } from "lucide-react";
 import { definitionAt } from "../document/levels";
-import { useTab } from "../state/editor";
-import { showLevel } from "../state/studio";
+import { useTab } from "../state/session/editor";
+import { showLevel } from "../state/session/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";
 

@@ -3,14 +3,14 @@
 import { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useRef } from "react";
 import type { Point } from "../document/graph";
+import { isTyping } from "../state/commands/keymap";
 import { paintSelected } from "../state/editing/arranging";
 import { paintFrame } from "../state/editing/framing";
 import { useWiring } from "../state/editing/wiring";
-import { type Editor, useEditor, useGesture } from "../state/editor";
-import { isTyping } from "../state/keymap";
 import { customPaint } from "../state/nodes/colours";
 import { pictureAt } from "../state/results/pictureActions";
-import { endThread, select } from "../state/studio";
+import { type Editor, useEditor, useGesture } from "../state/session/editor";
+import { endThread, select } from "../state/session/studio";
 import { Menu } from "../widgets/Menu";
 import { t } from "../words/words";
 import { draggedAt } from "./dragging";

@@ -6,14 +6,15 @@ import { ViewportPortal } from "@xyflow/react";
 import type { Catalog } from "../api/catalog";
 import type { Graph } from "../document/graph";
 import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
-import { useCatalog, useTab } from "../state/editor";
+import { titleOf } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
+import { shows } from "../state/outcomes/places";
+import { useRuns } from "../state/outcomes/runs";
 import { useDifference } from "../state/results/difference";
 import { differenceOf } from "../state/results/differing";
-import { shows } from "../state/runs/places";
-import { useRuns } from "../state/runs/runs";
-import { useSetting } from "../state/settings";
-import { type Tab, titleOf } from "../state/studio";
+import { useCatalog, useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import type { Tab } from "../state/session/studio";
 import "./difference.css";
 
 export function DifferenceMarks() {

@@ -2,8 +2,8 @@
 
 import { LogIn } from "lucide-react";
 import { enter } from "../state/editing/levels";
-import { useTab } from "../state/editor";
-import { isInstance } from "../state/runs/places";
+import { isInstance } from "../state/outcomes/places";
+import { useTab } from "../state/session/editor";
 import { t } from "../words/words";
 import "./subgraphs.css";
 

@@ -1,9 +1,9 @@
 /**
  * The reason why a node failed in the last run, below the node; the inspector shows the details.
  */
-import type { NodeRun } from "../state/runs/runs";
-import { select } from "../state/studio";
-import { useView } from "../state/view";
+import type { NodeRun } from "../state/outcomes/runs";
+import { select } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { t } from "../words/words";
 import "./failureNote.css";
 

@@ -3,10 +3,10 @@
 import type { NodeProps } from "@xyflow/react";
 import { frameState } from "../document/frames";
 import { MODE } from "../document/graph";
-import { useTab } from "../state/editor";
 import { frameColour } from "../state/nodes/colours";
 import { type FoldRow, foldingOf } from "../state/nodes/folding";
 import { familyOf } from "../state/nodes/kinds";
+import { useTab } from "../state/session/editor";
 import { t } from "../words/words";
 import { type FlowNode, FOLD_PREFIX } from "./flow";
 import { FrameTitle, FrameTools, useFrameMove } from "./Groups";

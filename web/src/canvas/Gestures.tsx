@@ -5,7 +5,7 @@
 import { useReactFlow } from "@xyflow/react";
 import type { RefObject } from "react";
 import type { Point } from "../document/graph";
-import { useEditor } from "../state/editor";
+import { useEditor } from "../state/session/editor";
 import { draggedAt, useDragging } from "./dragging";
 import type { FlowEdge, FlowNode } from "./flow";
 import { SelectionOverlay, useSelecting } from "./Selecting";

@@ -18,11 +18,11 @@ import {
 import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { useRenaming } from "../state/editing/renaming";
-import { useEditor, useGesture, useTab } from "../state/editor";
 import { frameColour } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { GRID } from "../state/nodes/shape";
-import { edit, endThread } from "../state/studio";
+import { useEditor, useGesture, useTab } from "../state/session/editor";
+import { edit, endThread } from "../state/session/studio";
 import { BypassSign, MuteSign } from "../widgets/signs";
 import { t } from "../words/words";
 import { openMenu } from "./menus";

@@ -8,11 +8,11 @@ import { type PointerEvent, type RefObject, useCallback, useEffect, useMemo, use
 import { type Box, boundsOfBoxes, centreOf } from "../document/arrange";
 import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
-import { useEditor, useTab } from "../state/editor";
-import { drawnBounds } from "../state/nodes/boxes";
-import { useRuns } from "../state/runs/runs";
-import { useSetting } from "../state/settings";
-import { setViewport } from "../state/studio";
+import { drawnBounds } from "../state/editing/boxes";
+import { useRuns } from "../state/outcomes/runs";
+import { useEditor, useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import { setViewport } from "../state/session/studio";
 import { usePointerDrag } from "../widgets/pointerDrag";
 import { useDrawingOptions, useMarks } from "./looks";
 import { cssOf, type Drawing, drawingOf, paintGraph } from "./paint";

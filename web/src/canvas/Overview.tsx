@@ -3,7 +3,7 @@
  * of nodes.
  */
 import { useMemo, useRef } from "react";
-import { useSetting } from "../state/settings";
+import { useSetting } from "../state/session/settings";
 import { type Painter, useLayer } from "./layer";
 import { useDrawing, useDrawingOptions, useDropMarks, useMarks } from "./looks";
 import { cssOf, paintGraph, paintWords } from "./paint";

@@ -1,9 +1,9 @@
 /** Lines inside a bypassed node, from each input to the output that it passes through to. */
 
-import { useTab } from "../state/editor";
 import { bypassRoutes } from "../state/nodes/bypass";
 import { colourOf } from "../state/nodes/kinds";
 import type { Shape } from "../state/nodes/rows";
+import { useTab } from "../state/session/editor";
 import { t } from "../words/words";
 import "./subgraphs.css";
 

@@ -1,10 +1,10 @@
 /** The menu of the right button on any picture, with the node's own entries where it is on a node. */
 import { useEffect } from "react";
-import { activeEditor } from "../state/editor";
 import { pictureActions, pictureAt, usePictureMenu } from "../state/results/pictureActions";
 import { stageWindow } from "../state/results/stage";
-import { select } from "../state/studio";
-import { useView } from "../state/view";
+import { activeEditor } from "../state/session/editor";
+import { select } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 import { itemsOf } from "./menus";

@@ -2,10 +2,10 @@
 
 import type { NodeProps } from "@xyflow/react";
 import { memo } from "react";
-import { useTab } from "../state/editor";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { passedType } from "../state/nodes/reroutes";
 import { shapeFor, TITLE } from "../state/nodes/shape";
+import { useTab } from "../state/session/editor";
 import { t } from "../words/words";
 import type { FlowNode } from "./flow";
 import { useMeasured } from "./measured";

@@ -3,17 +3,17 @@
 import { type KeyboardEvent, type PointerEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
-import { canvas } from "../state/canvas";
 import { removePoints } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
 import { isHidden, useWiring } from "../state/editing/wiring";
-import { type Editor, useCatalog, useEditor, useGesture, useTab } from "../state/editor";
 import { foldedEnds } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
 import { GRID, outputType } from "../state/nodes/shape";
-import { useSetting } from "../state/settings";
-import { editAt, endThreadIn, selectIn, type Tab } from "../state/studio";
-import { useView } from "../state/view";
+import { canvas } from "../state/session/canvas";
+import { type Editor, useCatalog, useEditor, useGesture, useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import { editAt, endThreadIn, selectIn, type Tab } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";
 

@@ -3,11 +3,11 @@
  */
 
 import { Check } from "lucide-react";
-import { useTab } from "../state/editor";
-import { costOf, markOf, rateOf, stepsLeft } from "../state/runs/plan";
-import { type NodeRun, useRuns } from "../state/runs/runs";
-import { useSetting } from "../state/settings";
-import { promptIdOf } from "../state/studio";
+import { costOf, markOf, rateOf, stepsLeft } from "../state/outcomes/plan";
+import { type NodeRun, useRuns } from "../state/outcomes/runs";
+import { useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import { promptIdOf } from "../state/session/studio";
 import { t } from "../words/words";
 import "./run.css";
 import { bytesOf, rateWords, spanOf } from "../words/format";

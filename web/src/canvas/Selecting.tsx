@@ -12,11 +12,11 @@ import {
   selectionBy,
   useArranging,
 } from "../state/editing/arranging";
+import { boxesOf } from "../state/editing/boxes";
 import { setFreePlacement } from "../state/editing/moving";
-import { type Editor, useGesture } from "../state/editor";
-import { boxesOf } from "../state/nodes/boxes";
-import { setting } from "../state/settings";
-import { selectIn } from "../state/studio";
+import { type Editor, useGesture } from "../state/session/editor";
+import { setting } from "../state/session/settings";
+import { selectIn } from "../state/session/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import "./arrange.css";
 

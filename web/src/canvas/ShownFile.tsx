@@ -8,7 +8,7 @@ import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { ModelBox } from "../model/ModelBox";
 import { viewOf } from "../state/fields/views";
-import type { ShownFile as ShownValue } from "../state/runs/shownOutputs";
+import type { ShownFile as ShownValue } from "../state/outcomes/shownOutputs";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { t } from "../words/words";
 

@@ -5,8 +5,8 @@
 
 import type { CSSProperties } from "react";
 import { markOf, targetSocket, usePulling } from "../state/editing/pull";
-import { useGesture } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
+import { useGesture } from "../state/session/editor";
 
 interface Props {
   /**

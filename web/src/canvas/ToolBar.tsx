@@ -3,9 +3,9 @@
  * view.
  */
 import { Hand, Lasso, type LucideIcon, MousePointer2 } from "lucide-react";
+import { withKey } from "../state/commands/keymap";
 import type { Tool } from "../state/editing/arranging";
-import { withKey } from "../state/keymap";
-import { changeSetting, useSetting } from "../state/settings";
+import { changeSetting, useSetting } from "../state/session/settings";
 import { t } from "../words/words";
 
 export function ToolBar() {

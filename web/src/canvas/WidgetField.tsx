@@ -1,12 +1,12 @@
 /** A field on a node: the widget, and the socket for a wire that supplies its value instead. */
 
 import type { GraphNode } from "../document/graph";
-import { useSchema } from "../state/editor";
-import { pluginWidgetOf, useExtensions } from "../state/extensions";
+import { pluginWidgetOf, useExtensions } from "../state/catalog/extensions";
 import { menuOf } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
-import { useContent } from "../state/nodes/content";
 import type { WidgetRow } from "../state/nodes/rows";
+import { useContent } from "../state/session/content";
+import { useSchema } from "../state/session/editor";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
 import { SocketDot, useSocketMarks } from "./SocketDot";

@@ -7,12 +7,12 @@ import type { Graph, Point } from "../document/graph";
 import { isDetached, usePulling } from "../state/editing/pull";
 import { endsOf, pathOf, svgPen, traceLink, type WireShape } from "../state/editing/wires";
 import { isHidden, useWiring } from "../state/editing/wiring";
-import { useCatalog, useGesture, useTab } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
-import { shows } from "../state/runs/places";
-import { useRuns } from "../state/runs/runs";
-import { useSetting } from "../state/settings";
-import type { Tab } from "../state/studio";
+import { shows } from "../state/outcomes/places";
+import { useRuns } from "../state/outcomes/runs";
+import { useCatalog, useGesture, useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import type { Tab } from "../state/session/studio";
 import type { FlowEdge } from "./flow";
 
 export const Wire = memo(function Wire(props: EdgeProps<FlowEdge>) {

@@ -3,6 +3,7 @@
 import { useOnViewportChange } from "@xyflow/react";
 import { CornerDownRight, Minus, Plus, Radio, Trash2 } from "lucide-react";
 import type { Point } from "../document/graph";
+import { shownKey } from "../state/commands/keymap";
 import {
   addPoint,
   nameWires,
@@ -11,9 +12,8 @@ import {
   straightenWires,
 } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
-import { useGesture, useTab } from "../state/editor";
-import { shownKey } from "../state/keymap";
-import { useView } from "../state/view";
+import { useGesture, useTab } from "../state/session/editor";
+import { useView } from "../state/session/view";
 import { t } from "../words/words";
 
 const MENU_DISTANCE = 46;

@@ -4,16 +4,16 @@ import { Radio } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { Link, Point } from "../document/graph";
 import { portalOf } from "../document/portal";
-import { canvas } from "../state/canvas";
 import { currentEnds, jumpAlong, renameWires } from "../state/editing/connecting";
 import { usePulling } from "../state/editing/pull";
 import { STUB } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
-import { useCatalog, useEditor, useGesture, useTab } from "../state/editor";
 import { colourOf } from "../state/nodes/kinds";
 import { outputType } from "../state/nodes/shape";
-import { useRuns } from "../state/runs/runs";
-import { select } from "../state/studio";
+import { useRuns } from "../state/outcomes/runs";
+import { canvas } from "../state/session/canvas";
+import { useCatalog, useEditor, useGesture, useTab } from "../state/session/editor";
+import { select } from "../state/session/studio";
 import { t } from "../words/words";
 
 /** The tags of all named wires: one at each source, one at each target. */

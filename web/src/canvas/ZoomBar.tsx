@@ -2,9 +2,9 @@
 
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
 import { Maximize, Minus, Plus } from "lucide-react";
-import { useEditor } from "../state/editor";
-import { withKey } from "../state/keymap";
-import { animationDuration } from "../state/motion";
+import { withKey } from "../state/commands/keymap";
+import { useEditor } from "../state/session/editor";
+import { animationDuration } from "../state/session/motion";
 import { percent } from "../words/format";
 import { t } from "../words/words";
 import { showNodes } from "./fitting";

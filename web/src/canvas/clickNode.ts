@@ -4,8 +4,8 @@
  */
 
 import type { MouseEvent } from "react";
-import type { Editor } from "../state/editor";
-import { selectIn } from "../state/studio";
+import type { Editor } from "../state/session/editor";
+import { selectIn } from "../state/session/studio";
 import { type FlowNode, FOLD_PREFIX } from "./flow";
 
 /** Elements in a node that handle clicks themselves. */

@@ -1,9 +1,9 @@
 /** Clicks on wires: they open the wire's menu; with Alt, they add a reroute point. */
 import type { MouseEvent } from "react";
-import { canvas } from "../state/canvas";
 import { addPoint } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
-import { select } from "../state/studio";
+import { canvas } from "../state/session/canvas";
+import { select } from "../state/session/studio";
 
 /** Opens the menu of a wire; with Alt, adds a point to it at once. */
 export function clickWire(event: MouseEvent | globalThis.MouseEvent, link: string): void {

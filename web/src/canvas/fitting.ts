@@ -3,11 +3,11 @@
 import { getViewportForBounds, type useReactFlow, useStoreApi } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Size } from "../document/graph";
-import { type Editor, useEditor } from "../state/editor";
-import { animationDuration } from "../state/motion";
-import { drawnBounds } from "../state/nodes/boxes";
-import { setViewport, type Viewport } from "../state/studio";
-import { useView } from "../state/view";
+import { drawnBounds } from "../state/editing/boxes";
+import { type Editor, useEditor } from "../state/session/editor";
+import { animationDuration } from "../state/session/motion";
+import { setViewport, type Viewport } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import type { FlowEdge, FlowNode } from "./flow";
 
 type Flow = Pick<

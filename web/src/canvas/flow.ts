@@ -9,9 +9,9 @@ import { idleParts } from "../state/nodes/bypass";
 import { isRerouteNode } from "../state/nodes/reroutes";
 import type { Shape } from "../state/nodes/rows";
 import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/nodes/shape";
-import { placeHere } from "../state/runs/places";
-import type { ShownOutput } from "../state/runs/shownOutputs";
-import type { Tab } from "../state/studio";
+import { placeHere } from "../state/outcomes/places";
+import type { ShownOutput } from "../state/outcomes/shownOutputs";
+import type { Tab } from "../state/session/studio";
 
 export type FlowNode = Node<
   Record<string, never>,

@@ -6,9 +6,9 @@
 
 import { useStoreApi } from "@xyflow/react";
 import { useLayoutEffect, useState } from "react";
-import { type Editor, useEditor } from "../state/editor";
-import { useRuns } from "../state/runs/runs";
-import { type Tab, useStudio } from "../state/studio";
+import { useRuns } from "../state/outcomes/runs";
+import { type Editor, useEditor } from "../state/session/editor";
+import { type Tab, useStudio } from "../state/session/studio";
 import { type FlowEdge, type FlowNode, Projection } from "./flow";
 import { foldEdges, foldNodes } from "./folding";
 

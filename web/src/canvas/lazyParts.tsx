@@ -1,6 +1,6 @@
 /** The lazily loaded parts of the canvas, each shown as soon as it is loaded. */
 import { type ComponentType, lazy, Suspense } from "react";
-import { notifyError } from "../state/view";
+import { notifyError } from "../state/session/view";
 import { fetchWithRetry } from "../widgets/fetchWithRetry";
 
 // Loaded at start, not on first use: the server may be unreachable by then.

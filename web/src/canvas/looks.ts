@@ -5,13 +5,13 @@ import { useArranging } from "../state/editing/arranging";
 import { usePulling } from "../state/editing/pull";
 import type { WireShape } from "../state/editing/wires";
 import { useWiring } from "../state/editing/wiring";
-import { useCatalog, useGesture, useTab } from "../state/editor";
 import { foldingOf } from "../state/nodes/folding";
 import { missingIn } from "../state/nodes/missing";
-import { placeHere } from "../state/runs/places";
-import { useRuns } from "../state/runs/runs";
-import { useSetting } from "../state/settings";
-import { promptIdOf } from "../state/studio";
+import { placeHere } from "../state/outcomes/places";
+import { useRuns } from "../state/outcomes/runs";
+import { useCatalog, useGesture, useTab } from "../state/session/editor";
+import { useSetting } from "../state/session/settings";
+import { promptIdOf } from "../state/session/studio";
 import { FOLD_PREFIX } from "./flow";
 import { type Drawing, type DrawingOptions, drawingOf, type Marks, wiresOf } from "./paint";
 

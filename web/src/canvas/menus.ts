@@ -3,13 +3,13 @@
 import { create } from "zustand";
 import { frameOf, frameState } from "../document/frames";
 import { MODE, type Point } from "../document/graph";
-import { commandOf, isEnabled, runCommand } from "../state/commands";
+import { keysOf, shownKey } from "../state/commands/keymap";
 import { paintSelected } from "../state/editing/arranging";
 import { currentFrame, paintFrame, setCurrentFrame } from "../state/editing/framing";
-import { activeEditor } from "../state/editor";
-import { keysOf, shownKey } from "../state/keymap";
 import { colourName, PALETTE } from "../state/nodes/colours";
-import { select } from "../state/studio";
+import { commandOf, isEnabled, runCommand } from "../state/session/commandRegistry";
+import { activeEditor } from "../state/session/editor";
+import { select } from "../state/session/studio";
 import type { MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
 

@@ -2,13 +2,13 @@
 
 import { type Box, containsPoint } from "../document/arrange";
 import type { GraphNode, Point } from "../document/graph";
-import type { Editor } from "../state/editor";
 import { type Fold, foldingOf } from "../state/nodes/folding";
 import { isRerouteNode } from "../state/nodes/reroutes";
 import type { Shape } from "../state/nodes/rows";
 import { cornerOf, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
-import { shows } from "../state/runs/places";
-import { useRuns } from "../state/runs/runs";
+import { shows } from "../state/outcomes/places";
+import { useRuns } from "../state/outcomes/runs";
+import type { Editor } from "../state/session/editor";
 
 /** The shape of a node with its current previews and texts. */
 export function shapeNow(editor: Editor, node: GraphNode): Shape {

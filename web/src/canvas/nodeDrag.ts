@@ -4,14 +4,14 @@
  */
 
 import type { Node } from "@xyflow/react";
-import { canvas } from "../state/canvas";
 import { duplicateAt } from "../state/editing/clipboard";
 import { insertionSockets, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
 import { beginDrag, endDrag, isDragged, leaveDrag } from "../state/editing/moving";
 import { useWiring } from "../state/editing/wiring";
-import type { Editor } from "../state/editor";
 import { bodyAt, boundsOf } from "../state/nodes/shape";
-import { undoEdit } from "../state/studio";
+import { canvas } from "../state/session/canvas";
+import type { Editor } from "../state/session/editor";
+import { undoEdit } from "../state/session/studio";
 
 /**
  * The distance from a wire within which the pointer counts as on it: in graph coordinates, and the

@@ -13,8 +13,8 @@ import { tintOf } from "../state/nodes/categories";
 import { frameColour, NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { foldingOf } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
+import { titleOf } from "../state/nodes/naming";
 import { cornerOf, outputType, shapeFor, showsPictures, TITLE } from "../state/nodes/shape";
-import { titleOf } from "../state/studio";
 import { FOLD_PREFIX } from "./flow";
 import {
   FONT,

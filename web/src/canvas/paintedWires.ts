@@ -10,7 +10,7 @@ import type { Point } from "../document/graph";
 import { wireAt } from "../state/editing/connecting";
 import { usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
-import { type Editor, useEditor, useGesture } from "../state/editor";
+import { type Editor, useEditor, useGesture } from "../state/session/editor";
 import type { FlowEdge } from "./flow";
 
 /**

@@ -8,7 +8,7 @@ import type { Point } from "../document/graph";
 import { dropPull } from "../state/editing/drop";
 import { beginPull, endPull, type Pull, type Target, usePulling } from "../state/editing/pull";
 import { useWiring } from "../state/editing/wiring";
-import type { Editor } from "../state/editor";
+import type { Editor } from "../state/session/editor";
 import { type Press, pressedAt } from "./pressedAt";
 import { targetAt } from "./targetAt";
 

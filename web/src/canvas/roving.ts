@@ -3,11 +3,11 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect, useMemo } from "react";
 import { MODE } from "../document/graph";
-import type { CanvasHandle } from "../state/canvas";
-import { type Editor, useCatalog, useEditor, useTab } from "../state/editor";
-import { animationDuration } from "../state/motion";
 import { connectionsText } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
+import type { CanvasHandle } from "../state/session/canvas";
+import { type Editor, useCatalog, useEditor, useTab } from "../state/session/editor";
+import { animationDuration } from "../state/session/motion";
 import { t } from "../words/words";
 import { RUN_BAR } from "./fitting";
 import type { FlowEdge, FlowNode } from "./flow";

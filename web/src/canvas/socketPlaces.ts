@@ -4,10 +4,10 @@
  */
 
 import type { Point } from "../document/graph";
-import type { Editor } from "../state/editor";
 import type { Pulled } from "../state/finding/fitting";
 import { type Fold, foldedEnds, foldingOf } from "../state/nodes/folding";
 import { cornerOf, ROW, TITLE, WIDGET } from "../state/nodes/shape";
+import type { Editor } from "../state/session/editor";
 import { hitAt, shapeNow } from "./nodeAt";
 
 export interface SocketPlace {

@@ -3,10 +3,10 @@ import { useCallback, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
-import { useTab } from "../state/editor";
-import { loadedBy } from "../state/nodes/sources";
-import { placeHere } from "../state/runs/places";
-import { useRuns } from "../state/runs/runs";
+import { loadedBy } from "../state/fields/sources";
+import { placeHere } from "../state/outcomes/places";
+import { useRuns } from "../state/outcomes/runs";
+import { useTab } from "../state/session/editor";
 
 /** The width of a copy, in pixels: nodes painted from afar are not wider. */
 const WIDTH = 160;

@@ -2,7 +2,7 @@
 import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
-import { useView } from "../state/view";
+import { useView } from "../state/session/view";
 import type { FlowEdge, FlowNode } from "./flow";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;

@@ -1,7 +1,7 @@
 /** The wheel moves or zooms the canvas, except over a long text that is being edited. */
 import { type RefObject, useEffect } from "react";
-import { changeSetting, setting } from "../state/settings";
-import { notify } from "../state/view";
+import { changeSetting, setting } from "../state/session/settings";
+import { notify } from "../state/session/view";
 import { t } from "../words/words";
 
 const ASKED_KEY = "calotype.deviceAsked";

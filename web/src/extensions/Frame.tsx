@@ -11,10 +11,10 @@ import {
   readMessage,
 } from "../api/extensions";
 import { writeJson } from "../document/json";
-import { settingsOf } from "../state/extensions";
-import { handlePageKey } from "../state/keymap";
-import { useSetting, useSettings } from "../state/settings";
-import { notifyError } from "../state/view";
+import { settingsOf } from "../state/catalog/extensions";
+import { handlePageKey } from "../state/commands/keymap";
+import { useSetting, useSettings } from "../state/session/settings";
+import { notifyError } from "../state/session/view";
 
 /** The content of a page, without the fields that all pages get. */
 export type PageContent = Omit<MessageToPage, "calotype" | "type" | "theme" | "language">;

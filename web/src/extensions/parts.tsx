@@ -3,15 +3,15 @@ import type { MessageFromPage } from "../api/extensions";
 import type { Json } from "../document/json";
 import { copyNodes } from "../document/snippet";
 import {
-  insertWorkflow,
   type PluginCommandProps,
   type PluginRendererProps,
   type PluginWidgetProps,
   settingsOf,
   useExtensions,
-} from "../state/extensions";
-import { activeTab } from "../state/studio";
-import { notify, notifyError } from "../state/view";
+} from "../state/catalog/extensions";
+import { insertWorkflow } from "../state/commands/pluginCommands";
+import { activeTab } from "../state/session/studio";
+import { notify, notifyError } from "../state/session/view";
 import { Frame, type PageContent } from "./Frame";
 import "./extensions.css";
 

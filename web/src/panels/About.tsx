@@ -1,8 +1,8 @@
 /** What this program is: its version, that of Python, the devices, and the licences. */
 import { useEffect, useState } from "react";
 import { routeUrl } from "../api/address";
-import { client } from "../state/server";
-import { notifyError, openSheet } from "../state/view";
+import { client } from "../state/session/server";
+import { notifyError, openSheet } from "../state/session/view";
 import { bytesOf } from "../words/format";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

@@ -1,6 +1,6 @@
 /** Live regions for screen readers: they announce what happens, and are not visible. */
 import { useEffect } from "react";
-import { announceAll, useAnnouncements } from "../state/announcements";
+import { announceAll, useAnnouncements } from "../state/outcomes/announcements";
 
 export function Announcer() {
   const lines = useAnnouncements((state) => state.lines);

@@ -1,11 +1,11 @@
 /** A batch as a grid: the first axis across, the others down, filled as its images arrive. */
 import { useEffect } from "react";
 import { type BatchAxis, type ListedJob, readPlace } from "../api/results";
-import { choose, readAround, useHistory } from "../state/results/history";
+import { choose, readAround, useHistory } from "../state/outcomes/history";
+import { useQueue } from "../state/outcomes/queue";
 import { openLightbox } from "../state/results/lightbox";
 import { pictureOf } from "../state/results/pictureActions";
-import { useQueue } from "../state/runs/queue";
-import { notifyError, useView } from "../state/view";
+import { notifyError, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";
 

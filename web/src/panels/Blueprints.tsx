@@ -1,16 +1,16 @@
 /** The list of blueprints: add one to the canvas; rename or delete your own. */
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
-import { askConfirmation } from "../state/ask";
-import { canvas } from "../state/canvas";
 import {
   placeBlueprint,
   refreshBlueprints,
   removeBlueprint,
   renameBlueprint,
   useBlueprints,
-} from "../state/files/blueprints";
-import { openSheet } from "../state/view";
+} from "../state/catalog/blueprints";
+import { askConfirmation } from "../state/session/ask";
+import { canvas } from "../state/session/canvas";
+import { openSheet } from "../state/session/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./subgraph.css";

@@ -4,7 +4,7 @@
  */
 import { Component, type ReactNode } from "react";
 import { flushJournals } from "../state/files/journaling";
-import { errorText, useView } from "../state/view";
+import { errorText, useView } from "../state/session/view";
 import { t } from "../words/words";
 
 interface State {

@@ -1,7 +1,7 @@
 /** The menu of the logo: files, settings, help. */
 import type { RefObject } from "react";
-import { commandOf, isEnabled, runCommand, useCommands } from "../state/commands";
-import { keyFor } from "../state/keymap";
+import { keyFor } from "../state/commands/keymap";
+import { commandOf, isEnabled, runCommand, useCommands } from "../state/session/commandRegistry";
 import { besideField } from "../widgets/besideField";
 import { Menu, type MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";

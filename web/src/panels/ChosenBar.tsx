@@ -14,8 +14,8 @@ import {
 } from "lucide-react";
 import type { ComponentType } from "react";
 import type { ListedJob } from "../api/results";
+import { changeFilter, chosenJobs, star, useHistory } from "../state/outcomes/history";
 import { compareWithOpen, compareWorkflows } from "../state/results/difference";
-import { changeFilter, chosenJobs, star, useHistory } from "../state/results/history";
 import { compareJobs, latestBeside } from "../state/results/lightbox";
 import {
   copyFact,

@@ -1,10 +1,10 @@
 /** Search for a command by a few letters of its name. Recently used commands come first. */
 import { type KeyboardEvent, useMemo, useRef, useState } from "react";
-import { type Command, isEnabled, runCommand, useCommands } from "../state/commands";
+import { keysOf, shownKey } from "../state/commands/keymap";
 import { commandsFor } from "../state/finding/commandSearch";
-import { keysOf, shownKey } from "../state/keymap";
-import { useSetting } from "../state/settings";
-import { useView } from "../state/view";
+import { type Command, isEnabled, runCommand, useCommands } from "../state/session/commandRegistry";
+import { useSetting } from "../state/session/settings";
+import { useView } from "../state/session/view";
 import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { SearchLine } from "./SearchLine";

@@ -10,7 +10,7 @@ import {
   saveAsCopy,
   useConflicts,
 } from "../state/files/saving";
-import { activeTab, useActive } from "../state/studio";
+import { activeTab, useActive } from "../state/session/studio";
 import { t } from "../words/words";
 import "./conflict.css";
 

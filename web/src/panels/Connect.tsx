@@ -4,7 +4,6 @@
  */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
-import { canvas } from "../state/canvas";
 import { dropPull } from "../state/editing/drop";
 import { focusOn } from "../state/editing/keyboardNavigation";
 import { newPull, pullEnd, sourceOf, type Target } from "../state/editing/pull";
@@ -16,8 +15,9 @@ import { colourOf, familyOf } from "../state/nodes/kinds";
 import { nameIn } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
 import { nameOf } from "../state/nodes/sockets";
-import { activeTab, useActive, useStudio } from "../state/studio";
-import { type Connecting, useView } from "../state/view";
+import { canvas } from "../state/session/canvas";
+import { activeTab, useActive, useStudio } from "../state/session/studio";
+import { type Connecting, useView } from "../state/session/view";
 import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { SearchLine } from "./SearchLine";

@@ -5,9 +5,9 @@
 
 import { ChevronDown, ChevronUp, ListX, Pause, Play } from "lucide-react";
 import { type KeyboardEvent, Suspense } from "react";
-import { holdText, pauseQueue, useQueue } from "../state/runs/queue";
+import { holdText, pauseQueue, useQueue } from "../state/outcomes/queue";
 import { cancelAll } from "../state/runs/running";
-import { type DockTab, heightOfDock, toggleDock, useView } from "../state/view";
+import { type DockTab, heightOfDock, toggleDock, useView } from "../state/session/view";
 import { part } from "../widgets/part";
 import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";

@@ -1,8 +1,8 @@
 /** What an empty canvas offers: templates, a file, a first node. */
 import { FileUp, FolderOpen, LayoutTemplate, Plus } from "lucide-react";
-import { runCommand } from "../state/commands";
+import { withKey } from "../state/commands/keymap";
 import { TEMPLATES } from "../state/files/templates";
-import { withKey } from "../state/keymap";
+import { runCommand } from "../state/session/commandRegistry";
 import { t } from "../words/words";
 import { TemplateGrid } from "./TemplateGrid";
 import "./emptyCanvas.css";

@@ -1,11 +1,11 @@
 /** The failure of a node: the message in plain words, and the details folded. */
 import { AlertTriangle, ClipboardCopy } from "lucide-react";
 import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { placeOf, useRuns } from "../state/outcomes/runs";
 import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/runs/failure";
 import { run } from "../state/runs/running";
-import { placeOf, useRuns } from "../state/runs/runs";
-import { useActive, useStudio } from "../state/studio";
-import { notify, notifyError } from "../state/view";
+import { useActive, useStudio } from "../state/session/studio";
+import { notify, notifyError } from "../state/session/view";
 import { t } from "../words/words";
 import "./run.css";
 

@@ -2,7 +2,7 @@
  * Asks before results are removed: the entries only, or the files as well. Both can be undone for a
  * while.
  */
-import { removeJobs, useHistory } from "../state/results/history";
+import { removeJobs, useHistory } from "../state/outcomes/history";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 

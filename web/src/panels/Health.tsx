@@ -4,11 +4,11 @@
  */
 import { AlertTriangle } from "lucide-react";
 import type { GraphNode } from "../document/graph";
+import { useRunOf } from "../state/outcomes/places";
+import { costOf, markOf } from "../state/outcomes/plan";
+import { type NodeRun, placeOf, useRuns } from "../state/outcomes/runs";
 import { problemsOf } from "../state/runs/fixes";
-import { useRunOf } from "../state/runs/places";
-import { costOf, markOf } from "../state/runs/plan";
-import { type NodeRun, placeOf, useRuns } from "../state/runs/runs";
-import { promptIdOf, useActive } from "../state/studio";
+import { promptIdOf, useActive } from "../state/session/studio";
 import { t } from "../words/words";
 import { Failure } from "./Failure";
 import "./run.css";

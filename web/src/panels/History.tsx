@@ -2,8 +2,8 @@
 import { CopyCheck, Grid3x3, Search, Star, X } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { JobStatus } from "../api/jobs";
-import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/results/history";
-import { notifyError, useView } from "../state/view";
+import { changeFilter, chooseRange, refreshHistory, useHistory } from "../state/outcomes/history";
+import { notifyError, useView } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { BatchGrid } from "./BatchGrid";

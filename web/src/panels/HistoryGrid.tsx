@@ -2,7 +2,7 @@
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type MouseEvent, useEffect, useMemo, useRef, useState } from "react";
 import type { ListedJob } from "../api/results";
-import { keyOf } from "../state/keymap";
+import { keyOf } from "../state/commands/keymap";
 import {
   changeFilter,
   choose,
@@ -14,11 +14,11 @@ import {
   toggleChosen,
   undoRemoval,
   useHistory,
-} from "../state/results/history";
+} from "../state/outcomes/history";
 import { dayName, type GridRow, rowOfPlace, rowsOf } from "../state/results/historyRows";
 import { openLightbox } from "../state/results/lightbox";
 import { pictureOf } from "../state/results/pictureActions";
-import { notifyError, useView } from "../state/view";
+import { notifyError, useView } from "../state/session/view";
 import { dayAndTime } from "../words/format";
 import { t } from "../words/words";
 import { Picture } from "./Picture";

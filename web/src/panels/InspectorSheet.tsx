@@ -12,9 +12,9 @@ import {
   useState,
   useSyncExternalStore,
 } from "react";
-import { canvas } from "../state/canvas";
-import { useActive } from "../state/studio";
-import { useView } from "../state/view";
+import { canvas } from "../state/session/canvas";
+import { useActive } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { t } from "../words/words";
 
 /** As in the styles: narrower than this, the sheet replaces the panel beside the graph. */

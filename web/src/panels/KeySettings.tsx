@@ -4,10 +4,10 @@
  */
 import { RotateCcw, X } from "lucide-react";
 import { type KeyboardEvent, useMemo, useState } from "react";
-import { type Command, useCommands } from "../state/commands";
-import { keyOf, keysOf, shownKey } from "../state/keymap";
-import { changeSetting, SETTINGS, setting, useSetting } from "../state/settings";
-import { openSheet } from "../state/view";
+import { keyOf, keysOf, shownKey } from "../state/commands/keymap";
+import { type Command, useCommands } from "../state/session/commandRegistry";
+import { changeSetting, SETTINGS, setting, useSetting } from "../state/session/settings";
+import { openSheet } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

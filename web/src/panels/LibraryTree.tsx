@@ -19,7 +19,7 @@ import {
   type LibraryRow,
 } from "../state/finding/library";
 import { packOf } from "../state/finding/query";
-import { useSetting } from "../state/settings";
+import { useSetting } from "../state/session/settings";
 import { t } from "../words/words";
 import { Marked } from "./Marked";
 import { Star } from "./Star";

@@ -14,7 +14,7 @@ import {
 } from "../state/results/lightbox";
 import { openPictureMenu, pictureAttribute } from "../state/results/pictureActions";
 import { type Result, readResult, sentenceOf } from "../state/results/results";
-import { notifyError, useView } from "../state/view";
+import { notifyError, useView } from "../state/session/view";
 import { beginning } from "../words/format";
 import { t } from "../words/words";
 import { LightboxFacts } from "./LightboxFacts";

@@ -10,8 +10,8 @@ import {
   Star,
 } from "lucide-react";
 import type { ListedJob } from "../api/results";
+import { star, useHistory } from "../state/outcomes/history";
 import { compareWithOpen } from "../state/results/difference";
-import { star, useHistory } from "../state/results/history";
 import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
 import {
   downloadJobs,
@@ -21,7 +21,7 @@ import {
   type Result,
 } from "../state/results/results";
 import { reproduce } from "../state/results/startReproduce";
-import { notifyError } from "../state/view";
+import { notifyError } from "../state/session/view";
 import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";
 

@@ -1,8 +1,8 @@
 /** The server's log: live, filtered by what is typed, and copied as a whole. */
 import { Copy } from "lucide-react";
 import { useEffect, useRef, useState } from "react";
-import { followLogs, useLogs } from "../state/logs";
-import { notify, notifyError } from "../state/view";
+import { followLogs, useLogs } from "../state/session/logs";
+import { notify, notifyError } from "../state/session/view";
 import { t } from "../words/words";
 import "./logs.css";
 

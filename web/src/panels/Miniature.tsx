@@ -2,8 +2,9 @@
 import { useMemo } from "react";
 import type { Catalog } from "../api/catalog";
 import type { GraphNode, Workflow } from "../document/graph";
+import { titleOf } from "../state/nodes/naming";
 import { catalogWith } from "../state/nodes/subgraphSchema";
-import { titleOf, useStudio } from "../state/studio";
+import { useStudio } from "../state/session/studio";
 import { t } from "../words/words";
 
 const MARGIN = 40;

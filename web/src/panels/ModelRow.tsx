@@ -2,6 +2,7 @@
 import { useState } from "react";
 import type { ModelNeed } from "../api/downloads";
 import type { DownloadState } from "../api/types";
+import { putFile } from "../state/files/needs";
 import {
   actOnDownload,
   allowHost,
@@ -9,10 +10,9 @@ import {
   isAllowed,
   startDownload,
   useDownloads,
-} from "../state/downloads";
-import { putFile } from "../state/files/needs";
-import { activeTab } from "../state/studio";
-import { notifyError } from "../state/view";
+} from "../state/runs/downloads";
+import { activeTab } from "../state/session/studio";
+import { notifyError } from "../state/session/view";
 import { bytesOf, percent } from "../words/format";
 import { t } from "../words/words";
 import { NodeLinks } from "./NodeLinks";

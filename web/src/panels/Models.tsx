@@ -2,10 +2,10 @@
 import { RefreshCw } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
-import { refreshCatalog } from "../state/files/files";
+import { refreshCatalog } from "../state/catalog/catalog";
 import { addLoader } from "../state/files/models";
-import { client } from "../state/server";
-import { notifyError, useView } from "../state/view";
+import { client } from "../state/session/server";
+import { notifyError, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";
 import "./models.css";

@@ -5,6 +5,10 @@
 import { Copy, RefreshCw } from "lucide-react";
 import { useEffect } from "react";
 import type { Needs as NeedsList, PackNeed } from "../api/downloads";
+import { refreshCatalog } from "../state/catalog/catalog";
+import { missingModels, needsOf, useNeeds } from "../state/files/needs";
+import { useRuns } from "../state/outcomes/runs";
+import { checkAgain } from "../state/runs/checking";
 import {
   downloadOf,
   forbidHost,
@@ -13,14 +17,10 @@ import {
   readDownloads,
   startDownload,
   useDownloads,
-} from "../state/downloads";
-import { refreshCatalog } from "../state/files/files";
-import { missingModels, needsOf, useNeeds } from "../state/files/needs";
-import { checkAgain } from "../state/runs/checking";
+} from "../state/runs/downloads";
 import { lacksTokenizer } from "../state/runs/fixes";
-import { useRuns } from "../state/runs/runs";
-import { useActive } from "../state/studio";
-import { notifyError, openSheet } from "../state/view";
+import { useActive } from "../state/session/studio";
+import { notifyError, openSheet } from "../state/session/view";
 import { bytesOf } from "../words/format";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

@@ -2,8 +2,8 @@
 import { AlertTriangle } from "lucide-react";
 import type { CSSProperties } from "react";
 import type { NodeSchema } from "../api/types";
+import { keyFor } from "../state/commands/keymap";
 import { packOf } from "../state/finding/query";
-import { keyFor } from "../state/keymap";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { isWidget } from "../state/nodes/widgets";
 import { t } from "../words/words";

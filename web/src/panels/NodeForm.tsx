@@ -3,7 +3,7 @@ import { Info, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema, NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
-import { pluginWidgetOf, useExtensions } from "../state/extensions";
+import { pluginWidgetOf, useExtensions } from "../state/catalog/extensions";
 import { isChanged, menuOf, resetField } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
 import { isView } from "../state/nodes/fieldTypes";

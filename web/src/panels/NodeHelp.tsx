@@ -3,8 +3,9 @@
  */
 import type { InputSchema, NodeSchema } from "../api/types";
 import { colourOf, familyOf } from "../state/nodes/kinds";
-import { schemaOf, titleOf, useActive } from "../state/studio";
-import { openSheet, useView } from "../state/view";
+import { titleOf } from "../state/nodes/naming";
+import { schemaOf, useActive } from "../state/session/studio";
+import { openSheet, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { Description, Line } from "./Description";
 import { Dialog } from "./Dialog";

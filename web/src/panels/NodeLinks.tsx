@@ -1,7 +1,7 @@
 /** The nodes that use something, each with a button that shows the node. */
 import { goTo, titleOfPrompt } from "../state/editing/levels";
-import { useActive, useStudio } from "../state/studio";
-import { openSheet } from "../state/view";
+import { useActive, useStudio } from "../state/session/studio";
+import { openSheet } from "../state/session/view";
 import { t } from "../words/words";
 
 const MOST_USERS = 4;

@@ -1,7 +1,7 @@
 /** One notice at a time: what happened or failed, and the actions for it. */
 import { X } from "lucide-react";
 import { useEffect } from "react";
-import { type Notice, useView } from "../state/view";
+import { type Notice, useView } from "../state/session/view";
 import { t } from "../words/words";
 
 const STAYS = 7_000;

@@ -1,9 +1,9 @@
 /** The palette's list of nodes, and the legend of its signs. */
 import { ChevronRight } from "lucide-react";
 import type { PointerEvent } from "react";
-import type { Offer, OfferGroup } from "../state/finding/offers";
+import { shownKey } from "../state/commands/keymap";
+import type { Offer, OfferGroup } from "../state/editing/offers";
 import { SIGNS, type Sign } from "../state/finding/query";
-import { shownKey } from "../state/keymap";
 import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
 import { Marked } from "./Marked";

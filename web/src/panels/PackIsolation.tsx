@@ -1,8 +1,8 @@
 /** The switches of one pack: a process and an environment of its own, and the network there. */
 import { useId, useState } from "react";
 import type { Pack, PackEnvironment } from "../api/packs";
-import { isolatePack, readEnvironment, switchNetwork } from "../state/packs";
-import { notifyError } from "../state/view";
+import { isolatePack, readEnvironment, switchNetwork } from "../state/catalog/packs";
+import { notifyError } from "../state/session/view";
 import { t } from "../words/words";
 
 /** A process of its own helps where a pack ended the worker, or wants other versions than are here. */

@@ -2,7 +2,6 @@
 import { Copy, ExternalLink, RefreshCw } from "lucide-react";
 import { useEffect, useState } from "react";
 import type { Pack } from "../api/packs";
-import { runCommand } from "../state/commands";
 import {
   choosePack,
   isFaulty,
@@ -12,8 +11,9 @@ import {
   switchPack,
   usePacks,
   waitsForReload,
-} from "../state/packs";
-import { notifyError, openSheet } from "../state/view";
+} from "../state/catalog/packs";
+import { runCommand } from "../state/session/commandRegistry";
+import { notifyError, openSheet } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { amount, bytesOf, spanOf } from "../words/format";
 import { t } from "../words/words";

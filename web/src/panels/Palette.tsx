@@ -12,24 +12,25 @@ import {
   useState,
 } from "react";
 import type { NodeSchema } from "../api/types";
+import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/catalog/blueprints";
 import { placeNode } from "../state/editing/actions";
 import { addIntoWire } from "../state/editing/connecting";
 import { setTabAddsNode } from "../state/editing/keyboardNavigation";
+import { type Offer, offersOf, parentOf } from "../state/editing/offers";
 import { lossOf, planOf, replaceNodes } from "../state/editing/replacing";
-import { blueprintCatalog, refreshBlueprints, useBlueprints } from "../state/files/blueprints";
 import { socketsFor } from "../state/finding/fitting";
-import { type Offer, offersOf, parentOf } from "../state/finding/offers";
 import { completed, completions } from "../state/finding/query";
+import { titleOf } from "../state/nodes/naming";
 import { nameOf } from "../state/nodes/sockets";
-import { activeTab, schemaOf, titleOf, useActive, useStudio } from "../state/studio";
-import { openSheet, type Palette as PaletteValue, useView } from "../state/view";
+import { activeTab, schemaOf, useActive, useStudio } from "../state/session/studio";
+import { openSheet, type Palette as PaletteValue, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { NodeAbout } from "./NodeAbout";
 import { idOf, Legend, OfferList } from "./OfferList";
 import { useClickOutside } from "./useClickOutside";
 import { useRestoreFocus } from "./useRestoreFocus";
 import "./palette.css";
-import { shownKey } from "../state/keymap";
+import { shownKey } from "../state/commands/keymap";
 
 const WIDTH = 720;
 const HEIGHT = 460;

@@ -1,5 +1,5 @@
 /** The page of a plugin's command, in a dialog. */
-import { useExtensions } from "../state/extensions";
+import { useExtensions } from "../state/catalog/extensions";
 import { Dialog } from "./Dialog";
 
 export function PluginDialog() {

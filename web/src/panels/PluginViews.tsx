@@ -1,7 +1,7 @@
 /** More views of a result, by plugins that render its media type; each loads when it is opened. */
 import { useState } from "react";
-import { type PluginRenderer, renderersFor, useExtensions } from "../state/extensions";
-import { mediaTypeOf } from "../state/fields/mediaTypes";
+import { type PluginRenderer, renderersFor, useExtensions } from "../state/catalog/extensions";
+import { mediaTypeOf } from "../state/nodes/mediaTypes";
 
 interface Props {
   url: string;

@@ -4,11 +4,11 @@
  */
 
 import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { useRuns } from "../state/outcomes/runs";
+import { problemsIn } from "../state/outcomes/sentences";
 import { type Problem, type ProblemGroup, problemsOf } from "../state/runs/fixes";
-import { useRuns } from "../state/runs/runs";
-import { problemsIn } from "../state/runs/sentences";
-import { useActive, useStudio } from "../state/studio";
-import { useView } from "../state/view";
+import { useActive, useStudio } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { t } from "../words/words";
 import { Failure } from "./Failure";
 import "./run.css";

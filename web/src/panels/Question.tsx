@@ -1,6 +1,6 @@
 /** The dialog with the question that must be answered first, if there is one. */
 import { type FormEvent, type RefObject, useEffect, useId, useRef, useState } from "react";
-import { type Question as Asked, useQuestion } from "../state/ask";
+import { type Question as Asked, useQuestion } from "../state/session/ask";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import "./question.css";

@@ -2,7 +2,6 @@
 import { ArrowDown, ArrowUp, ChevronsUp, GripVertical, LoaderCircle, X } from "lucide-react";
 import { type DragEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { type ListedJob, readPlace } from "../api/results";
-import { type QueuedContents, readQueued } from "../state/results/results";
 import {
   expectedOf,
   type Move,
@@ -10,10 +9,11 @@ import {
   moveTo,
   useQueue,
   useQueueRow,
-} from "../state/runs/queue";
+} from "../state/outcomes/queue";
+import { useRuns } from "../state/outcomes/runs";
+import { type QueuedContents, readQueued } from "../state/results/results";
 import { cancelJob } from "../state/runs/running";
-import { useRuns } from "../state/runs/runs";
-import { errorText } from "../state/view";
+import { errorText } from "../state/session/view";
 import { spanOf } from "../words/format";
 import { t } from "../words/words";
 import { Miniature } from "./Miniature";

@@ -9,9 +9,9 @@ import {
   type LucideIcon,
   Plus,
 } from "lucide-react";
-import { runCommand } from "../state/commands";
-import { withKey } from "../state/keymap";
-import { useView } from "../state/view";
+import { withKey } from "../state/commands/keymap";
+import { runCommand } from "../state/session/commandRegistry";
+import { useView } from "../state/session/view";
 import { t } from "../words/words";
 
 export function Rail() {

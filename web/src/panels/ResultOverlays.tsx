@@ -3,7 +3,7 @@ import { Suspense } from "react";
 import { createPortal } from "react-dom";
 import { useDifference } from "../state/results/difference";
 import { useLightbox } from "../state/results/lightbox";
-import { useView } from "../state/view";
+import { useView } from "../state/session/view";
 import { part } from "../widgets/part";
 
 const Lightbox = part(() => import("./Lightbox").then((module) => module.Lightbox));

@@ -17,6 +17,7 @@ import { type KeyboardEvent, Suspense, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import { viewUrl } from "../api/client";
 import { type ListedJob, thumbnailUrl } from "../api/results";
+import { useRuns } from "../state/outcomes/runs";
 import { closeLightbox, useLightbox } from "../state/results/lightbox";
 import { openPicture, pictureAttribute } from "../state/results/pictureActions";
 import {
@@ -36,8 +37,7 @@ import {
   stageWindow,
   useStage,
 } from "../state/results/stage";
-import { useRuns } from "../state/runs/runs";
-import { notifyError, useView } from "../state/view";
+import { notifyError, useView } from "../state/session/view";
 import { IconButton } from "../widgets/IconButton";
 import { part } from "../widgets/part";
 import { usePointerDrag } from "../widgets/pointerDrag";

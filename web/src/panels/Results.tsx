@@ -1,10 +1,10 @@
 /** The newest results, and the previews of the current run. */
 import { ArrowRight, LoaderCircle } from "lucide-react";
 import type { ListedJob } from "../api/results";
+import { useRuns } from "../state/outcomes/runs";
 import { openLightbox } from "../state/results/lightbox";
 import { pictureOf } from "../state/results/pictureActions";
-import { useRuns } from "../state/runs/runs";
-import { showDock } from "../state/view";
+import { showDock } from "../state/session/view";
 import { t } from "../words/words";
 import { Picture } from "./Picture";
 import { ResultTools } from "./ResultTools";

@@ -1,21 +1,21 @@
 /** The run bar: the Run button, what a run would do, and the progress of the current one. */
 import { ChevronDown, Dices, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
-import { runCommand } from "../state/commands";
 import { titleOfPrompt } from "../state/editing/levels";
 import { canRoll } from "../state/fields/rolling";
-import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/runs/plan";
-import { holdText, useQueue } from "../state/runs/queue";
+import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/outcomes/plan";
+import { holdText, useQueue } from "../state/outcomes/queue";
+import { type ActiveRun, placeOf, useRuns } from "../state/outcomes/runs";
+import { wholeSentence } from "../state/outcomes/sentences";
 import { interrupt, run } from "../state/runs/running";
-import { type ActiveRun, placeOf, useRuns } from "../state/runs/runs";
-import { wholeSentence } from "../state/runs/sentences";
-import { client } from "../state/server";
-import { useActive, useStudio } from "../state/studio";
-import { showDock } from "../state/view";
+import { runCommand } from "../state/session/commandRegistry";
+import { client } from "../state/session/server";
+import { useActive, useStudio } from "../state/session/studio";
+import { showDock } from "../state/session/view";
 import { t } from "../words/words";
 import { RunCount } from "./RunCount";
 import "./run.css";
-import { withKey } from "../state/keymap";
+import { withKey } from "../state/commands/keymap";
 import { part } from "../widgets/part";
 import { rateWords, spanOf } from "../words/format";
 

@@ -1,7 +1,7 @@
 /** The number of runs beside the Run button; Enter starts them, each with its own seed. */
 import { useState } from "react";
-import { runCommand } from "../state/commands";
 import { useRunOptions } from "../state/runs/running";
+import { runCommand } from "../state/session/commandRegistry";
 import { t } from "../words/words";
 
 const MOST = 999;

@@ -2,12 +2,12 @@
  * The menu of the Run button: all run commands, and running on every change.
  */
 import { type RefObject, useEffect, useRef, useState } from "react";
-import { isEnabled, runCommand, useCommands } from "../state/commands";
-import { keyFor } from "../state/keymap";
+import { keyFor } from "../state/commands/keymap";
+import { wordsOf } from "../state/outcomes/plan";
 import { planForTargets, selectedTargets } from "../state/runs/partialPlan";
-import { wordsOf } from "../state/runs/plan";
-import { useSetting } from "../state/settings";
-import { errorText as wordsOfError } from "../state/view";
+import { isEnabled, runCommand, useCommands } from "../state/session/commandRegistry";
+import { useSetting } from "../state/session/settings";
+import { errorText as wordsOfError } from "../state/session/view";
 import { type MenuItem, MenuRows } from "../widgets/Menu";
 import { t } from "../words/words";
 import { useClickOutside } from "./useClickOutside";

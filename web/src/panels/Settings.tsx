@@ -1,14 +1,14 @@
 /** All settings, searchable, each with an explanation. */
 import { useId, useState } from "react";
-import { settingKey, useExtensions } from "../state/extensions";
+import { settingKey, useExtensions } from "../state/catalog/extensions";
 import {
   SETTINGS,
   type Setting,
   type SettingId,
   storeSetting,
   useSettings,
-} from "../state/settings";
-import { openSheet } from "../state/view";
+} from "../state/session/settings";
+import { openSheet } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";

@@ -1,6 +1,6 @@
 /** The open dialog, if there is one; each is loaded when it is first opened. */
 import { type ComponentType, Suspense } from "react";
-import { type Sheet, useView } from "../state/view";
+import { type Sheet, useView } from "../state/session/view";
 import { part } from "../widgets/part";
 
 const SHEETS: Readonly<Record<Sheet, ComponentType>> = {

@@ -1,8 +1,9 @@
 /** The help: the legend of the signs on nodes, and all current keyboard shortcuts. */
-import { type Command, useCommands } from "../state/commands";
-import { keysOf, shownKey } from "../state/keymap";
-import { useSetting } from "../state/settings";
-import { openSheet, useView } from "../state/view";
+
+import { keysOf, shownKey } from "../state/commands/keymap";
+import { type Command, useCommands } from "../state/session/commandRegistry";
+import { useSetting } from "../state/session/settings";
+import { openSheet, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import { Signs } from "./Signs";

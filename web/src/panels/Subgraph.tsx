@@ -13,6 +13,7 @@ import {
 } from "../document/graph";
 import { definitionAt, instancesOf } from "../document/levels";
 import { portOfWidget, portsOf, type Side } from "../document/ports";
+import { saveBlueprint } from "../state/catalog/blueprints";
 import { enter } from "../state/editing/levels";
 import {
   dropPort,
@@ -24,10 +25,10 @@ import {
   showWidget,
   unpackSelected,
 } from "../state/editing/subgraphs";
-import { saveBlueprint } from "../state/files/blueprints";
 import { inputsOf } from "../state/nodes/inputs";
+import { titleOf } from "../state/nodes/naming";
 import { isWidget } from "../state/nodes/widgets";
-import { titleOf, useActive, useStudio } from "../state/studio";
+import { useActive, useStudio } from "../state/session/studio";
 import { t } from "../words/words";
 import "./subgraph.css";
 

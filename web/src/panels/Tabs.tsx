@@ -3,14 +3,14 @@
  */
 import { ChevronDown, Plus, X } from "lucide-react";
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
-import { nameOf } from "../state/files/paths";
 import { closeDocument, moveTab, renameTab, stepTab } from "../state/files/tabs";
-import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/studio";
-import { notifyError } from "../state/view";
+import { nameOf } from "../state/session/paths";
+import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/session/studio";
+import { notifyError } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import "./tabs.css";
-import { withKey } from "../state/keymap";
+import { withKey } from "../state/commands/keymap";
 
 export function Tabs() {
   const tabs = useStudio((state) => state.tabs);

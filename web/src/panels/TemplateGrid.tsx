@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import type { Needs } from "../api/downloads";
 import { missingModels, sentenceOf } from "../state/files/needs";
 import { needsOfTemplate, openTemplate, pictureOf, type TEMPLATES } from "../state/files/templates";
-import { notifyError, openSheet } from "../state/view";
+import { notifyError, openSheet } from "../state/session/view";
 import { t } from "../words/words";
 import "./templates.css";
 

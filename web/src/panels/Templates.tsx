@@ -3,7 +3,7 @@ import { useEffect, useState } from "react";
 import type { TemplateCategory } from "../api/templates";
 import { familyTemplates, needsOfFamily, openFamilyTemplate } from "../state/files/familyTemplates";
 import { TEMPLATES } from "../state/files/templates";
-import { notifyError, openSheet } from "../state/view";
+import { notifyError, openSheet } from "../state/session/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
 import { TemplateGrid, TemplateTile } from "./TemplateGrid";

@@ -12,12 +12,12 @@ import {
   Undo2,
 } from "lucide-react";
 import { Suspense, useRef, useState } from "react";
-import { runCommand } from "../state/commands";
+import { keyFor, withKey } from "../state/commands/keymap";
 import { download } from "../state/files/files";
-import { keyFor, withKey } from "../state/keymap";
-import { useSetting } from "../state/settings";
-import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/studio";
-import { useView } from "../state/view";
+import { runCommand } from "../state/session/commandRegistry";
+import { useSetting } from "../state/session/settings";
+import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/session/studio";
+import { useView } from "../state/session/view";
 import { IconButton } from "../widgets/IconButton";
 import { part } from "../widgets/part";
 import { t, translateMessage } from "../words/words";

@@ -4,12 +4,12 @@
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
 import { type Difference, differenceOf } from "../document/restore";
-import { nameOf } from "../state/files/paths";
 import { useVersionsOf } from "../state/files/saving";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/files/versions";
-import { library } from "../state/server";
-import { type Tab, useActive } from "../state/studio";
-import { notifyError, openSheet } from "../state/view";
+import { nameOf } from "../state/session/paths";
+import { library } from "../state/session/server";
+import { type Tab, useActive } from "../state/session/studio";
+import { notifyError, openSheet } from "../state/session/view";
 import { ago, dayAndTime } from "../words/format";
 import { t, translateMessage } from "../words/words";
 import { Dialog } from "./Dialog";

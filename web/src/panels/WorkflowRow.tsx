@@ -2,11 +2,11 @@
 import { Copy, History, PenLine, Trash2 } from "lucide-react";
 import { type KeyboardEvent, type ReactNode, useEffect, useRef, useState } from "react";
 import type { SavedFile } from "../api/library";
-import { FOLDER, lastPart, nameOf, pathOf } from "../state/files/paths";
 import { openSaved, showVersions } from "../state/files/saving";
 import { renameFile } from "../state/files/tabs";
 import { deleteWorkflow, duplicateWorkflow, refreshWorkflows } from "../state/files/workflows";
-import { notifyError } from "../state/view";
+import { FOLDER, lastPart, nameOf, pathOf } from "../state/session/paths";
+import { notifyError } from "../state/session/view";
 import { ago, dayAndTime } from "../words/format";
 import { t } from "../words/words";
 

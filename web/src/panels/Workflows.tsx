@@ -2,7 +2,6 @@
 import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { chooseFiles } from "../state/files/choosing";
-import { lastPart, nameOf } from "../state/files/paths";
 import { reopen } from "../state/files/restore";
 import {
   foldersOf,
@@ -10,7 +9,8 @@ import {
   restoreWorkflow,
   useWorkflows,
 } from "../state/files/workflows";
-import { notifyError, openSheet, useView } from "../state/view";
+import { lastPart, nameOf } from "../state/session/paths";
+import { notifyError, openSheet, useView } from "../state/session/view";
 import { ago } from "../words/format";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";

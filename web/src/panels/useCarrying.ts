@@ -6,15 +6,15 @@
 import { useEffect, useRef, useState } from "react";
 import type { NodeSchema } from "../api/types";
 import type { Point } from "../document/graph";
-import { canvas } from "../state/canvas";
+import { isBlueprint } from "../state/catalog/blueprints";
 import { placeNode } from "../state/editing/actions";
 import { addIntoWire, insertionSockets, wireAt } from "../state/editing/connecting";
+import { focusSideAt } from "../state/editing/splitView";
 import { useWiring } from "../state/editing/wiring";
-import { activeEditor } from "../state/editor";
-import { isBlueprint } from "../state/files/blueprints";
 import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
-import { focusSideAt } from "../state/splitView";
-import { activeTab } from "../state/studio";
+import { canvas } from "../state/session/canvas";
+import { activeEditor } from "../state/session/editor";
+import { activeTab } from "../state/session/studio";
 
 /** A press that moves no further, in pixels, is a click. */
 const CLICK_DISTANCE = 5;

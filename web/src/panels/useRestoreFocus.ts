@@ -1,7 +1,7 @@
 /** Restores the focus when the element that had it is closed. */
 import { useEffect, useState } from "react";
-import { canvas } from "../state/canvas";
-import { activeTab } from "../state/studio";
+import { canvas } from "../state/session/canvas";
+import { activeTab } from "../state/session/studio";
 
 /**
  * The card of the node that is selected now, if the focus was on the card of another: the new one

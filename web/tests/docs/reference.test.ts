@@ -6,11 +6,11 @@ import { readdirSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
 import declared from "../../package.json";
-import type { Command, CommandGroup } from "../../src/state/commands";
 import { COMMANDS } from "../../src/state/commands/all";
-import { keysOf, shownKey } from "../../src/state/keymap";
-import { PRESETS } from "../../src/state/presets";
-import { SETTINGS, type Setting } from "../../src/state/settings";
+import { keysOf, shownKey } from "../../src/state/commands/keymap";
+import { PRESETS } from "../../src/state/commands/presets";
+import type { Command, CommandGroup } from "../../src/state/session/commandRegistry";
+import { SETTINGS, type Setting } from "../../src/state/session/settings";
 import { german } from "../../src/words/german";
 
 const DOCS = resolve(import.meta.dirname, "../../../docs");

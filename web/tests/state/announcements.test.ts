@@ -1,7 +1,7 @@
 /** Announcements of edits, in each language. */
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { announceAll, useAnnouncements } from "../../src/state/announcements";
-import { edit } from "../../src/state/studio";
+import { announceAll, useAnnouncements } from "../../src/state/outcomes/announcements";
+import { edit } from "../../src/state/session/studio";
 import { type Language, setLanguage, t } from "../../src/words/words";
 
 let end: () => void;

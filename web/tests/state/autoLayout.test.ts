@@ -7,10 +7,10 @@ import { encloses, overlaps } from "../../src/document/arrange";
 import { frameBox, setFrameCollapsed } from "../../src/document/frames";
 import { isObject, type JsonObject, parseJson } from "../../src/document/json";
 import { layOutNodes } from "../../src/state/editing/autoLayout";
-import { activeEditor } from "../../src/state/editor";
-import { boxesOf } from "../../src/state/nodes/boxes";
+import { boxesOf } from "../../src/state/editing/boxes";
 import { foldingOf } from "../../src/state/nodes/folding";
-import { activeTab, edit, openWorkflow, undoEdit } from "../../src/state/studio";
+import { activeEditor } from "../../src/state/session/editor";
+import { activeTab, edit, openWorkflow, undoEdit } from "../../src/state/session/studio";
 
 const path = resolve(import.meta.dirname, "../../workflows/inpaint.json");
 

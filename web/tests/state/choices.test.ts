@@ -4,7 +4,13 @@ import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
 import { changeValueAt, placeNode } from "../../src/state/editing/actions";
 import { inputsOf } from "../../src/state/nodes/inputs";
-import { activeTab, openWorkflow, schemaOf, undoEdit, useStudio } from "../../src/state/studio";
+import {
+  activeTab,
+  openWorkflow,
+  schemaOf,
+  undoEdit,
+  useStudio,
+} from "../../src/state/session/studio";
 
 const catalog = readCatalog({
   CustomCombo: {

@@ -1,10 +1,10 @@
 /** Everyday words, and the command that each must find first. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { addCommands, useCommands } from "../../src/state/commands";
 import { COMMANDS } from "../../src/state/commands/all";
 import { commandsFor } from "../../src/state/finding/commandSearch";
 import { ENGLISH } from "../../src/state/finding/commandWords";
 import { GERMAN } from "../../src/state/finding/commandWordsGerman";
+import { addCommands, useCommands } from "../../src/state/session/commandRegistry";
 import { setLanguage } from "../../src/words/words";
 
 const QUERIES: Readonly<Record<string, readonly string[]>> = {

@@ -1,17 +1,17 @@
 /** Consistency of the tables of commands, keys and settings. */
 import { afterEach, describe, expect, test } from "vitest";
+import { COMMANDS } from "../../src/state/commands/all";
+import { commandFor, keyOf, keysOf, shownKey } from "../../src/state/commands/keymap";
 import {
   addCommands,
   commandOf,
   isEnabled,
   runCommand,
   useCommands,
-} from "../../src/state/commands";
-import { COMMANDS } from "../../src/state/commands/all";
-import { commandFor, keyOf, keysOf, shownKey } from "../../src/state/keymap";
-import { SETTINGS, setting, useSettings } from "../../src/state/settings";
-import { activeTab, changeTab, leaveApp, showsApp } from "../../src/state/studio";
-import { useView } from "../../src/state/view";
+} from "../../src/state/session/commandRegistry";
+import { SETTINGS, setting, useSettings } from "../../src/state/session/settings";
+import { activeTab, changeTab, leaveApp, showsApp } from "../../src/state/session/studio";
+import { useView } from "../../src/state/session/view";
 
 function pressed(key: string, held: string[] = [], code = "") {
   return {

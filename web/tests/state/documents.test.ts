@@ -11,11 +11,11 @@ import { readGraph } from "../../src/document/read";
 import { differenceOf, replaceWith } from "../../src/document/restore";
 import { makeSubgraph } from "../../src/document/subgraph";
 import { writeGraph } from "../../src/document/write";
-import { askText, useQuestion } from "../../src/state/ask";
 import { recordClosed, useClosed } from "../../src/state/files/closed";
-import { lastPart, nameOf, nameProblem, pathOf } from "../../src/state/files/paths";
 import { moveTab, stepTab } from "../../src/state/files/tabs";
 import { foldersOf } from "../../src/state/files/workflows";
+import { askText, useQuestion } from "../../src/state/session/ask";
+import { lastPart, nameOf, nameProblem, pathOf } from "../../src/state/session/paths";
 import {
   activeTab,
   blankTab,
@@ -27,7 +27,7 @@ import {
   setCatalog,
   undoEdit,
   useStudio,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 import { ago } from "../../src/words/format";
 
 const path = resolve(import.meta.dirname, "../workflows/seven_nodes.json");

@@ -10,7 +10,7 @@ import {
   select,
   showLevel,
   useStudio,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 
 beforeEach(() => {
   useStudio.setState({

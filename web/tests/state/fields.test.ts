@@ -5,14 +5,14 @@ import { connect } from "../../src/document/edit";
 import { EMPTY_LOG, record } from "../../src/document/log";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
+import { resolveTypes } from "../../src/state/editing/match";
 import { tagsFor, tagsOf } from "../../src/state/fields/completions";
 import { pasted } from "../../src/state/fields/fieldActions";
-import { fileOf, namedValue } from "../../src/state/fields/fileValue";
-import { isOfKind } from "../../src/state/fields/mediaTypes";
+import { fileOf, namedValue } from "../../src/state/nodes/fileValue";
 import { inputsOf } from "../../src/state/nodes/inputs";
-import { resolveTypes } from "../../src/state/nodes/match";
+import { isOfKind } from "../../src/state/nodes/mediaTypes";
 import { withPrimitive, withTargetOptions } from "../../src/state/nodes/primitive";
-import { layout, schemaOf, useStudio } from "../../src/state/studio";
+import { layout, schemaOf, useStudio } from "../../src/state/session/studio";
 
 const choice = (name: string) => ({ template: { template_id: "T", allowed_types: name } });
 const catalog = withPrimitive(

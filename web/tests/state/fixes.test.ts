@@ -2,10 +2,16 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, ValidationReport } from "../../src/api/client";
-import { workflowOfPrompt } from "../../src/state/files/prompt";
+import { workflowOfPrompt } from "../../src/state/embedded/prompt";
 import { changedSince } from "../../src/state/runs/failure";
 import { problemsOf } from "../../src/state/runs/fixes";
-import { activeTab, edit, openWorkflow, setCatalog, useStudio } from "../../src/state/studio";
+import {
+  activeTab,
+  edit,
+  openWorkflow,
+  setCatalog,
+  useStudio,
+} from "../../src/state/session/studio";
 import { builtinCatalog } from "../builtinCatalog";
 
 const FILES = ["flux-dev.safetensors", "sd15.safetensors"];

@@ -11,8 +11,8 @@ import {
   readAround,
   refreshHistory,
   useHistory,
-} from "../../src/state/results/history";
-import { client } from "../../src/state/server";
+} from "../../src/state/outcomes/history";
+import { client } from "../../src/state/session/server";
 
 /** Newest first. */
 let stored: ListedJob[] = [];

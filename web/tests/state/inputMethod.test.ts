@@ -1,6 +1,6 @@
 /** Keys of an input method reach no listener in the page. */
 import { expect, test, vi } from "vitest";
-import { guardComposition } from "../../src/state/inputMethod";
+import { guardComposition } from "../../src/state/session/inputMethod";
 
 function keydown(key: string, state: { isComposing?: boolean; keyCode?: number } = {}): Event {
   const { isComposing = false, keyCode = 0 } = state;

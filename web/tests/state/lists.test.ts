@@ -1,9 +1,9 @@
 /** An uploaded file is listed at once, and only the nodes that list files are loaded again. */
 import { beforeEach, expect, test, vi } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
-import { addFileToLists } from "../../src/state/files/lists";
-import { client } from "../../src/state/server";
-import { setCatalog, useStudio } from "../../src/state/studio";
+import { addFileToLists } from "../../src/state/catalog/lists";
+import { client } from "../../src/state/session/server";
+import { setCatalog, useStudio } from "../../src/state/session/studio";
 
 const described = (choices: string[], options: object = { image_upload: true }) => ({
   input: { required: { image: [choices, options] } },

@@ -3,15 +3,15 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
 import type { Json } from "../../src/document/json";
-import { useAnnouncements } from "../../src/state/announcements";
+import { refreshCatalog } from "../../src/state/catalog/catalog";
 import { changeValue } from "../../src/state/editing/actions";
-import { activeEditor } from "../../src/state/editor";
+import { boxesOf } from "../../src/state/editing/boxes";
 import { completionsFor } from "../../src/state/fields/completions";
 import { threadOf } from "../../src/state/fields/fields";
 import { loaderPosition, nameOfLora } from "../../src/state/fields/loras";
-import { refreshCatalog } from "../../src/state/files/files";
-import { boxesOf } from "../../src/state/nodes/boxes";
-import { client } from "../../src/state/server";
+import { useAnnouncements } from "../../src/state/outcomes/announcements";
+import { activeEditor } from "../../src/state/session/editor";
+import { client } from "../../src/state/session/server";
 import {
   activeTab,
   endThread,
@@ -20,7 +20,7 @@ import {
   showLevel,
   undoEdit,
   useStudio,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 import { sound } from "../document/sound";
 import {
   CATALOG,

@@ -3,10 +3,10 @@ import { afterEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { ModelNeed, Needs } from "../../src/api/downloads";
 import type { DownloadState } from "../../src/api/types";
-import { downloadOf, onDownloadsChanged, useDownloads } from "../../src/state/downloads";
 import { putFile, recordNeeds, sentenceOf, watchNeeds } from "../../src/state/files/needs";
-import { activeTab, openWorkflow, setCatalog, undoEdit } from "../../src/state/studio";
-import { useView } from "../../src/state/view";
+import { downloadOf, onDownloadsChanged, useDownloads } from "../../src/state/runs/downloads";
+import { activeTab, openWorkflow, setCatalog, undoEdit } from "../../src/state/session/studio";
+import { useView } from "../../src/state/session/view";
 
 const NEED: ModelNeed = {
   name: "a.safetensors",

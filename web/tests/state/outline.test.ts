@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { Workflow } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { type Folds, outlineOf, rowStartingWith } from "../../src/state/outline";
+import { type Folds, outlineOf, rowStartingWith } from "../../src/state/nodes/outline";
 
 const OPEN: Folds = { closed: new Set(), opened: new Set() };
 

@@ -9,10 +9,10 @@ import { type Box, overlaps } from "../../src/document/arrange";
 import { type Json, parseJson, writeJson } from "../../src/document/json";
 import { writeGraph } from "../../src/document/write";
 import { connectWire, placeNode, removeSelected } from "../../src/state/editing/actions";
+import { boxesOf } from "../../src/state/editing/boxes";
 import { packSelected, unpackSelected } from "../../src/state/editing/subgraphs";
-import { activeEditor } from "../../src/state/editor";
-import { boxesOf } from "../../src/state/nodes/boxes";
 import { isWidget } from "../../src/state/nodes/widgets";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   openWorkflow,
@@ -20,7 +20,7 @@ import {
   select,
   setCatalog,
   undoEdit,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 import { builtinCatalog } from "../builtinCatalog";
 
 const SEVEN_NODES = resolve(import.meta.dirname, "../workflows/seven_nodes.json");

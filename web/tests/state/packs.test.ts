@@ -1,7 +1,7 @@
 /** Packs as the panel reads them: defaults of what the server leaves out, and their order. */
 import { afterEach, expect, test, vi } from "vitest";
 import { makePacks } from "../../src/api/packs";
-import { isFaulty, readPacks, usePacks, waitsForReload } from "../../src/state/packs";
+import { isFaulty, readPacks, usePacks, waitsForReload } from "../../src/state/catalog/packs";
 
 const codec = { parse: JSON.parse, write: JSON.stringify };
 

@@ -1,7 +1,7 @@
 /** A wire that is pulled into the open: the node that it most usually leads to is offered first. */
 import { expect, test } from "vitest";
 import { emptyGraph } from "../../src/document/graph";
-import { offersOf } from "../../src/state/finding/offers";
+import { offersOf } from "../../src/state/editing/offers";
 import { newNode } from "../../src/state/nodes/widgets";
 import { builtinCatalog } from "../builtinCatalog";
 

@@ -10,7 +10,7 @@ import {
   tabOf,
   undoEdit,
   useStudio,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 
 beforeEach(() => {
   const seed = ["INT", { default: 0, min: 0, max: 99, control_after_generate: true }];

@@ -10,7 +10,7 @@ import {
   shareOf,
   stepsLeft,
   wordsOf,
-} from "../../src/state/runs/plan";
+} from "../../src/state/outcomes/plan";
 import { bytesOf, rateWords, spanOf } from "../../src/words/format";
 
 function planned(nodes: Record<string, [NodePlan["state"], number | null, number?]>): Plan {

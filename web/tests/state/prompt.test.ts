@@ -3,8 +3,8 @@ import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { linkInto } from "../../src/document/graph";
 import { readGraph } from "../../src/document/read";
-import { workflowOfPrompt } from "../../src/state/files/prompt";
-import { layout, useStudio } from "../../src/state/studio";
+import { workflowOfPrompt } from "../../src/state/embedded/prompt";
+import { layout, useStudio } from "../../src/state/session/studio";
 
 const prompt = {
   "12:3": { class_type: "Load", inputs: { name: "a" }, _meta: { title: "Mine" } },

@@ -14,10 +14,16 @@ import {
   pullFrom,
   type Target,
 } from "../../src/state/editing/pull";
-import { activeEditor } from "../../src/state/editor";
 import type { Pulled } from "../../src/state/finding/fitting";
-import { activeTab, openWorkflow, setCatalog, undoEdit, useStudio } from "../../src/state/studio";
-import { useView } from "../../src/state/view";
+import { activeEditor } from "../../src/state/session/editor";
+import {
+  activeTab,
+  openWorkflow,
+  setCatalog,
+  undoEdit,
+  useStudio,
+} from "../../src/state/session/studio";
+import { useView } from "../../src/state/session/view";
 
 const CATALOG = readCatalog({
   Loader: {

@@ -1,8 +1,8 @@
 /** Runs that made the same file are one tile in the lists of results. */
 import { expect, test } from "vitest";
 import type { ListedJob } from "../../src/api/results";
+import { withoutRepeats } from "../../src/state/outcomes/jobs";
 import { picturesOf } from "../../src/state/results/stage";
-import { withoutRepeats } from "../../src/state/runs/running";
 
 const job = (
   id: string,

@@ -1,7 +1,7 @@
 /** Whether pages receive the default keys: browsers reserve some for their own tabs and windows. */
 import { expect, test } from "vitest";
 import { COMMANDS } from "../../src/state/commands/all";
-import { PRESETS } from "../../src/state/presets";
+import { PRESETS } from "../../src/state/commands/presets";
 
 /** Chrome and Edge pass these to no page, even if the page would prevent their default. */
 const RESERVED = new Set([

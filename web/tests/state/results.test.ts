@@ -2,11 +2,11 @@
 import { describe, expect, test, vi } from "vitest";
 import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";
+import { expectedOf } from "../../src/state/outcomes/queue";
 import { factsOf } from "../../src/state/results/facts";
 import { dayName, rowOfPlace, rowsOf } from "../../src/state/results/historyRows";
 import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results/results";
-import { expectedOf } from "../../src/state/runs/queue";
-import { client } from "../../src/state/server";
+import { client } from "../../src/state/session/server";
 
 const PROMPT = {
   "1": { class_type: "CheckpointLoaderSimple", inputs: { ckpt_name: "demo.safetensors" } },

@@ -4,8 +4,8 @@ import { readCatalog } from "../../src/api/catalog";
 import { moveNodes, removeNodes } from "../../src/document/edit";
 import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
+import { workflowOfPrompt } from "../../src/state/embedded/prompt";
 import { canRoll, rollSeeds, rolls, workflowToRun } from "../../src/state/fields/rolling";
-import { workflowOfPrompt } from "../../src/state/files/prompt";
 import {
   activeTab,
   edit,
@@ -14,7 +14,7 @@ import {
   redoEdit,
   undoEdit,
   useStudio,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 
 beforeAll(() => {
   useStudio.setState({

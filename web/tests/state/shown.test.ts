@@ -1,6 +1,12 @@
 /** What nodes show of a run, from the server's messages. */
 import { beforeEach, expect, test } from "vitest";
-import { handleMessage, placeOf, resetRunning, setShown, useRuns } from "../../src/state/runs/runs";
+import {
+  handleMessage,
+  placeOf,
+  resetRunning,
+  setShown,
+  useRuns,
+} from "../../src/state/outcomes/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 const shown = () => useRuns.getState().shown[placeOf("tab", "1")];

@@ -1,7 +1,7 @@
 /** Which documents the split view shows after tabs were shown, opened or closed. */
 import { expect, test } from "vitest";
-import { splitAfter } from "../../src/state/splitView";
-import { blankTab, type Studio } from "../../src/state/studio";
+import { splitAfter } from "../../src/state/editing/splitView";
+import { blankTab, type Studio } from "../../src/state/session/studio";
 
 const split = { panes: ["a", "b"], share: 0.3 } as const;
 

@@ -5,7 +5,7 @@ import type { ExecutionError } from "../../src/api/types";
 import { moveNodes } from "../../src/document/edit";
 import type { Json } from "../../src/document/json";
 import { changeValue, disconnect } from "../../src/state/editing/actions";
-import { handleMessage, placeOf, recordSubmitted, useRuns } from "../../src/state/runs/runs";
+import { handleMessage, placeOf, recordSubmitted, useRuns } from "../../src/state/outcomes/runs";
 import { watchFailures } from "../../src/state/runs/staleFailures";
 import {
   activeTab,
@@ -14,7 +14,7 @@ import {
   setCatalog,
   showLevel,
   undoEdit,
-} from "../../src/state/studio";
+} from "../../src/state/session/studio";
 
 const CATALOG = readCatalog({
   Step: {

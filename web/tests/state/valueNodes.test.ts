@@ -6,7 +6,7 @@ import { placeNode } from "../../src/state/editing/actions";
 import { convertToInput } from "../../src/state/fields/fieldActions";
 import { rollSeeds } from "../../src/state/fields/rolling";
 import { withPrimitive } from "../../src/state/nodes/primitive";
-import { activeTab, openWorkflow, schemaOf, useStudio } from "../../src/state/studio";
+import { activeTab, openWorkflow, schemaOf, useStudio } from "../../src/state/session/studio";
 
 const catalog = withPrimitive(
   readCatalog({

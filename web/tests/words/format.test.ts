@@ -1,6 +1,6 @@
 /** The words and formats of two languages. */
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { shownKey } from "../../src/state/keymap";
+import { shownKey } from "../../src/state/commands/keymap";
 import {
   amount,
   anyOf,

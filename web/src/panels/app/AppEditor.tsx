@@ -11,8 +11,9 @@ import {
   resultNodes,
   suggestApp,
   toggleOutput,
-} from "../../state/app";
-import { titleOf, useActive, useStudio } from "../../state/studio";
+} from "../../state/editing/app";
+import { titleOf } from "../../state/nodes/naming";
+import { useActive, useStudio } from "../../state/session/studio";
 import { t } from "../../words/words";
 
 /** The most fields listed; typing narrows the list. */

@@ -3,9 +3,9 @@
  * first image is there, and once when the run has ended; not while the user is typing.
  */
 import { type RefObject, useCallback, useEffect, useRef } from "react";
-import { animationDuration } from "../../state/motion";
-import { useRuns } from "../../state/runs/runs";
-import { useActive } from "../../state/studio";
+import { useRuns } from "../../state/outcomes/runs";
+import { animationDuration } from "../../state/session/motion";
+import { useActive } from "../../state/session/studio";
 
 interface ResultInView {
   /** The element with the results. */

@@ -1,7 +1,6 @@
 /** The mask editor: brush, eraser, fill and feathering, by pointer or keyboard. */
 import { useEffect, useReducer, useRef, useState } from "react";
 import { create } from "zustand";
-import { askConfirmation } from "../../state/ask";
 import {
   type MaskTarget,
   opacityUrl,
@@ -9,7 +8,8 @@ import {
   saveMask,
   useMasking,
 } from "../../state/fields/masking";
-import { errorText, notifyError } from "../../state/view";
+import { askConfirmation } from "../../state/session/ask";
+import { errorText, notifyError } from "../../state/session/view";
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
 import { Dialog } from "../Dialog";

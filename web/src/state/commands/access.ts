@@ -4,9 +4,6 @@
  */
 import type { Direction } from "../../document/navigation";
 import { t } from "../../words/words";
-import { announce } from "../announcements";
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
 import {
   editNode,
   focusOn,
@@ -15,9 +12,12 @@ import {
   walkTo,
 } from "../editing/keyboardNavigation";
 import { nameIn } from "../nodes/naming";
-import { focusNextRegion } from "../regions";
-import { activeTab, select, useStudio } from "../studio";
-import { toggleDrawer, useView } from "../view";
+import { announce } from "../outcomes/announcements";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { activeTab, select, useStudio } from "../session/studio";
+import { toggleDrawer, useView } from "../session/view";
+import { focusNextRegion } from "./regions";
 
 const hasNode = () => keyboardNode() !== null;
 const isOneWire = () => activeTab().selectedLinks.length === 1;

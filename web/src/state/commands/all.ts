@@ -2,7 +2,7 @@
  * All built-in commands. Of commands with the same key, the first that can act wins, so their order
  * matters.
  */
-import type { Command } from "../commands";
+import type { Command } from "../session/commandRegistry";
 import { accessCommands, leavingCommands } from "./access";
 import { arrangeCommands } from "./arrange";
 import { clipboardCommands } from "./clipboard";

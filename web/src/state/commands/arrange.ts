@@ -2,8 +2,6 @@
 import type { Axis, Side } from "../../document/arrange";
 import type { Paint } from "../../document/flags";
 import { addNote, isNote } from "../../document/notes";
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
 import {
   alignSelected,
   cancelMarquee,
@@ -18,8 +16,10 @@ import {
 import { cancelDrag, isDragged } from "../editing/moving";
 import { PALETTE } from "../nodes/colours";
 import { bodyAt } from "../nodes/shape";
-import { changeSetting } from "../settings";
-import { activeTab, edit, select } from "../studio";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { changeSetting } from "../session/settings";
+import { activeTab, edit, select } from "../session/studio";
 
 const some = () => activeTab().selected.length > 0;
 const several = () => activeTab().selected.length > 1;

@@ -1,9 +1,10 @@
 /** Commands for the clipboard, for menus: the keys are those of the browser's own events. */
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
+
 import { paste, selectionAsText } from "../editing/clipboard";
 import { useRenaming } from "../editing/renaming";
-import { activeTab } from "../studio";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
 
 export const clipboardCommands: readonly Command[] = [
   {

@@ -2,13 +2,13 @@
 
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
-import type { Command } from "../commands";
 import { removeSelected, selectAll } from "../editing/actions";
+import { pinnedOf } from "../editing/boxes";
 import { duplicateSelected } from "../editing/clipboard";
-import { activeEditor } from "../editor";
-import { pinnedOf } from "../nodes/boxes";
 import { GRID } from "../nodes/shape";
-import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../studio";
+import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
+import { activeTab, edit, endThread, redoEdit, select, undoEdit } from "../session/studio";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const hasSelection = () => hasNodes() || activeTab().selectedLinks.length > 0;

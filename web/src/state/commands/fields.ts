@@ -2,7 +2,6 @@
 import type { InputSchema } from "../../api/types";
 import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
-import type { Command } from "../commands";
 import { changeValue } from "../editing/actions";
 import {
   convertToInput,
@@ -15,7 +14,8 @@ import { seedPlace, useSeeds } from "../fields/seeds";
 import { inputsOf } from "../nodes/inputs";
 import { inputNamed } from "../nodes/shape";
 import { controlOf } from "../nodes/widgets";
-import { activeTab, edit, promptIdOf, schemaOf } from "../studio";
+import type { Command } from "../session/commandRegistry";
+import { activeTab, edit, promptIdOf, schemaOf } from "../session/studio";
 
 interface Focused {
   node: string;

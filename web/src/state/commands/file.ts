@@ -1,9 +1,9 @@
 /** Commands for workflows as files: new, open, save. */
 
-import type { Command } from "../commands";
 import { download } from "../files/files";
-import { newTab } from "../studio";
-import { openSheet, toggleDrawer } from "../view";
+import type { Command } from "../session/commandRegistry";
+import { newTab } from "../session/studio";
+import { openSheet, toggleDrawer } from "../session/view";
 
 export const fileCommands: readonly Command[] = [
   { id: "file.new", title: "New workflow", group: "File", keys: ["Alt+N"], run: newTab },

@@ -3,7 +3,6 @@
 import type { Group } from "../../document/graph";
 import { MODE } from "../../document/graph";
 import { t } from "../../words/words";
-import type { Command } from "../commands";
 import {
   addSelectedToFrame,
   currentFrame,
@@ -15,7 +14,8 @@ import {
   setFrameMode,
   toggleFrameCollapsed,
 } from "../editing/framing";
-import { activeTab, select } from "../studio";
+import type { Command } from "../session/commandRegistry";
+import { activeTab, select } from "../session/studio";
 
 export const frameCommands: readonly Command[] = [
   {

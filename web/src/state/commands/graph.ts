@@ -1,14 +1,14 @@
 /** Commands for adding nodes and for their modes. */
 import { MODE } from "../../document/graph";
 import { t } from "../../words/words";
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
 import { toggleCollapsed, toggleMode } from "../editing/actions";
 import { useRenaming } from "../editing/renaming";
 import { canMask, maskNode } from "../fields/masking";
 import { avoidOverlap } from "../finding/placing";
-import { activeTab } from "../studio";
-import { useView } from "../view";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
+import { useView } from "../session/view";
 
 const hasNodes = () => activeTab().selected.length > 0;
 

@@ -1,8 +1,8 @@
 /** Commands for help, and for what is beside the editor: packs, the classic view. */
 import { routeUrl } from "../../api/address";
-import type { Command } from "../commands";
-import { activeTab } from "../studio";
-import { openSheet, useView } from "../view";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
+import { openSheet, useView } from "../session/view";
 
 export const helpCommands: readonly Command[] = [
   {

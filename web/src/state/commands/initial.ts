@@ -1,5 +1,5 @@
 /** The commands available at once; the others are loaded while the first graph is drawn. */
-import type { Command } from "../commands";
+import type { Command } from "../session/commandRegistry";
 import { editCommands } from "./edit";
 import { fileCommands } from "./file";
 import { graphCommands } from "./graph";

@@ -2,15 +2,15 @@
 import { writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import type { Command } from "../commands";
 import { chooseFiles } from "../files/choosing";
 import { downloadText } from "../files/files";
+import { useRuns } from "../outcomes/runs";
 import { saveListedPicture } from "../results/pictureActions";
 import { picturesOf } from "../results/stage";
-import { useRuns } from "../runs/runs";
-import { client } from "../server";
-import { activeTab } from "../studio";
-import { notify, openSheet, toggleDock } from "../view";
+import type { Command } from "../session/commandRegistry";
+import { client } from "../session/server";
+import { activeTab } from "../session/studio";
+import { notify, openSheet, toggleDock } from "../session/view";
 
 const hasNodes = () => activeTab().workflow.order.length > 0;
 const newestPicture = () => picturesOf(useRuns.getState().past)[0];

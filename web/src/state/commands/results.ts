@@ -1,18 +1,25 @@
 /** Commands for the queue, the history, and comparing results. */
 import { t } from "../../words/words";
-import { announce } from "../announcements";
-import type { Command } from "../commands";
+import { announce } from "../outcomes/announcements";
+import { changeFilter, chosenJobs, star, useHistory } from "../outcomes/history";
+import {
+  type Move,
+  moveInQueue,
+  pauseQueue,
+  queueRow,
+  useQueue,
+  useQueueRow,
+} from "../outcomes/queue";
+import { useRuns } from "../outcomes/runs";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
-import { changeFilter, chosenJobs, star, useHistory } from "../results/history";
 import { compareJobs, latestBeside, openLightbox } from "../results/lightbox";
 import { giveAsInput, openResult, previewOf } from "../results/results";
 import { openStageWindow, toggleStage } from "../results/stage";
 import { reproduce } from "../results/startReproduce";
-import { type Move, moveInQueue, pauseQueue, queueRow, useQueue, useQueueRow } from "../runs/queue";
 import { cancelAll, cancelJob } from "../runs/running";
-import { useRuns } from "../runs/runs";
-import { activeTab } from "../studio";
-import { toggleDock, useView } from "../view";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
+import { toggleDock, useView } from "../session/view";
 
 const newest = () => useRuns.getState().past[0];
 const anyResult = () => useRuns.getState().past.length > 0;

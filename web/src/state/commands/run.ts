@@ -1,10 +1,11 @@
 /** Commands for running and interrupting. */
-import type { Command } from "../commands";
+
 import { canRoll } from "../fields/rolling";
+import { useRuns } from "../outcomes/runs";
 import { selectedTargets } from "../runs/partialPlan";
 import { interrupt, run, stopAfterThis } from "../runs/running";
-import { useRuns } from "../runs/runs";
-import { activeTab } from "../studio";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const isBusy = () => useRuns.getState().running !== null || useRuns.getState().remaining > 0;

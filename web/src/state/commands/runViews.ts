@@ -1,12 +1,12 @@
 /** Commands for what is seen of runs, and for runs that start by themselves. */
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
-import type { Command } from "../commands";
 import { goTo } from "../editing/levels";
-import { placeOf, useRuns } from "../runs/runs";
-import { changeSetting, type SettingId, setting } from "../settings";
-import { activeTab, edit } from "../studio";
-import { notify, useView } from "../view";
+import { placeOf, useRuns } from "../outcomes/runs";
+import type { Command } from "../session/commandRegistry";
+import { changeSetting, type SettingId, setting } from "../session/settings";
+import { activeTab, edit } from "../session/studio";
+import { notify, useView } from "../session/view";
 
 const hasNodes = () => activeTab().selected.length > 0;
 

@@ -1,7 +1,8 @@
 /** Commands for the split view. */
-import type { Command } from "../commands";
-import { focusOtherSide, toggleSplit } from "../splitView";
-import { useView } from "../view";
+
+import { focusOtherSide, toggleSplit } from "../editing/splitView";
+import type { Command } from "../session/commandRegistry";
+import { useView } from "../session/view";
 
 export const splitCommands: readonly Command[] = [
   {

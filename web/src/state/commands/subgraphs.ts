@@ -1,6 +1,6 @@
 /** Commands for subgraphs: entering and leaving, making and unpacking them. */
 
-import type { Command } from "../commands";
+import { saveBlueprint } from "../catalog/blueprints";
 import { canEnter, enter, leave } from "../editing/levels";
 import {
   duplicateSeparately,
@@ -10,9 +10,9 @@ import {
   separateSelected,
   unpackSelected,
 } from "../editing/subgraphs";
-import { saveBlueprint } from "../files/blueprints";
-import { activeTab } from "../studio";
-import { openSheet } from "../view";
+import type { Command } from "../session/commandRegistry";
+import { activeTab } from "../session/studio";
+import { openSheet } from "../session/view";
 
 const hasInstances = () => selectedInstances().length > 0;
 const isInside = () => activeTab().level.length > 0;

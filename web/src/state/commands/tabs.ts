@@ -1,8 +1,9 @@
 /** Commands for the tabs of the open workflows. */
-import type { Command } from "../commands";
+
 import { reopenLast } from "../files/restore";
 import { askTabName, closeDocument, moveTab, stepTab } from "../files/tabs";
-import { activeTab, useStudio } from "../studio";
+import type { Command } from "../session/commandRegistry";
+import { activeTab, useStudio } from "../session/studio";
 
 export const tabCommands: readonly Command[] = [
   {

@@ -1,10 +1,11 @@
 /** Commands for the screen: zoom, panels, theme. */
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
-import { refreshCatalog } from "../files/files";
-import { changeSetting, setting } from "../settings";
-import { activeTab, showsApp } from "../studio";
-import { openSheet, toggleDock, toggleDrawer, useView } from "../view";
+
+import { refreshCatalog } from "../catalog/catalog";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { changeSetting, setting } from "../session/settings";
+import { activeTab, showsApp } from "../session/studio";
+import { openSheet, toggleDock, toggleDrawer, useView } from "../session/view";
 
 export const viewCommands: readonly Command[] = [
   {
@@ -58,7 +59,7 @@ export const viewCommands: readonly Command[] = [
     app: true,
     keys: ["Alt+M"],
     fields: true,
-    run: async () => (await import("../app")).showApp(!showsApp()),
+    run: async () => (await import("../editing/app")).showApp(!showsApp()),
   },
   {
     id: "view.models",

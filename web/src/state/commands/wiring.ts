@@ -1,7 +1,5 @@
 /** Commands for wires, and for nodes with respect to their wires. */
 
-import { canvas } from "../canvas";
-import type { Command } from "../commands";
 import {
   addPoint,
   currentEnds,
@@ -15,10 +13,12 @@ import {
 import { endPull, usePulling } from "../editing/pull";
 import { recreateNodes, swapInputsOf, swappableInputs } from "../editing/replacing";
 import { useWiring } from "../editing/wiring";
-import { activeEditor } from "../editor";
-import { changeSetting, setting } from "../settings";
-import { activeTab } from "../studio";
-import { useView } from "../view";
+import { canvas } from "../session/canvas";
+import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
+import { changeSetting, setting } from "../session/settings";
+import { activeTab } from "../session/studio";
+import { useView } from "../session/view";
 
 const hasNodes = () => activeTab().selected.length > 0;
 const links = () => activeTab().selectedLinks;

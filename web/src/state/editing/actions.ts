@@ -16,11 +16,10 @@ import { type Graph, MODE, type Point, type Workflow } from "../../document/grap
 import type { Json } from "../../document/json";
 import { routeThrough } from "../../document/reroute";
 import { t } from "../../words/words";
-import { isBlueprint, placeBlueprint } from "../files/blueprints";
+import { isBlueprint, placeBlueprint } from "../catalog/blueprints";
 import { type Pulled, socketsFor } from "../finding/fitting";
 import { freeBelow } from "../finding/placing";
 import { comboForField, inputsOf, isAutogrown } from "../nodes/inputs";
-import { resolveTypes } from "../nodes/match";
 import {
   bodyAt,
   GRID,
@@ -43,9 +42,10 @@ import {
   schemaOf,
   select,
   useStudio,
-} from "../studio";
-import { countUse, notify } from "../view";
+} from "../session/studio";
+import { countUse, notify } from "../session/view";
 import { refusalToNest } from "./levels";
+import { resolveTypes } from "./match";
 import { withPort } from "./newPort";
 
 export interface Wire {

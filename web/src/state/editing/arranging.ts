@@ -18,10 +18,10 @@ import { moveNodes } from "../../document/edit";
 import { isPinned, type Paint, setPaint, setPinned } from "../../document/flags";
 import type { Point } from "../../document/graph";
 import type { Guide } from "../../document/snap";
-import { activeEditor, type Editor } from "../editor";
-import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt } from "../nodes/shape";
-import { activeTab, edit, select } from "../studio";
+import { activeEditor, type Editor } from "../session/editor";
+import { activeTab, edit, select } from "../session/studio";
+import { boxesOf, pinnedOf } from "./boxes";
 
 export type Tool = "select" | "lasso" | "hand";
 /** How the nodes touched by an outline change the selection. */

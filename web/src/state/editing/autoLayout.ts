@@ -20,13 +20,13 @@ import {
 import type { Graph, Point } from "../../document/graph";
 import type { LayoutEdge } from "../../document/straighten";
 import { t } from "../../words/words";
-import { activeEditor, type Editor } from "../editor";
-import { boxesOf, boxOf, pinnedOf } from "../nodes/boxes";
 import { foldedEnds, foldingOf } from "../nodes/folding";
 import { bodyAt } from "../nodes/shape";
-import { editAt, graphAt } from "../studio";
-import { notify } from "../view";
+import { activeEditor, type Editor } from "../session/editor";
+import { editAt, graphAt } from "../session/studio";
+import { notify } from "../session/view";
 import { animateMove } from "./arranging";
+import { boxesOf, boxOf, pinnedOf } from "./boxes";
 import { endsOf } from "./wires";
 
 const FRAME_MARGIN = {

@@ -4,10 +4,10 @@ import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../.
 import { kindOf } from "../../document/read";
 import { copyNodes, pasteNodes } from "../../document/snippet";
 import { t } from "../../words/words";
-import { openDocument, workflowOfPrompt } from "../files/prompt";
+import { openDocument, workflowOfPrompt } from "../embedded/prompt";
 import { bodyAt, boundsOf, GRID, TITLE } from "../nodes/shape";
-import { activeTab, edit, layout, select } from "../studio";
-import { notify } from "../view";
+import { activeTab, edit, layout, select } from "../session/studio";
+import { notify } from "../session/view";
 
 /** The selected nodes as text for the clipboard; null where none is selected. */
 export function selectionAsText(): string | null {

@@ -6,13 +6,13 @@ import { linksThrough, routeThrough } from "../../document/reroute";
 import { moveSources, moveTarget } from "../../document/rewire";
 import type { Pulled } from "../finding/fitting";
 import { inputsOf } from "../nodes/inputs";
-import { resolveTypes } from "../nodes/match";
 import { inputType, outputType } from "../nodes/shape";
 import { isWidget } from "../nodes/widgets";
-import { activeTab, edit, schemaOf } from "../studio";
-import { notify, useView } from "../view";
+import { activeTab, edit, schemaOf } from "../session/studio";
+import { notify, useView } from "../session/view";
 import { connectInDraft, fillOutputs, notifyRefused, refusalOf, type Wire } from "./actions";
 import { insertionSockets, insertNode, removeWires } from "./connecting";
+import { resolveTypes } from "./match";
 import { isStillValid, type Pull, sourceOf, type Target } from "./pull";
 import { wireBetween } from "./verdicts";
 

@@ -18,11 +18,11 @@ import {
   toggleFrameMode,
 } from "../../document/frames";
 import type { Group } from "../../document/graph";
-import { canvas } from "../canvas";
-import { activeEditor } from "../editor";
-import { boxesOf } from "../nodes/boxes";
-import { activeTab, edit, select } from "../studio";
+import { canvas } from "../session/canvas";
+import { activeEditor } from "../session/editor";
+import { activeTab, edit, select } from "../session/studio";
 import { useArranging } from "./arranging";
+import { boxesOf } from "./boxes";
 
 /**
  * The frame that commands act on: the selected one, else the one that contains the selected nodes.

@@ -3,9 +3,9 @@
  * does.
  */
 import { type Direction, nodeNear, type PreviousStep, walk } from "../../document/navigation";
-import { canvas } from "../canvas";
 import { foldingOf } from "../nodes/folding";
-import { activeTab, select } from "../studio";
+import { canvas } from "../session/canvas";
+import { activeTab, select } from "../session/studio";
 
 let previousStep: (PreviousStep & { at: string }) | null = null;
 let added = true;

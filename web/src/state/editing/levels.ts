@@ -4,8 +4,9 @@ import type { Catalog } from "../../api/catalog";
 import { subgraphOf } from "../../document/graph";
 import { containsSubgraph, definitionOf, nodeOfPrompt } from "../../document/levels";
 import { t } from "../../words/words";
-import { canvas } from "../canvas";
-import { activeTab, select, showLevel, type Tab, titleOf } from "../studio";
+import { titleOf } from "../nodes/naming";
+import { canvas } from "../session/canvas";
+import { activeTab, select, showLevel, type Tab } from "../session/studio";
 
 /** Whether exactly one node is selected, and it is an instance of a subgraph. */
 export function canEnter(): boolean {

@@ -3,8 +3,8 @@ import type { InputSchema, NodeSchema } from "../../api/types";
 import type { Definition, GraphNode } from "../../document/graph";
 import type { InnerWidget } from "../../document/instances";
 import { inputsOf } from "../nodes/inputs";
+import { titleOf } from "../nodes/naming";
 import { isSeed, isWidget } from "../nodes/widgets";
-import { titleOf } from "../studio";
 
 interface MainField extends InnerWidget {
   /** What the field is called outside; null for the input's own name. */

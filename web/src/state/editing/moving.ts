@@ -5,12 +5,12 @@ import { moveNodes } from "../../document/edit";
 import { frameAround } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { snapped } from "../../document/snap";
-import { activeEditor } from "../editor";
-import { boxesOf, pinnedOf } from "../nodes/boxes";
 import { bodyAt, GRID } from "../nodes/shape";
-import { setting } from "../settings";
-import { activeTab, changeTab, edit, endThreadIn, type Tab, undoEdit } from "../studio";
+import { activeEditor } from "../session/editor";
+import { setting } from "../session/settings";
+import { activeTab, changeTab, edit, endThreadIn, type Tab, undoEdit } from "../session/studio";
 import { useArranging } from "./arranging";
+import { boxesOf, pinnedOf } from "./boxes";
 
 interface Drag {
   tab: string;

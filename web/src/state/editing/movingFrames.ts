@@ -1,7 +1,7 @@
 /** Moves a frame with its contents, as one entry of the log. */
 import { contentsOf, frameOf, moveContents } from "../../document/frames";
 import type { Point } from "../../document/graph";
-import { activeTab, edit } from "../studio";
+import { activeTab, edit } from "../session/studio";
 import { gridStep, isDragOver } from "./moving";
 
 /**

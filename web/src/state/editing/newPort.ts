@@ -2,9 +2,9 @@
 import { type Draft, INPUTS, OUTPUTS, slotLabel, type Workflow } from "../../document/graph";
 import { definitionOf } from "../../document/levels";
 import { addPort, portsOf } from "../../document/ports";
+import { NEW_PORT } from "../nodes/boundary";
 import { inputNamed, inputType, outputType } from "../nodes/shape";
-import { schemaOf } from "../studio";
-import { NEW_PORT } from "./boundary";
+import { schemaOf } from "../session/studio";
 
 interface Wire {
   from: string;

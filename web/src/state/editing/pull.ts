@@ -9,7 +9,7 @@ import type { Graph, Link, Point } from "../../document/graph";
 import type { Pulled } from "../finding/fitting";
 import { inputType, outputType } from "../nodes/shape";
 import { feeds, fits } from "../nodes/sockets";
-import { activeTab, schemaOf } from "../studio";
+import { activeTab, schemaOf } from "../session/studio";
 import type { Wire } from "./actions";
 
 /** Detached wires, and the socket they are connected to until they are dropped. */

@@ -9,12 +9,13 @@ import { type Match, matchNode, type NewSockets, replaceNode } from "../../docum
 import { swapInputs } from "../../document/rewire";
 import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
+import { titleOf } from "../nodes/naming";
 import { inputType, outputType } from "../nodes/shape";
 import { fits } from "../nodes/sockets";
 import { CONTROLS, defaultOf, isSeed, isWidget } from "../nodes/widgets";
-import { isInstance } from "../runs/places";
-import { activeTab, edit, schemaOf, select, titleOf } from "../studio";
-import { countUse, notify } from "../view";
+import { isInstance } from "../outcomes/places";
+import { activeTab, edit, schemaOf, select } from "../session/studio";
+import { countUse, notify } from "../session/view";
 import { createNode } from "./actions";
 
 interface Plan {

@@ -18,10 +18,10 @@ import { migratePromotions, promote, unifyValues, unpromote } from "../../docume
 import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
-import { activeEditor } from "../editor";
-import { boxesOf } from "../nodes/boxes";
 import { bodyAt, inputType } from "../nodes/shape";
-import { activeTab, edit, endThread, layout, schemaOf, select } from "../studio";
+import { activeEditor } from "../session/editor";
+import { activeTab, edit, endThread, layout, schemaOf, select } from "../session/studio";
+import { boxesOf } from "./boxes";
 import { duplicateSelected } from "./clipboard";
 import { mainFieldsOf } from "./mainFields";
 

@@ -7,10 +7,11 @@ import { type GraphNode, INPUTS, isBoundary } from "../../document/graph";
 import { t } from "../../words/words";
 import { candidatesOn, isJoined, socketsAt } from "../finding/candidates";
 import type { Pulled } from "../finding/fitting";
+import { NEW_PORT } from "../nodes/boundary";
+import { titleOf } from "../nodes/naming";
 import { closeness, nameOf } from "../nodes/sockets";
-import { activeTab, schemaOf, titleOf, useStudio } from "../studio";
+import { activeTab, schemaOf, useStudio } from "../session/studio";
 import { convertersOf, refusalOf, type Wire } from "./actions";
-import { NEW_PORT } from "./boundary";
 import {
   type Converter,
   isAttachedHere,

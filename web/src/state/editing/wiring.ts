@@ -1,7 +1,7 @@
 /** The state of wires on the screen: highlighted, hovered, hidden, selected. */
 import { create } from "zustand";
 import type { Point } from "../../document/graph";
-import type { Tab } from "../studio";
+import type { Tab } from "../session/studio";
 
 interface WireMenu {
   link: string;

@@ -3,7 +3,7 @@
 import { HttpError } from "../../api/transport";
 import { isObject, type Json, parseJson } from "../../document/json";
 import { kindOf, NotAWorkflowError } from "../../document/read";
-import { client } from "../server";
+import { client } from "../session/server";
 import type { Texts } from "./bytes";
 import { jsonIn, parsedJson, textsIn } from "./texts";
 

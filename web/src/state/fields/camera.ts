@@ -2,11 +2,11 @@
 import { uploadFile } from "../../api/upload";
 import { setValue } from "../../document/edit";
 import { graphsOf } from "../../document/levels";
+import { namedValue } from "../nodes/fileValue";
 import { inputsOf } from "../nodes/inputs";
 import { currentValue } from "../nodes/shape";
-import { editAt, schemaOf, type Tab } from "../studio";
+import { editAt, schemaOf, type Tab } from "../session/studio";
 import { closeCamera, openCamera, pictureOf } from "./cameraPictures";
-import { namedValue } from "./fileValue";
 
 /** In milliseconds: the first pictures of many cameras are dark. */
 const WARM_UP = 400;

@@ -1,6 +1,6 @@
 /** Recent and pinned choices of combos. Stored in this browser. */
 import type { InputSchema } from "../../api/types";
-import { mediaOf } from "./fileValue";
+import { mediaOf } from "../nodes/fileValue";
 
 interface StoredChoices {
   recent: Record<string, string[]>;

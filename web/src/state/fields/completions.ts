@@ -7,9 +7,9 @@
 
 import { roughly } from "../../words/format";
 import { t } from "../../words/words";
-import { catalogReads } from "../files/files";
-import { client } from "../server";
-import { useStudio } from "../studio";
+import { catalogReads } from "../catalog/catalog";
+import { client } from "../session/server";
+import { useStudio } from "../session/studio";
 import { type LoraField, loaderPosition, loadLora, nameOfLora } from "./loras";
 
 interface Completion {

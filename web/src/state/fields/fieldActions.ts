@@ -11,8 +11,8 @@ import { widgetType } from "../nodes/fieldTypes";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { holdersOf, setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { defaultOf, newNode } from "../nodes/widgets";
-import { activeTab, edit, endThread, endThreadIn, schemaOf, select } from "../studio";
-import { notify, notifyError } from "../view";
+import { activeTab, edit, endThread, endThreadIn, schemaOf, select } from "../session/studio";
+import { notify, notifyError } from "../session/view";
 
 const GAP = 40;
 

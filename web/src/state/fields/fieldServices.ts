@@ -2,11 +2,11 @@
 import { viewUrl } from "../../api/client";
 import type { InputSchema } from "../../api/types";
 import { type Json, parseJson, writeJson } from "../../document/json";
-import { client } from "../server";
-import { notifyError } from "../view";
+import { fileOf, mediaOf, placeOfValues } from "../nodes/fileValue";
+import { isOfKind, kindOfFile, type MediaKind } from "../nodes/mediaTypes";
+import { client } from "../session/server";
+import { notifyError } from "../session/view";
 import { recentChoices, recordChoice, starChoice, starredChoices } from "./choiceHistory";
-import { fileOf, mediaOf, placeOfValues } from "./fileValue";
-import { isOfKind, kindOfFile, type MediaKind } from "./mediaTypes";
 
 /** The folders of weights whose files the loaders' widgets list. */
 const FOLDERS: Readonly<Record<string, string>> = {

@@ -5,17 +5,17 @@ import type { GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { promptId } from "../../document/levels";
 import { changeValueAt } from "../editing/actions";
-import { useCatalog, useTab } from "../editor";
+import { mediaOf } from "../nodes/fileValue";
 import { PRIMITIVE, withTargetOptions } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
-import { pictureOf, sourceWords } from "../nodes/sources";
 import { controlOf, isSubgraph } from "../nodes/widgets";
-import { endThreadIn, type Place, promptIdOf } from "../studio";
-import { mediaOf } from "./fileValue";
+import { useCatalog, useTab } from "../session/editor";
+import { endThreadIn, type Place, promptIdOf } from "../session/studio";
 import { maskNode } from "./masking";
 import { uploadFieldFile, uploadPlace, useUploads } from "./media";
 import { changeInnerControl, controlFor, nextValue } from "./rolling";
 import { seedPlace, useSeeds } from "./seeds";
+import { pictureOf, sourceWords } from "./sources";
 
 /** Typing into one field is one edit: edits with the same thread are undone together. */
 export function threadOf(node: string, input: string): string {

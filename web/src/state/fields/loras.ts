@@ -17,18 +17,26 @@ import {
 import type { Entry } from "../../document/log";
 import { insertAfter } from "../../document/rewire";
 import { t } from "../../words/words";
-import { announce } from "../announcements";
 import { createNode, fillOutputs } from "../editing/actions";
-import { activeEditor } from "../editor";
+import { boxOf } from "../editing/boxes";
 import { freeBelow } from "../finding/placing";
 import { packOf } from "../finding/query";
-import { boxOf } from "../nodes/boxes";
 import { nameIn } from "../nodes/naming";
 import { isRerouteNode } from "../nodes/reroutes";
 import { bodyAt, outputType } from "../nodes/shape";
 import { isSubgraph, layoutOf } from "../nodes/widgets";
-import { activeTab, edit, endThread, redoEdit, schemaOf, undoEdit, useStudio } from "../studio";
-import { notify } from "../view";
+import { announce } from "../outcomes/announcements";
+import { activeEditor } from "../session/editor";
+import {
+  activeTab,
+  edit,
+  endThread,
+  redoEdit,
+  schemaOf,
+  undoEdit,
+  useStudio,
+} from "../session/studio";
+import { notify } from "../session/view";
 import { threadOf } from "./fields";
 
 /** The field in which a LoRA is named. */

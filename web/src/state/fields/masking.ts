@@ -5,12 +5,12 @@ import type { ImageFile } from "../../api/jobs";
 import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { t } from "../../words/words";
+import { addFileToLists } from "../catalog/lists";
 import { changeValueAt } from "../editing/actions";
-import { addFileToLists } from "../files/lists";
-import { client } from "../server";
-import { activeTab, type Place, schemaOf } from "../studio";
-import { notify } from "../view";
-import { fileOf, mediaOf, namedValue, placeOfValues } from "./fileValue";
+import { fileOf, mediaOf, namedValue, placeOfValues } from "../nodes/fileValue";
+import { client } from "../session/server";
+import { activeTab, type Place, schemaOf } from "../session/studio";
+import { notify } from "../session/view";
 
 export interface MaskTarget {
   file: ImageFile;

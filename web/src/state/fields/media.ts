@@ -6,13 +6,13 @@ import { uploadFile } from "../../api/upload";
 import { promptId } from "../../document/levels";
 import { bytesOf } from "../../words/format";
 import { t } from "../../words/words";
+import { addFileToLists } from "../catalog/lists";
 import { changeValueAt } from "../editing/actions";
-import { addFileToLists } from "../files/lists";
+import { mediaOf, namedValue, placeOfValues } from "../nodes/fileValue";
 import { inputsOf } from "../nodes/inputs";
-import { activeTab, schemaOf } from "../studio";
-import { errorText } from "../view";
-import { mediaOf, namedValue, placeOfValues } from "./fileValue";
-import { kindOfFile, type MediaKind, mediaTypeOf } from "./mediaTypes";
+import { kindOfFile, type MediaKind, mediaTypeOf } from "../nodes/mediaTypes";
+import { activeTab, schemaOf } from "../session/studio";
+import { errorText } from "../session/view";
 
 interface Upload {
   progress: number | null;

@@ -1,6 +1,6 @@
 /** The choices of a combo that come from a route of this server. */
 import { routeUrl } from "../../api/address";
-import { client } from "../server";
+import { client } from "../session/server";
 
 /** Milliseconds between two attempts, doubled each time. */
 const FIRST_DELAY = 500;

@@ -15,7 +15,15 @@ import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
-import { activeTab, editAt, graphAt, type Place, type Tab, tabOf, useStudio } from "../studio";
+import {
+  activeTab,
+  editAt,
+  graphAt,
+  type Place,
+  type Tab,
+  tabOf,
+  useStudio,
+} from "../session/studio";
 
 /** A hostile file may contain a subgraph that contains itself. */
 const MAX_DEPTH = 64;

@@ -4,7 +4,7 @@ import type { InputSchema } from "../../api/types";
 import type { GraphNode } from "../../document/graph";
 import { inputsOf } from "../nodes/inputs";
 import { controlOf, isSubgraph } from "../nodes/widgets";
-import { promptIdOf, schemaOf, type Tab } from "../studio";
+import { promptIdOf, schemaOf, type Tab } from "../session/studio";
 
 /** By `tab/node/input`. */
 export const useSeeds = create<Readonly<Record<string, number | bigint>>>(() => ({}));

@@ -1,6 +1,6 @@
 /** Recently closed documents, newest first, for reopening. */
 import { create } from "zustand";
-import type { Tab } from "../studio";
+import type { Tab } from "../session/studio";
 
 export interface Closed {
   id: string;

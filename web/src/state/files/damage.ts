@@ -4,7 +4,7 @@ import { isObject, type Json } from "../../document/json";
 import { isDefinition, savedDefinitions } from "../../document/read";
 import { repairLevel } from "../../document/repair";
 import { t } from "../../words/words";
-import { notify } from "../view";
+import { notify } from "../session/view";
 
 /** Reports nothing for an undamaged file. */
 export function notifyDamage(value: Json, name: string): void {

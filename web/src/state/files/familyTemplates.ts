@@ -2,8 +2,8 @@
 import type { Needs } from "../../api/downloads";
 import { makeTemplates, type ServedTemplate, type TemplateCategory } from "../../api/templates";
 import { parseJson, writeJson } from "../../document/json";
-import { client } from "../server";
-import { openWorkflow } from "../studio";
+import { client } from "../session/server";
+import { openWorkflow } from "../session/studio";
 import { NOTHING } from "./needs";
 import { TEMPLATES } from "./templates";
 

@@ -2,7 +2,7 @@
  * Files dropped outside of the canvas: on a panel, or on the form of an app. By default the browser
  * would leave the editor to show them.
  */
-import { canvas } from "../canvas";
+import { canvas } from "../session/canvas";
 import { openFiles } from "./files";
 
 /** Starts handling drops that no other handler takes. Returns a function that ends it. */

@@ -1,15 +1,11 @@
-/** Opening and downloading files, and loading the catalog. */
-import { catalogOf } from "../../api/catalog";
+/** Opening and downloading files. */
 import { emptyGraph, type Point } from "../../document/graph";
-import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
+import { type Json, parseJson, writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { loadExtensions, useExtensions, withPluginWidgets } from "../extensions";
-import { withPrimitive } from "../nodes/primitive";
-import { refreshJobs } from "../runs/running";
-import { client } from "../server";
-import { activeTab, openWorkflow, selectIn, setCatalog, tabOf, useStudio } from "../studio";
-import { notify, notifyError } from "../view";
+import { refreshJobs } from "../outcomes/jobs";
+import { activeTab, openWorkflow, selectIn, tabOf } from "../session/studio";
+import { notify, notifyError } from "../session/view";
 
 export async function openDefault(): Promise<void> {
   const first = await import("../../../workflows/text_to_image.json?raw");
@@ -33,29 +29,6 @@ export async function openFiles(files: Iterable<File>, at: Point | null): Promis
   } catch (error) {
     notifyError(error);
   }
-}
-
-let reads = 0;
-
-/**
- * The number of times the catalog was loaded: lists of the server's files read before are out of
- * date.
- */
-export function catalogReads(): number {
-  return reads;
-}
-
-export async function refreshCatalog(): Promise<void> {
-  const [listed] = await Promise.all([client.catalog(), loadExtensions()]);
-  reads += 1;
-  const catalog = withPrimitive(withPluginWidgets(listed, useExtensions.getState().declared));
-  const { catalog: before } = useStudio.getState();
-  // Unchanged schemas keep their identity, so that nothing is rendered again for them.
-  const kept = Object.entries(catalog).map(([name, schema]) => {
-    const known = Object.hasOwn(before, name) ? before[name] : undefined;
-    return [name, known !== undefined && equalJson(known, schema) ? known : schema] as const;
-  });
-  setCatalog(catalogOf(kept));
 }
 
 /** Downloads the open document as a file. */

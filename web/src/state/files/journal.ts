@@ -16,7 +16,7 @@ import {
 } from "../../document/journal";
 import { equalJson } from "../../document/json";
 import type { Log } from "../../document/log";
-import type { Tab } from "../studio";
+import type { Tab } from "../session/studio";
 import type { Mirror } from "./mirror";
 
 /**

@@ -1,10 +1,10 @@
 /** The weights on this server, and the node that loads each kind. */
 import type { ModelFile } from "../../api/client";
 import { t } from "../../words/words";
-import { canvas } from "../canvas";
 import { changeValue, placeNode } from "../editing/actions";
-import { schemaOf } from "../studio";
-import { notify } from "../view";
+import { canvas } from "../session/canvas";
+import { schemaOf } from "../session/studio";
+import { notify } from "../session/view";
 
 /** The class that loads a kind of weights, and the input that names the file. */
 const LOADERS: Readonly<Record<string, readonly [string, string]>> = {

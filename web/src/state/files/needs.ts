@@ -7,9 +7,9 @@ import type { ModelNeed, Needs } from "../../api/downloads";
 import { nodeOfPrompt } from "../../document/levels";
 import { t } from "../../words/words";
 import { changeValueAt } from "../editing/actions";
-import { useRuns } from "../runs/runs";
-import { type Tab, useStudio } from "../studio";
-import { notify, openSheet, useView } from "../view";
+import { useRuns } from "../outcomes/runs";
+import { type Tab, useStudio } from "../session/studio";
+import { notify, openSheet, useView } from "../session/view";
 
 export const NOTHING: Needs = { models: [], packs: [], unknown: {}, omitted: 0 };
 

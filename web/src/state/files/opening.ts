@@ -3,15 +3,15 @@ import { uploadFile } from "../../api/upload";
 import type { Point } from "../../document/graph";
 import { NotAWorkflowError } from "../../document/read";
 import { t } from "../../words/words";
+import { addFileToLists } from "../catalog/lists";
 import { placeNodeWithValues } from "../editing/actions";
 import { documentIn } from "../embedded/document";
-import { namedValue } from "../fields/fileValue";
-import { kindOfFile } from "../fields/mediaTypes";
-import { type Place, schemaOf } from "../studio";
-import { notify, notifyError } from "../view";
+import { openDocument } from "../embedded/prompt";
+import { namedValue } from "../nodes/fileValue";
+import { kindOfFile } from "../nodes/mediaTypes";
+import { type Place, schemaOf } from "../session/studio";
+import { notify, notifyError } from "../session/view";
 import { notifyDamage } from "./damage";
-import { addFileToLists } from "./lists";
-import { openDocument } from "./prompt";
 
 const OFFSET = 40;
 

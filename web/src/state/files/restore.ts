@@ -9,9 +9,16 @@ import { existingPath, levelAt } from "../../document/levels";
 import { close } from "../../document/log";
 import { NotAWorkflowError } from "../../document/read";
 import { t } from "../../words/words";
-import { client, clientId, journals } from "../server";
-import { blankTab, openWorkflow, putTab, type Tab, useStudio, type Viewport } from "../studio";
-import { notify, notifyError } from "../view";
+import { client, clientId, journals } from "../session/server";
+import {
+  blankTab,
+  openWorkflow,
+  putTab,
+  type Tab,
+  useStudio,
+  type Viewport,
+} from "../session/studio";
+import { notify, notifyError } from "../session/view";
 import { type Closed, removeClosed, useClosed } from "./closed";
 import { openDefault } from "./files";
 import { claimDocument, mirror, reopenTab, resumeJournal } from "./journaling";

@@ -10,12 +10,19 @@ import { parseJson, writeJson } from "../../document/json";
 import { NotAWorkflowError } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { askChoice, askText } from "../ask";
-import { library } from "../server";
-import { activeTab, changeTab, openWorkflow, showTab, type Tab, useStudio } from "../studio";
-import { notify, notifyError, openSheet } from "../view";
+import { askChoice, askText } from "../session/ask";
+import { lastPart, nameOf, nameProblem, pathOf } from "../session/paths";
+import { library } from "../session/server";
+import {
+  activeTab,
+  changeTab,
+  openWorkflow,
+  showTab,
+  type Tab,
+  useStudio,
+} from "../session/studio";
+import { notify, notifyError, openSheet } from "../session/view";
 import { notifyDamage } from "./damage";
-import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 
 /** A saved file that differs from what its tab was opened from or saved as. */
 interface Conflict {

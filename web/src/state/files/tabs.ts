@@ -1,12 +1,20 @@
 /** The tabs of open documents: closing without loss, renaming with the file, reordering. */
 import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
-import { askText } from "../ask";
-import { library } from "../server";
-import { activeTab, changeTab, closeTab, isDirty, showTab, type Tab, useStudio } from "../studio";
-import { notify, notifyError } from "../view";
+import { askText } from "../session/ask";
+import { lastPart, nameOf, nameProblem, pathOf } from "../session/paths";
+import { library } from "../session/server";
+import {
+  activeTab,
+  changeTab,
+  closeTab,
+  isDirty,
+  showTab,
+  type Tab,
+  useStudio,
+} from "../session/studio";
+import { notify, notifyError } from "../session/view";
 import { useClosed } from "./closed";
-import { lastPart, nameOf, nameProblem, pathOf } from "./paths";
 import { reopen } from "./restore";
 
 /** Closes a document; unsaved changes are stored, and it can be reopened. */

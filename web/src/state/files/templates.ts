@@ -1,8 +1,8 @@
 /** The bundled workflows; each runs with the bundled model. */
 import type { Needs } from "../../api/downloads";
 import { parseJson } from "../../document/json";
-import { client } from "../server";
-import { openWorkflow } from "../studio";
+import { client } from "../session/server";
+import { openWorkflow } from "../session/studio";
 import { NOTHING } from "./needs";
 
 interface Template {

@@ -6,7 +6,7 @@ import { conflictOf, type JournalServer } from "../../api/journals";
 import { type Replayed, replay, snapshotLine } from "../../document/journal";
 import { isObject, parseJson } from "../../document/json";
 import { t } from "../../words/words";
-import { notify, notifyError } from "../view";
+import { notify, notifyError } from "../session/view";
 import type { Mirror, Unsent } from "./mirror";
 
 type Server = Pick<JournalServer, "append" | "replace">;

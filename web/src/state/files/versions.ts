@@ -5,9 +5,9 @@ import { readGraph } from "../../document/read";
 import { replaceWith } from "../../document/restore";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
-import { library } from "../server";
-import { edit, isDirty, layout, openWorkflow, type Tab, useStudio } from "../studio";
-import { notify } from "../view";
+import { library } from "../session/server";
+import { edit, isDirty, layout, openWorkflow, type Tab, useStudio } from "../session/studio";
+import { notify } from "../session/view";
 
 /**
  * In milliseconds: the interval at which versions of an edited document are saved automatically.

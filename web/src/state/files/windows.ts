@@ -2,7 +2,7 @@
  * The open windows of this browser and the documents they hold, as locks that the browser releases
  * when a window is gone, however it ended. The server knows the windows of all browsers.
  */
-import { clientId, renewClient } from "../server";
+import { clientId, renewClient } from "../session/server";
 
 const WINDOW = "calotype.window.";
 const DOCUMENT = "calotype.document.";

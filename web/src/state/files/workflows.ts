@@ -3,10 +3,10 @@ import { create } from "zustand";
 import type { SavedFile } from "../../api/library";
 import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
-import { library } from "../server";
-import { notify, notifyError } from "../view";
+import { FOLDER, nameOf, pathOf } from "../session/paths";
+import { library } from "../session/server";
+import { notify, notifyError } from "../session/view";
 import { type Closed, useClosed } from "./closed";
-import { FOLDER, nameOf, pathOf } from "./paths";
 import { listClosed } from "./restore";
 
 const TRASH = `${FOLDER}/.trash`;

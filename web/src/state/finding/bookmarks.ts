@@ -1,5 +1,5 @@
 /** The user's bookmarked classes of nodes, the first set first. */
-import { changeSetting, setting } from "../settings";
+import { changeSetting, setting } from "../session/settings";
 
 export function isBookmarked(type: string): boolean {
   return setting("calotype.bookmarks").includes(type);

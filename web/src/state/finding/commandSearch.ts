@@ -1,7 +1,7 @@
 /** Finds commands by their names, by other words for them, and by a few of their letters. */
 import UFuzzy from "@leeoniya/ufuzzy";
 import { currentLanguage, t } from "../../words/words";
-import { type Command, isEnabled } from "../commands";
+import { type Command, isEnabled } from "../session/commandRegistry";
 import { ENGLISH } from "./commandWords";
 import { GERMAN } from "./commandWordsGerman";
 

@@ -1,8 +1,16 @@
-/** Spoken names of nodes, and descriptions of their connections, for screen readers. */
+/** Titles and spoken names of nodes, and descriptions of their connections, for screen readers. */
 import type { Catalog } from "../../api/catalog";
-import type { Graph } from "../../document/graph";
+import type { NodeSchema } from "../../api/types";
+import { type Graph, type GraphNode, INPUTS, OUTPUTS } from "../../document/graph";
+import { isNote } from "../../document/notes";
 import { t } from "../../words/words";
-import { titleOf } from "../studio";
+
+/** The title of a node: the user's, or that of its class. */
+export function titleOf(node: GraphNode, schema: NodeSchema | undefined): string {
+  if (node.key === INPUTS) return t("Inputs");
+  if (node.key === OUTPUTS) return t("Outputs");
+  return node.title ?? schema?.display_name ?? (isNote(node) ? t("Note") : node.type);
+}
 
 const named = new WeakMap<Graph["nodes"], { catalog: Catalog; names: Map<string, string> }>();
 

@@ -11,9 +11,9 @@ import {
   type Point,
   slotLabel,
 } from "../../document/graph";
-import { boundaryShape } from "../editing/boundary";
-import { mediaOf } from "../fields/fileValue";
+import { boundaryShape } from "./boundary";
 import { isView, widgetType } from "./fieldTypes";
+import { mediaOf } from "./fileValue";
 import { allowedTypes, inputsOf, isAutogrown, MATCH, shownType } from "./inputs";
 import { isRerouteNode, rerouteShape } from "./reroutes";
 import type { Shape, SocketRow, WidgetRow } from "./rows";

@@ -5,10 +5,11 @@ import type { Graph, GraphNode, Point } from "../../document/graph";
 import { t } from "../../words/words";
 import { connectInDraft, createNode } from "../editing/actions";
 import { freeBelow } from "../finding/placing";
+import { titleOf } from "../nodes/naming";
 import { bodyAt, cornerOf, GRID, WIDTH } from "../nodes/shape";
 import { isSocket, layoutOf } from "../nodes/widgets";
-import { activeTab, edit, schemaOf, select, titleOf } from "../studio";
-import { notify } from "../view";
+import { activeTab, edit, schemaOf, select } from "../session/studio";
+import { notify } from "../session/view";
 
 const IMAGE = "IMAGE";
 /** A node class that begins with noise only. */

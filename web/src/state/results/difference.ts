@@ -2,8 +2,8 @@
 import { create } from "zustand";
 import type { Workflow } from "../../document/graph";
 import { t } from "../../words/words";
-import { activeTab, tabOf } from "../studio";
-import { notifyError } from "../view";
+import { activeTab, tabOf } from "../session/studio";
+import { notifyError } from "../session/view";
 
 interface Compared {
   /** The earlier document. */

@@ -3,9 +3,9 @@
 import { create } from "zustand";
 import type { ImageFile } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
-import { useRuns } from "../runs/runs";
-import { notifyError, useView } from "../view";
-import { readAround, useHistory } from "./history";
+import { readAround, useHistory } from "../outcomes/history";
+import { useRuns } from "../outcomes/runs";
+import { notifyError, useView } from "../session/view";
 
 /** A list of results to browse. */
 type Shelf = "recent" | "history";

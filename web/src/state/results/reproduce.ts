@@ -5,14 +5,14 @@
 import { viewUrl } from "../../api/client";
 import type { Json } from "../../document/json";
 import { t } from "../../words/words";
+import { openDocument } from "../embedded/prompt";
 import { parsedJson, textsIn } from "../embedded/texts";
 import { openJob } from "../files/files";
-import { openDocument } from "../files/prompt";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { workflowOf } from "../runs/running";
-import { client } from "../server";
-import { activeTab, editAt, useStudio } from "../studio";
-import { notify, notifyError } from "../view";
+import { client } from "../session/server";
+import { activeTab, editAt, useStudio } from "../session/studio";
+import { notify, notifyError } from "../session/view";
 import { pinValues } from "./pinning";
 import { nameOfResult } from "./resultName";
 import { type Result, readResult } from "./results";

@@ -5,8 +5,8 @@
 import { create } from "zustand";
 import type { ListedJob } from "../../api/results";
 import { t } from "../../words/words";
-import { useRuns } from "../runs/runs";
-import { notify, useView } from "../view";
+import { useRuns } from "../outcomes/runs";
+import { notify, useView } from "../session/view";
 import { mediumOf } from "./results";
 
 interface StageState {

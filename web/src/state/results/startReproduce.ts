@@ -1,5 +1,5 @@
 /** Reproducing a result, whose code is loaded when it is first asked for. */
-import { notifyError } from "../view";
+import { notifyError } from "../session/view";
 
 /** Opens a result so that it can be made again; see `reproduceResult`. */
 export function reproduce(id: string): void {

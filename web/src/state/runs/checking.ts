@@ -9,9 +9,9 @@ import type { Workflow } from "../../document/graph";
 import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
 import { recordNeeds } from "../files/needs";
-import { client } from "../server";
-import { activeTab, type Tab, tabOf, useStudio } from "../studio";
-import { useRuns } from "./runs";
+import { useRuns } from "../outcomes/runs";
+import { client } from "../session/server";
+import { activeTab, type Tab, tabOf, useStudio } from "../session/studio";
 
 const CHECK_DELAY = 400;
 const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: null, unknown: 0 };

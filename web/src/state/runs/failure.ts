@@ -4,7 +4,7 @@ import type { Graph, GraphNode, Workflow } from "../../document/graph";
 import { equalJson, writeJson } from "../../document/json";
 import { allNodes, levelAt } from "../../document/levels";
 import { t } from "../../words/words";
-import { client } from "../server";
+import { client } from "../session/server";
 
 const MAX_LENGTH = 200;
 

@@ -11,10 +11,10 @@ import { changeValue, disconnect, insertBetween } from "../editing/actions";
 import { goTo } from "../editing/levels";
 import { missingModels, needsOf, putFile } from "../files/needs";
 import { convertersFor } from "../nodes/sockets";
-import { schemaOf, type Tab, useStudio } from "../studio";
-import { openSheet } from "../view";
-import { placeOf } from "./runs";
-import { absenceOf, problemsIn, sentenceOf, wholeSentence } from "./sentences";
+import { placeOf } from "../outcomes/runs";
+import { absenceOf, problemsIn, sentenceOf, wholeSentence } from "../outcomes/sentences";
+import { schemaOf, type Tab, useStudio } from "../session/studio";
+import { openSheet } from "../session/view";
 import {
   addNegative,
   addSaveNode,

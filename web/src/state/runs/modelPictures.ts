@@ -7,11 +7,11 @@ import type { NodeSchema } from "../../api/types";
 import { uploadFile } from "../../api/upload";
 import { isObject } from "../../document/json";
 import { t } from "../../words/words";
-import { fileOf, mediaOf, namedValue } from "../fields/fileValue";
-import { shownKindOf } from "../fields/mediaTypes";
 import { isView } from "../nodes/fieldTypes";
-import { schemaOf } from "../studio";
-import { errorText } from "../view";
+import { fileOf, mediaOf, namedValue } from "../nodes/fileValue";
+import { shownKindOf } from "../nodes/mediaTypes";
+import { schemaOf } from "../session/studio";
+import { errorText } from "../session/view";
 
 type Prompt = Readonly<Record<string, unknown>>;
 

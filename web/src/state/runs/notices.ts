@@ -1,8 +1,8 @@
 /** Notices of the server to the user: shown one after another until dismissed. */
 import type { ServerNotice } from "../../api/results";
 import { t } from "../../words/words";
-import { client } from "../server";
-import { notifyError, useView } from "../view";
+import { client } from "../session/server";
+import { notifyError, useView } from "../session/view";
 
 export async function showNotices(): Promise<void> {
   try {

@@ -4,8 +4,8 @@
  */
 import { isObject, type Json } from "../../document/json";
 import { t } from "../../words/words";
-import { schemaOf } from "../studio";
-import { viewerOf } from "./runs";
+import { viewerOf } from "../outcomes/runs";
+import { schemaOf } from "../session/studio";
 
 interface Part {
   prompt: Record<string, unknown>;

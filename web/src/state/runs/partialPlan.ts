@@ -2,10 +2,10 @@
 import type { Plan } from "../../api/types";
 import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
-import { client } from "../server";
-import { activeTab, promptIdOf } from "../studio";
+import { isViewer } from "../outcomes/runs";
+import { client } from "../session/server";
+import { activeTab, promptIdOf } from "../session/studio";
 import { partOf } from "./part";
-import { isViewer } from "./runs";
 
 /** The ids in prompts of the selected nodes. */
 export function selectedTargets(): readonly string[] {

@@ -2,7 +2,6 @@
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
 import type { JobDetail } from "../../api/jobs";
-import type { ListedJob } from "../../api/results";
 import { openSocket } from "../../api/socket";
 import { HttpError } from "../../api/transport";
 import type { DownloadsChanged, Logs, Plan } from "../../api/types";
@@ -13,14 +12,8 @@ import { t } from "../../words/words";
 import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
 import { isView } from "../nodes/fieldTypes";
-import { client, clientId } from "../server";
-import { setting } from "../settings";
-import { activeTab, schemaOf, type Tab, tabOf, useStudio } from "../studio";
-import { notify, notifyError, useView } from "../view";
-import { checkAgain, recordCheck } from "./checking";
-import { showNotices } from "./notices";
-import { partOf } from "./part";
-import { readQueue, useQueue } from "./queue";
+import { refreshJobs } from "../outcomes/jobs";
+import { useQueue } from "../outcomes/queue";
 import {
   addPreview,
   handleMessage,
@@ -30,10 +23,16 @@ import {
   resetRunning,
   setShown,
   useRuns,
-} from "./runs";
-import { wholeSentence } from "./sentences";
+} from "../outcomes/runs";
+import { wholeSentence } from "../outcomes/sentences";
+import { client, clientId } from "../session/server";
+import { setting } from "../session/settings";
+import { activeTab, schemaOf, type Tab, tabOf, useStudio } from "../session/studio";
+import { notify, notifyError, useView } from "../session/view";
+import { checkAgain, recordCheck } from "./checking";
+import { showNotices } from "./notices";
+import { partOf } from "./part";
 
-const HISTORY_LIMIT = 64;
 const REFRESH_DELAY = 60;
 
 interface RunOptions {
@@ -243,7 +242,7 @@ export function connect(
 
 /** Lines of the server's log, which come while its panel is open. */
 function showLogs({ entries }: Logs): void {
-  void import("../logs").then(({ addLogs }) => addLogs(entries), notifyError);
+  void import("../session/logs").then(({ addLogs }) => addLogs(entries), notifyError);
 }
 
 const END_MESSAGES = new Set(["execution_success", "execution_error", "execution_interrupted"]);
@@ -265,33 +264,6 @@ function refreshSoon(): void {
     refreshing = undefined;
     void refreshJobs();
   }, REFRESH_DELAY);
-}
-
-export async function refreshJobs(): Promise<void> {
-  try {
-    const [, { jobs: past }] = await Promise.all([
-      readQueue(),
-      client.history({}, { limit: HISTORY_LIMIT }),
-    ]);
-    const { running, waiting } = useQueue.getState();
-    useRuns.setState({ unfinished: [...running, ...waiting], past: withoutRepeats(past) });
-    await import("../results/history").then((module) => module.historyChanged());
-  } catch (error) {
-    if (error instanceof HttpError) notifyError(error);
-    // Without a connection there is nothing to list; the socket reports it.
-  }
-}
-
-/** Of several runs with the same file, all but the newest left out: they look the same. */
-export function withoutRepeats(past: readonly ListedJob[]): ListedJob[] {
-  const seen = new Set<string>();
-  return past.filter(({ preview_output: file }) => {
-    if (file === undefined) return true;
-    const name = [file.type ?? "output", file.subfolder ?? "", file.filename].join("/");
-    const isFirst = !seen.has(name);
-    seen.add(name);
-    return isFirst;
-  });
 }
 
 export async function cancelJob(id: string): Promise<void> {

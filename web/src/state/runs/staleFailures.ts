@@ -6,8 +6,8 @@ import { connected } from "../../document/arrange";
 import { type Graph, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
 import { equalJson } from "../../document/json";
 import { levelAt } from "../../document/levels";
-import { tabOf, useStudio } from "../studio";
-import { useRuns } from "./runs";
+import { useRuns } from "../outcomes/runs";
+import { tabOf, useStudio } from "../session/studio";
 
 /** Whether a node, by its id in prompts, or anything upstream of it has changed. */
 function isEdited(before: Workflow, now: Workflow, id: string): boolean {

@@ -4,11 +4,11 @@
 
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
-import { canvas } from "../canvas";
-import { setting } from "../settings";
-import { activeTab, type Tab, useStudio } from "../studio";
-import { shareOf } from "./plan";
-import { useRuns } from "./runs";
+import { shareOf } from "../outcomes/plan";
+import { useRuns } from "../outcomes/runs";
+import { canvas } from "../session/canvas";
+import { setting } from "../session/settings";
+import { activeTab, type Tab, useStudio } from "../session/studio";
 
 const NAME = "Calotype";
 

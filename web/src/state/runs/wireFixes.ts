@@ -9,7 +9,7 @@ import { connectInDraft, connectWire, createNode, placeNode } from "../editing/a
 import { freeBelow } from "../finding/placing";
 import { bodyAt, boundsOf, GRID, showsPictures } from "../nodes/shape";
 import { feeds, fits } from "../nodes/sockets";
-import { edit, schemaOf, type Tab } from "../studio";
+import { edit, schemaOf, type Tab } from "../session/studio";
 
 export interface Fix {
   title: string;
