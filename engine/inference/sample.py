@@ -227,7 +227,9 @@ def network_run(
     switch = WeightSwitch(model, parameterization, residency, checkpoint)
     with (
         residency.reserve(controls.features_bytes(shape)),
-        residency.use(model.net, *brought, room_for=room, checkpoint=checkpoint),
+        residency.use(
+            model.net, *brought, room_for=room, checkpoint=checkpoint, calls=len(sigmas) - 1
+        ),
         switch,
         ExitStack() as stack,
     ):

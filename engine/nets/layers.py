@@ -43,17 +43,26 @@ class Linear(nn.Linear):
 
     torch uses MKL for fp32, which on an AMD core is 2 to 2.5 times slower, and in bf16 writes the
     bias in a separate pass first. The oneDNN operator has no gradient, so training uses the
-    ordinary one; so does compiling, which selects oneDNN itself.
+    ordinary one; so does compiling, which selects oneDNN itself. In bf16 the weight may be packed
+    for it (`Wants.packed` of the residency).
     """
+
+    packed_parameter = "weight"
+    """What the residency may pack."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
         """[..., C] -> [..., C']."""
-        ordinary = torch.compiler.is_compiling() or torch.is_grad_enabled()
-        if ordinary or input.device.type != "cpu" or not _computes(input.dtype):
-            return super().forward(input)
+        if is_recorded() or input.device.type != "cpu" or not _computes(input.dtype):
+            weight = self.weight.to_dense() if self.weight.is_mkldnn else self.weight
+            return functional.linear(input, weight, self.bias)
         return torch.ops.mkldnn._linear_pointwise(  # noqa: SLF001 - what torch.compile calls
             input, self.weight, self.bias, "none", [], ""
         )
+
+
+def is_recorded() -> bool:
+    """Whether operations are recorded, for gradients or by a compiler: plain ones only, then."""
+    return torch.compiler.is_compiling() or torch.is_grad_enabled()
 
 
 def _computes(dtype: torch.dtype) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from engine.nets.attention import attend
-from engine.nets.layers import Linear, timestep_embedding
+from engine.nets.layers import Linear, is_recorded, timestep_embedding
 from engine.nets.rope import rotate
 
 EPSILON = 1e-6
@@ -58,7 +58,13 @@ class RmsNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[..., C] -> [..., C]."""
-        return functional.rms_norm(x, self.scale.shape, self.scale, self.epsilon)
+        if x.dtype != torch.bfloat16 or x.device.type != "cpu" or is_recorded():
+            return functional.rms_norm(x, self.scale.shape, self.scale, self.epsilon)
+        # The same sums in float32 in fewer passes over memory: half of the time.
+        wide = x.float()
+        squared = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+        inverse = squared.div_(x.shape[-1]).add_(self.epsilon).rsqrt_()
+        return wide.mul_(inverse).mul_(self.scale.float()).to(x.dtype)
 
 
 class QueryKeyNorm(nn.Module):

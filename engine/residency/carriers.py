@@ -28,8 +28,10 @@ class Wants:
         dtype: of its floating-point tensors, on any device; None: the residency decides.
         dtypes: the dtypes it supports, best first; empty: any.
         channels_last: convolutions are faster in that layout on a CPU.
-        packed: convolutions take weights packed for oneDNN, see `engine.nets.layers.Convolution`;
-            faster on a CPU for small pictures with many channels.
+        packed: convolutions and projections take weights packed for oneDNN, see
+            `engine.nets.layers`: convolutions are faster on a CPU for small pictures with many
+            channels; projections in bf16, and those are packed when memory is left, see
+            `engine.residency.packing`.
     """
 
     dtype: torch.dtype | None = None
@@ -120,6 +122,10 @@ class Carrier(Protocol):
         """Temporary bytes needed to prepare it, beside the result; free afterwards."""
         ...
 
+    def packs_projection(self, dtype: torch.dtype) -> bool:
+        """Whether a projection with such a weight is faster after `pack_projection`."""
+        ...
+
 
 def value_bytes(source: Source, dtype: torch.dtype) -> int:
     """Bytes of the tensor's values where floating-point ones are of `dtype`."""
@@ -160,6 +166,7 @@ class HostCarrier:
         self._dtype = dtype
         self._channels_last = channels_last
         self._packs = packed and _can_pack(dtype)
+        self._packs_projections = self._packs and dtype == torch.bfloat16
 
     def ready_bytes(self, source: Source, *, patched: bool) -> int:
         """Bytes of the converted copy; 0 without one."""
@@ -212,6 +219,10 @@ class HostCarrier:
     def transient_bytes(self, source: Source, *, patched: bool) -> int:
         """See `Carrier.transient_bytes`."""
         return transient_bytes(source, patched=patched)
+
+    def packs_projection(self, dtype: torch.dtype) -> bool:
+        """See `Carrier.packs_projection`. In fp32 nothing is gained that was worth a copy."""
+        return self._packs_projections and dtype == torch.bfloat16
 
     def _differs(self, source: Source) -> bool:
         other_dtype = source.dtype.is_floating_point and source.dtype != self._dtype

@@ -89,6 +89,11 @@ class CudaCarrier:
         """See `Carrier.transient_bytes`."""
         return _aligned(transient_bytes(source, patched=patched))
 
+    def packs_projection(self, dtype: torch.dtype) -> bool:
+        """Never: packing is for oneDNN."""
+        del dtype
+        return False
+
     def transported(self, source: Source) -> tuple[Part, ...]:
         """The parts that are copied; wider plain tensors are converted first, to copy less."""
         parts = source.parts

@@ -16,6 +16,7 @@ from engine.errors import OutOfMemoryError
 from engine.residency.blocks import Block, NamedTensor, split
 from engine.residency.carriers import Carrier, Item
 from engine.residency.handles import Weights
+from engine.residency.packing import Packing, Resident
 from engine.residency.plan import resident_beside_slots
 from engine.residency.sources import Patch, Patches
 from engine.residency.visits import CompactLoader, Visits
@@ -31,8 +32,8 @@ class LoadedWeights:
 
     Attributes:
         size: bytes on the device when all of it is resident, with the patches of the last `place`.
-        held: bytes on the device now, slots for streaming included.
         patches: the patches in effect now.
+        packing: which of its weights are packed for oneDNN.
     """
 
     def __init__(
@@ -53,7 +54,13 @@ class LoadedWeights:
         self._slot_bytes = 0
         self._visits: Visits | None = None
         self._sizes = self._block_sizes()
-        self.held = 0
+        self.packing = Packing(carrier)
+        self._held = 0
+
+    @property
+    def held(self) -> int:
+        """Bytes on the device now, slots for streaming and packed copies included."""
+        return self._held + self.packing.nbytes
 
     @property
     def size(self) -> int:
@@ -117,7 +124,7 @@ class LoadedWeights:
                 self.clear()
             self._bring_again(touched, checkpoint)
             if self.streams:
-                self.held = self._bytes_here()
+                self._held = self._bytes_here()
             else:
                 division = (frozenset[int](), 0, 0) if fits else self._division(allowed, beside)
                 self._settle(*division, checkpoint)
@@ -135,8 +142,33 @@ class LoadedWeights:
                 named.restore()
         self._resident.clear()
         self._streamed, self._slot_bytes = frozenset(), 0
-        freed, self.held = self.held, 0
+        freed, self._held = self.held, 0
+        self.packing.clear()
         return freed
+
+    def pack(self, spare: int, calls: int, checkpoint: Checkpoint) -> None:
+        """Pack projections within `spare` more bytes; see `Packing`.
+
+        Args:
+            spare: bytes that nothing else needs.
+            calls: of the module that will follow.
+            checkpoint: called between two tensors.
+        """
+        self.packing.calls += calls
+        if self.streams:
+            return
+        resident = [
+            Resident(brought, position, named, self._of(named))
+            for index, brought in self._resident.items()
+            for position, named in enumerate(self._blocks[index].tensors)
+        ]
+
+        def between() -> None:
+            self._forget()
+            checkpoint()
+
+        self.packing.pack(resident, spare, between)
+        self._forget()
 
     def _of(self, named: NamedTensor, patches: Patches | None = None) -> tuple[Patch, ...]:
         """The patches of one tensor, under any of its names."""
@@ -221,7 +253,7 @@ class LoadedWeights:
                 self._resident[index] = self._brought(block, checkpoint)
                 self._forget()
         self._streamed, self._slot_bytes = streamed, slots * slot_bytes
-        self.held = self._bytes_here()
+        self._held = self._bytes_here()
         self._open_visits(sorted(streamed), slots, slot_bytes)
 
     def _brought(self, block: Block, checkpoint: Checkpoint) -> list[Tensor | tuple[Tensor, ...]]:
@@ -245,6 +277,7 @@ class LoadedWeights:
                 if not touched.intersection(named.names) or self._stays_compact(block, named):
                     continue
                 checkpoint()
+                self.packing.forget(named)
                 named.restore()  # free the old tensor before allocating the new one
                 brought[position] = ()
                 brought[position] = tensor = self._carrier.bring(named.source, self._of(named))

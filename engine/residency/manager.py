@@ -7,7 +7,7 @@ installed once, and replaced in a `with` by tests. One thread computes, so nothi
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
@@ -37,13 +37,18 @@ class Residency(Protocol):
     budget: int
 
     def use(
-        self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
+        self,
+        *weights: Weights,
+        room_for: int = 0,
+        checkpoint: Checkpoint = lambda: None,
+        calls: int = 1,
     ) -> AbstractContextManager[None]:
         """Have these weights on the device inside the `with`, with `room_for` bytes free.
 
         Handles that differ only in their patches share their memory: the innermost `use` decides
         which patches apply, and those of the outer one are restored after it. `checkpoint` is
-        called between two tensors during loading, and may raise `Stopped`.
+        called between two tensors during loading, and may raise `Stopped`. `calls`: how often the
+        modules will be called, for what pays only after several calls.
         """
         ...
 
@@ -116,7 +121,11 @@ class DeviceResidency:
 
     @contextmanager
     def use(
-        self, *weights: Weights, room_for: int = 0, checkpoint: Checkpoint = lambda: None
+        self,
+        *weights: Weights,
+        room_for: int = 0,
+        checkpoint: Checkpoint = lambda: None,
+        calls: int = 1,
     ) -> Iterator[None]:
         """See `Residency.use`. Raises `OutOfMemoryError` where no single block fits."""
         bases = [handle.base for handle in weights]
@@ -129,7 +138,9 @@ class DeviceResidency:
             self._in_use[id(base)] = self._in_use.get(id(base), 0) + 1
         self._rooms.append(room_for)
         try:
-            self._settle({handle.base: handle.patches for handle in weights}, checkpoint)
+            wanted = {handle.base: handle.patches for handle in weights}
+            self._settle(wanted, checkpoint)
+            self._pack(wanted, calls, checkpoint)
             yield
         finally:
             self._rooms.remove(room_for)
@@ -226,6 +237,10 @@ class DeviceResidency:
             base, loaded = by_name[name]
             evicted |= loaded.clear() > 0
             del self._loaded[base]
+        planned = sum(placement.resident.values())
+        evicted |= self._unpack(
+            self.budget - self._reserved - rooms - taken - planned, others_in_use
+        )
         if evicted:
             self._return_memory()
         # Shrink first, so that there is memory for what grows.
@@ -234,6 +249,30 @@ class DeviceResidency:
             by_name[name][1].place(
                 placement.resident[name], checkpoint, wanted[names[name]], beside=rooms
             )
+
+    def _unpack(self, spare: int, kept: Collection[str]) -> bool:
+        """Drop packed copies, those used longest ago first, until the others fit into `spare`.
+
+        Returns whether any was; `kept` are not touched.
+        """
+        all_packed = [one for base, one in self._loaded.items() if str(id(base)) not in kept]
+        over = sum(one.packing.nbytes for one in all_packed) - spare
+        dropped = False
+        for one in all_packed:
+            if over > 0 and one.packing.nbytes:
+                over -= one.packing.nbytes
+                one.packing.unpack()
+                dropped = True
+        return dropped
+
+    def _pack(self, wanted: Iterable[Weights], calls: int, checkpoint: Checkpoint) -> None:
+        """Pack projections in memory that is left by the budget, and by the machine now."""
+        for base in wanted:
+            if base.wants.packed and self.device.type == "cpu":
+                spare = min(self.free, memory_of(self.device).free - sum(self._rooms))
+                if self._resident is not None:
+                    spare = min(spare, self._resident - self.held)
+                self._loaded[base].pack(spare, calls, checkpoint)
 
     def _load(self, base: Weights) -> LoadedWeights:
         carrier = self._carriers(base.wants)
