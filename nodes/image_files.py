@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from PIL import Image as Pillow
 
+from engine.decoding.containers import Growth
 from engine.errors import FilesError, NodeError
 from engine.files import file_identity
 from engine.media import modes
@@ -125,8 +126,12 @@ def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.T
     """All frames of a picture [B, H, W, 3] and its masks [B, H, W]."""
     images: list[torch.Tensor] = []
     masks: list[torch.Tensor | None] = []
+    growth = Growth(f"{name} as a batch of images", "choose fewer frames, or smaller ones")
     for frame in _frames(name, ctx, place=place):
         ctx.checkpoint()
+        # An image and its mask; twice, as they are stacked.
+        taken = frame.width * frame.height * 4 * 4
+        growth.add(taken, taken)
         images.append(from_picture(modes.rgb(frame)))
         opaque = modes.alpha(frame)
         masks.append(None if opaque is None else 1.0 - from_picture(opaque)[..., 0])

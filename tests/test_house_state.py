@@ -19,6 +19,7 @@ STATE: dict[str, str] = {
     "engine/inference/adapters.py::_remembered": "weak: files and names that something still uses",
     "engine/inference/file_handles.py::_handles": "weak: handles that something still uses",
     "engine/residency/manager.py::_installed": "the one process-wide thing: a worker is one device",
+    "engine/decoding/helper.py::_idle": "the idle helper: a process, whoever asks next",
     "engine/nodekit/context.py::CURRENT": "a context variable: each call sees its own value",
     "engine/text/tokens.py::clip_tokenizer": "builds 49,408 entries once; nothing changes them",
     "engine/text/tokenizer_files.py::t5": "builds 32,100 entries once; nothing changes them",

@@ -18,8 +18,10 @@ import torch
 from av.error import FFmpegError
 from torch import Tensor
 
-from engine.audiovisual.containers import Source, check_room, opened
-from engine.errors import MediaError
+from engine.decoding.containers import Growth, Source, check_room
+from engine.decoding.helper import asked
+from engine.decoding.messages import Content, Done, ReadSound, Silence, SoundDescribed
+from engine.errors import MediaError, WireError
 
 OPUS_RATES = (8000, 12000, 16000, 24000, 48000)
 _MP3_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
@@ -37,10 +39,6 @@ _CHUNK = 1 << 16
 """Samples that are encoded at once."""
 _PADDING = 4096
 """Samples by which a codec may fill its last frame."""
-_LATEST = 600
-"""Seconds by which sound may begin after the picture."""
-_INEXACT = frozenset({"mp3", "ogg", "aac", "ac3", "eac3", "amr", "dts"})
-"""Formats in which seeking misses the sample: they are decoded from the start."""
 _TRIM = "load less of it, for example a shorter file"
 
 
@@ -110,69 +108,34 @@ def read_sound(
     Raises:
         MediaError: it cannot be read, or does not fit into memory.
     """
-    with opened(source, name) as container:
-        if not container.streams.audio:
+    with asked(lambda found: ReadSound(found, start, duration), source, name) as exchange:
+        head = exchange.next()
+        if isinstance(head, Done):
             return None
-        stream = container.streams.audio[0]
-        rate, channels = _rate_and_channels(stream, name)
-        seconds = float(container.duration or 0) / av.time_base
-        _check_samples(min(seconds, duration or math.inf) * rate, channels)
-        # Times count from the picture, or from the sound where there is none.
-        clock = container.streams.video[0] if container.streams.video else stream
-        origin = float((clock.start_time or 0) * (clock.time_base or 0))
-        if start > 0 and not _INEXACT & set(container.format.name.split(",")):
-            container.seek(max(int((start - 0.5) * av.time_base), 0))
-        first, last = round(start * rate), _last(start, duration, rate)
+        if not isinstance(head, SoundDescribed):
+            raise WireError(f"a {type(head).__name__} came where sound begins")
+        rate, channels = head.rate, head.channels
+        # twice: the parts, and the whole of them
+        announced = min(head.seconds, duration or math.inf) * rate
+        check_room(int(8 * announced * channels), "the sound", _TRIM)
+        # The length in the head of a file may be wrong.
+        growth = Growth("the sound", _TRIM)
         parts: list[Tensor] = []
-        taken = 0
-        resampler = av.AudioResampler(format="fltp", layout=stream.layout, rate=rate)
-        place = -1
-        for frame in container.decode(stream):
-            if place < 0:
-                place = round((float(frame.time or 0.0) - origin) * rate)
-                if first < place < min(first + _LATEST * rate, last):
-                    # It begins after the picture.
-                    parts.append(torch.zeros(channels, place - first))
-            for planar in resampler.resample(frame):
-                samples = torch.from_numpy(planar.to_ndarray())
-                if samples.shape[0] != channels:
-                    raise MediaError(
-                        f"{name or 'the file'}: its sound has {samples.shape[0]} channels where it "
-                        f"announced {channels}; the file is damaged, convert it anew"
-                    )
-                begin, end = max(first - place, 0), min(last - place, samples.shape[1])
-                place += samples.shape[1]
-                if begin < end:
-                    parts.append(samples[:, begin:end].clone())
-                    taken += end - begin
-                    # The length in the head of a file may be wrong.
-                    if len(parts) % 1000 == 0:
-                        _check_samples(taken, channels)
-            if place >= last:
-                break
-        whole = round(float((stream.duration or 0) * (stream.time_base or 0)) * rate)
+        while not isinstance(answer := exchange.next(), Done):
+            if isinstance(answer, Silence):
+                taken = 4 * channels * answer.samples
+                growth.add(taken, taken)
+                parts.append(torch.zeros(channels, answer.samples))
+            elif isinstance(answer, Content):
+                parts.append(torch.from_numpy(exchange.array(answer)))
+                growth.add(parts[-1].nbytes, parts[-1].nbytes)
+            else:
+                raise WireError(f"a {type(answer).__name__} came among samples")
     waveform = torch.cat(parts, 1) if parts else torch.zeros(channels, 0)
-    if duration is None and 0 < waveform.shape[1] - (whole - first) < _PADDING:
-        waveform = waveform[:, : whole - first]
+    left = answer.length - round(start * rate)
+    if duration is None and 0 < waveform.shape[1] - left < _PADDING:
+        waveform = waveform[:, :left]
     return {"waveform": waveform[None], "sample_rate": rate}
-
-
-def _rate_and_channels(stream: Any, name: str) -> tuple[int, int]:
-    if stream.codec_context is None:  # then it has no rate either
-        raise MediaError(f"{name or 'the file'}: its sound is of a kind that cannot be decoded")
-    rate, channels = int(stream.rate or 0), int(stream.channels or 0)
-    if rate <= 0 or channels <= 0:
-        raise MediaError(f"{name or 'the file'}: its sound has no rate or no channels")
-    return rate, channels
-
-
-def _last(start: float, duration: float | None, rate: int) -> int:
-    return 1 << 62 if duration is None else round((start + duration) * rate)
-
-
-def _check_samples(samples: float, channels: int) -> None:
-    # twice: the parts, and the whole of them
-    check_room(int(8 * samples * channels), "the sound", _TRIM)
 
 
 def resampled(waveform: Tensor, rate: int, to: int) -> Tensor:

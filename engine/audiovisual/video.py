@@ -17,10 +17,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.audiovisual.containers import Source, check_room, documents_of, opened
 from engine.audiovisual.sound import read_sound
-from engine.audiovisual.video_reader import VideoHead, as_float, read_frames, read_head
-from engine.audiovisual.video_writer import Film, copied_as, copy_video, formats_of, write_video
+from engine.audiovisual.video_reader import (
+    as_float,
+    copied_as,
+    copy_video,
+    read_documents,
+    read_frames,
+    read_head,
+)
+from engine.audiovisual.video_writer import Film, formats_of, write_video
+from engine.decoding.containers import Growth, Source, check_room
+from engine.decoding.frames import VideoHead
 from engine.errors import MediaError
 
 _TRIM = "take a part of the video (Video Slice), or make it smaller first"
@@ -263,12 +271,13 @@ class VideoFromFile(VideoInput):
         head = self.head
         count = max(round(self.get_duration() * head.rate), 1) if head.seconds else 1
         # as stored, and as float32
+        channels = 4 if head.has_alpha else 3
         check_room(
-            count * head.width * head.height * 3 * 5,
+            count * head.width * head.height * channels * (8 if head.is_deep else 5),
             f"{self._name}: {count:,} frames of {head.width} x {head.height}",
             _TRIM,
         )
-        frames = list(self._frames())
+        frames = self._all_frames()
         if not frames:
             raise MediaError(
                 f"{self._name}: there is no frame after {self._start:g} s; choose another part"
@@ -276,16 +285,17 @@ class VideoFromFile(VideoInput):
         images = torch.empty(len(frames), *frames[0].shape)
         for number, frame in enumerate(frames):
             images[number] = as_float(frame)
-        with opened(self._file, self._name) as container:
-            metadata = documents_of(container)
         return VideoComponents(
-            images, head.rate, self._sound(), metadata, 10 if head.is_deep else 8
+            images,
+            head.rate,
+            self._sound(),
+            read_documents(self._file, self._name),
+            10 if head.is_deep else 8,
         )
 
     def _film(self, metadata: Mapping[str, Any] | None) -> Film:
         """Frame by frame, so that it fits into memory whatever its length."""
-        with opened(self._file, self._name) as container:
-            metadata = {**documents_of(container), **(metadata or {})}
+        metadata = {**read_documents(self._file, self._name), **(metadata or {})}
         head = self.head
         return Film(
             map(as_float, self._frames()),
@@ -300,8 +310,7 @@ class VideoFromFile(VideoInput):
     def _copied_as(self, container: Any, codec: Any) -> str | None:
         if self.is_part:
             return None
-        with opened(self._file, self._name) as source:
-            return copied_as(source, _text(container), _text(codec))
+        return copied_as(self._file, _text(container), _text(codec), self._name)
 
     def save_to(
         self,
@@ -316,8 +325,7 @@ class VideoFromFile(VideoInput):
         if kept is None:
             super().save_to(path, format, codec, metadata, **options)
             return
-        with opened(self._file, self._name) as source:
-            copy_video(source, path, kept, metadata)
+        copy_video(self._file, path, kept, metadata, self._name)
 
     def container_for(self, container: Any, codec: Any) -> str:
         """See `VideoInput`."""
@@ -329,6 +337,17 @@ class VideoFromFile(VideoInput):
 
     def _frames(self) -> Iterator[Tensor]:
         return read_frames(self._file, start=self._start, duration=self._duration, name=self._name)
+
+    def _all_frames(self) -> list[Tensor]:
+        """All frames as stored; more than the head announced are refused where they do not fit."""
+        frames: list[Tensor] = []
+        growth = Growth(f"{self._name} has more frames than it announces; all of it", _TRIM)
+        for frame in self._frames():
+            # One that comes again takes memory only in the end, as float32.
+            is_new = not frames or frame is not frames[-1]
+            growth.add(frame.nbytes if is_new else 0, 4 * frame.numel())
+            frames.append(frame)
+        return frames
 
     def _sound(self) -> dict[str, Any] | None:
         duration = self._duration or None

@@ -15,9 +15,9 @@ from av.video.reformatter import Colorspace
 from torch import Tensor
 from torch.nn import functional
 
-from engine.audiovisual.containers import ACCURATE, as_texts
 from engine.audiovisual.sound import FORMATS, encode_sound, fitting
-from engine.audiovisual.video_reader import alpha_mode
+from engine.decoding.containers import ACCURATE, as_texts
+from engine.decoding.copying import CONTAINERS, created
 from engine.errors import MediaError
 
 _NTSC = (Fraction(24000, 1001), Fraction(30000, 1001), Fraction(60000, 1001))
@@ -71,23 +71,6 @@ ENCODERS: Mapping[str, Encoder] = {
         options={"profile": "3"},
         alpha_options={"profile": "4"},
     ),
-}
-CONTAINERS: Mapping[str, tuple[tuple[str, ...], str]] = {
-    "mp4": (("h264", "av1", "vp9"), "m4a"),
-    "webm": (("vp9", "av1"), "opus"),
-    "mov": (("prores", "h264"), "m4a"),
-}
-"""The codecs of each format, the usual one first, and the format of its sound."""
-_READ_AS: Mapping[str, tuple[str, ...]] = {
-    "mp4": ("mp4", "mov"),
-    "mov": ("mp4", "mov"),
-    "webm": ("webm", "matroska"),
-}
-
-_SOUNDS: Mapping[str, tuple[str, ...]] = {
-    "mp4": ("aac", "mp3", "mp3float", "ac3", "eac3", "opus", "flac", "alac"),
-    "mov": ("aac", "mp3", "mp3float", "ac3", "alac", "pcm_s16le", "pcm_s24le"),
-    "webm": ("opus", "vorbis"),
 }
 
 
@@ -177,7 +160,7 @@ def write_video(
         raise MediaError(f"this build of FFmpeg has no encoder for {codec}; choose another codec")
     written = False
     try:
-        with _created(target, container) as file:
+        with created(target, container) as file:
             file.metadata.update(as_texts(film.metadata))
             stream = _video_stream(file, name, encoder, film, quality)
             sound = _sound_stream(file, container, film.sound)
@@ -196,60 +179,6 @@ def write_video(
         ) from error
     if not written:
         raise MediaError("there are no frames to write as a video")
-
-
-def copied_as(source: Any, container: str, codec: str) -> str | None:
-    """The format in which a file's streams can be written as they are; None if they change.
-
-    Args:
-        source: the open container.
-        container: the wanted format; `auto`: that of the file.
-        codec: the wanted codec; `auto`: that of the file.
-    """
-    if not source.streams.video:
-        return None
-    stream, sounds = source.streams.video[0], source.streams.audio
-    name = {"libdav1d": "av1"}.get(stream.codec_context.name, stream.codec_context.name)
-    names = source.format.name.split(",")
-    for each, (codecs, _) in CONTAINERS.items():
-        readable = any(form in names for form in _READ_AS[each])
-        heard = all(sound.codec_context.name in _SOUNDS[each] for sound in sounds[:1])
-        if readable and heard and name in codecs and container in ("auto", each):
-            return each if codec in ("auto", name) else None
-    return None
-
-
-def copy_video(source: Any, target: Any, kept: str, metadata: Mapping[str, Any] | None) -> None:
-    """Write a file's streams as they are.
-
-    Args:
-        source: the open container.
-        target: a path, or a stream that can seek.
-        kept: the format, see `copied_as`.
-        metadata: is added to that of the file.
-    """
-    stream = source.streams.video[0]
-    kinds = [stream, *source.streams.audio[:1]]
-    with _created(target, kept) as file:
-        file.metadata.update({**source.metadata, **as_texts(metadata)})
-        copies = {each.index: file.add_stream_from_template(each, opaque=True) for each in kinds}
-        if (alpha := alpha_mode(stream)) is not None:
-            copies[stream.index].metadata["alpha_mode"] = alpha
-        for packet in source.demux(kinds):
-            if packet.dts is not None:
-                packet.stream = copies[packet.stream.index]
-                file.mux(packet)
-
-
-def _created(target: str | Path | BinaryIO, container: str) -> Any:
-    options: dict[str, str] = {}
-    if container != "webm":
-        # The index goes to the front of a file, so that it plays while it is loaded; FFmpeg opens
-        # the file a second time for that.
-        is_path = isinstance(target, str | Path)
-        options["movflags"] = "use_metadata_tags" + ("+faststart" if is_path else "")
-    out = str(target) if isinstance(target, Path) else target
-    return av.open(out, mode="w", format=container, options=options)
 
 
 def _video_stream(file: Any, name: str, encoder: Encoder, film: Film, quality: float | None) -> Any:

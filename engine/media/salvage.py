@@ -7,6 +7,7 @@ nothing.
 from __future__ import annotations
 
 import io
+import os
 import struct
 import zlib
 from collections.abc import Generator, Iterator
@@ -75,6 +76,8 @@ def truncation_allowed() -> Generator[None]:
 
 def _needed(stream: BinaryIO, name: str) -> Iterator[bytes]:
     """The chunks of a PNG that its pixels need; its last may be cut off (PNG, section 5.3)."""
+    # `read` makes room for all that it is asked for, and a damaged length may be any number.
+    most = os.fstat(stream.fileno()).st_size
     yield stream.read(len(PNG_SIGNATURE))
     for _ in range(MOST_CHUNKS):
         head = stream.read(8)
@@ -84,7 +87,7 @@ def _needed(stream: BinaryIO, name: str) -> Iterator[bytes]:
         if kind not in _CRITICAL and kind not in _WANTED:
             stream.seek(size + 4, 1)
             continue
-        body, checksum = stream.read(size), stream.read(4)
+        body, checksum = stream.read(min(size, most)), stream.read(4)
         if kind in _CRITICAL or kind in _PIXELS or _is_whole(kind, body, checksum):
             yield head + body + checksum
         if kind == b"IEND":

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from engine.audiovisual import containers
-from engine.audiovisual.containers import documents_of, opened
 from engine.audiovisual.sound import FORMATS, read_sound, resampled, sound_bytes
+from engine.audiovisual.video_reader import read_documents
+from engine.decoding import containers
 from engine.errors import MediaError
 
 
@@ -48,8 +48,7 @@ def test_what_is_written_is_read(form, quality, most):
     assert found["waveform"].shape == (1, 2, len(sound[0]))
     assert strays(found["waveform"][0], sound) < most
     if form != "wav":
-        with opened(io.BytesIO(content)) as container:
-            assert documents_of(container)["prompt"] == {"1": {}}
+        assert read_documents(io.BytesIO(content))["prompt"] == {"1": {}}
 
 
 def test_python_reads_the_wav_too():

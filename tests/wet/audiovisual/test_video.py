@@ -9,10 +9,10 @@ import av
 import pytest
 import torch
 
-from engine.audiovisual import containers
 from engine.audiovisual.video import VideoComponents, VideoFromComponents, VideoFromFile
 from engine.audiovisual.video_reader import read_frames
 from engine.audiovisual.video_writer import exact_rate, formats_of
+from engine.decoding import containers
 from engine.errors import MediaError
 
 RATE = Fraction(12)

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from engine.audiovisual.containers import documents_of, opened
 from engine.audiovisual.sound import sound_bytes
+from engine.audiovisual.video_reader import read_documents
 from engine.errors import FilesError, NodeError
 from engine.nodekit.context import RunningContext
 from nodes.audio import (
@@ -143,8 +143,7 @@ def test_saved_sounds_are_loaded_and_carry_their_workflow(ctx, files, save, suff
     [shown] = ctx.shown["audio"]
     assert shown == {"filename": f"a_00001_{suffix}", "subfolder": "sub", "type": "output"}
     path = files.folders("output")[0] / "sub" / shown["filename"]
-    with opened(path) as container:
-        found = documents_of(container)
+    found = read_documents(path)
     assert found["prompt"] == PROMPT
     assert found["workflow"] == EXTRA["workflow"]
     heard = load_audio(f"sub/{shown['filename']} [output]", ctx)["waveform"]

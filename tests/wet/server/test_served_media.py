@@ -7,8 +7,8 @@ import uuid
 import pytest
 import torch
 
-from engine.audiovisual.containers import documents_of, opened
 from engine.audiovisual.video import VideoFromFile
+from engine.audiovisual.video_reader import read_documents
 
 
 def node(class_type, **inputs):
@@ -85,8 +85,10 @@ def test_a_film_is_made_uploaded_cut_and_carries_its_workflow(server, real):
     assert entry["outputs"]["saved"]["animated"] == [True]
     [sound] = entry["outputs"]["heard"]["audio"]
     output = server.user / "output"
-    with opened(output / sound["filename"]) as container:
-        assert documents_of(container)["prompt"]["heard"]["class_type"] == "SaveAudioMP3"
+    assert (
+        read_documents(output / sound["filename"])["prompt"]["heard"]["class_type"]
+        == "SaveAudioMP3"
+    )
     path = output / shown["filename"]
     parts = VideoFromFile(path).get_components()
     assert parts.images.shape == (12, 48, 64, 3)

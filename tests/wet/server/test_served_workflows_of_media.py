@@ -11,8 +11,8 @@ import pytest
 import torch
 from PIL import Image
 
-from engine.audiovisual.containers import documents_of, opened
 from engine.audiovisual.sound import read_sound
+from engine.audiovisual.video_reader import read_documents
 
 
 def node(class_type, **inputs):
@@ -142,8 +142,7 @@ def test_sound_is_loaded_trimmed_mixed_and_saved(server, real, save, options, su
     }
     [path] = files_of(server, run(server, real, prompt)["saved"]["audio"])
     assert path.suffix == suffix
-    with opened(path) as container:
-        assert documents_of(container)["prompt"] == prompt
+    assert read_documents(path)["prompt"] == prompt
     sound = read_sound(path)
     seconds = sound["waveform"].shape[-1] / sound["sample_rate"]
     assert seconds == pytest.approx(1.0, abs=padding)
