@@ -79,24 +79,28 @@ class Input:
         value: [1, ...], or [B, ...] with a row for each latent of the batch.
         join: see `Join`.
         at: the value at a step, of the same shape; None if it is the same at every step.
+        frame_axis: the axis with an item for each frame, of one that has not the shape of x. With
+            `WHOLE` the items are the frames' numbers within their part of the video.
     """
 
     value: Tensor
     join: Join = Join.SAME
     at: Callable[[Step], Tensor] | None = None
+    frame_axis: int | None = None
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Input:
         """The input on a device; floating-point values in `dtype`."""
-        at = self.at
 
         def moved(value: Tensor) -> Tensor:
             return value.to(device, dtype if value.is_floating_point() else value.dtype)
 
-        return Input(
-            moved(self.value),
-            self.join,
-            None if at is None else lambda step: moved(at(step)),
-        )
+        return self.each(moved)
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Input:
+        """The input with changed values, at every step."""
+        at = self.at
+        later = None if at is None else lambda step: change(at(step))
+        return replace(self, value=change(self.value), at=later)
 
     def at_step(self, step: Step) -> Input:
         """The input with its value at a step."""

@@ -125,9 +125,6 @@ _FAMILIES: Mapping[str, str] = {
         FrameInterpolate FrameInterpolationModelLoader
     """,
     "compiled networks (torch.compile)": "TorchCompileModel",
-    "context windows, which make long videos part by part": """
-        ContextWindowsManual WanContextWindowsManual
-    """,
     "layers of pictures (the compositor)": "AddLayer ImageCompositor LayersFromBoundingBoxes",
     "layouts in prompts of FLUX.3": "Flux3LayoutPrompt",
     "references of USO for FLUX.1": "USOStyleReference",
@@ -212,7 +209,7 @@ _HOSTED = """
 
 
 _OTHERS = """
-    CLIPTextEncodeControlnet CLIPTextEncodePixArtAlpha CheckpointLoader ContextWindowsManual
+    CLIPTextEncodeControlnet CLIPTextEncodePixArtAlpha CheckpointLoader
     DualModelGuider ImageOnlyCheckpointSave LTXVPreprocess Load3D ModelComputeDtype
     ModelNoiseScale Painter Preview3D Preview3DAdvanced Save3DAdvanced SaveGLB SaveSVGNode ScaleROPE
     TorchCompileModel VoxelToMesh VoxelToMeshBasic WebcamCapture

@@ -78,6 +78,7 @@ class ControlRun:
         self._checkpoint = checkpoint
         self._features: dict[tuple[int, tuple[int, ...]], tuple[Tensor, ...]] = {}
         self._encoded: dict[tuple[int, tuple[int, ...]], Tensor] = {}
+        self._chosen: Sequence[int] | None = None
 
     @property
     def weights(self) -> tuple[Weights, ...]:
@@ -90,6 +91,10 @@ class ControlRun:
     def has_foreign(self) -> bool:
         """Whether there are foreign controls, which read the call's options."""
         return bool(self._foreign)
+
+    def use_rows(self, rows: Sequence[int] | None) -> None:
+        """Have the next calls be for these rows of the latent; None: for all of them in turn."""
+        self._chosen = rows
 
     def encode(self, regions: Iterable[Region], size: Sequence[int]) -> None:
         """Encode the pictures that networks take encoded, before the denoiser is on the device.
@@ -212,7 +217,8 @@ class ControlRun:
             picture = self._picture(link, size).to(self._residency.device, dtype)
             found = net.kind.features(net.config, net.weights.module, picture)
             self._features[key] = tuple(found)
-        return tuple(_rows(each, len(x) // entries, entries) for each in self._features[key])
+        chosen = self._chosen or range(len(x) // entries)
+        return tuple(_rows(each, chosen, entries) for each in self._features[key])
 
     def _picture(self, link: Control, size: tuple[int, ...]) -> Tensor:
         """The picture of an application as its network takes it, for x of that size."""
@@ -228,9 +234,9 @@ class ControlRun:
         return self._residency.dtype_of(net.weights).itemsize
 
 
-def _rows(features: Tensor, rows: int, entries: int) -> Tensor:
-    """Features per row: fewer are repeated from the start, of more the first are used."""
+def _rows(features: Tensor, chosen: Sequence[int], entries: int) -> Tensor:
+    """Features of these rows: fewer are repeated from the start, of more the first are used."""
     if len(features) == 1:
         return features
-    index = torch.arange(rows, device=features.device) % len(features)
+    index = torch.tensor(list(chosen), device=features.device) % len(features)
     return features[index].repeat(entries, *(1 for _ in features.shape[1:]))

@@ -9,9 +9,10 @@ from functools import partial
 
 from torch import Tensor
 
+from engine.diffusion.context_windows import EvaluatesRegions
 from engine.diffusion.guidance import ChangeOfHooks, Guided, Hooks
 from engine.diffusion.parameterization import Parameterization
-from engine.diffusion.regions import Evaluator, Region
+from engine.diffusion.regions import Region
 from engine.families.family import Run
 from engine.inference.values import Guider, MaskAt, Model, Start
 
@@ -65,12 +66,12 @@ class Inpainting:
 class Evaluators:
     """The evaluators of a run, one for each change of the network's hooks."""
 
-    def __init__(self, make: Callable[[ChangeOfHooks | None], Evaluator]) -> None:
+    def __init__(self, make: Callable[[ChangeOfHooks | None], EvaluatesRegions]) -> None:
         """`make` makes the evaluator with changed hooks, or with the plain ones."""
         self._make = make
-        self._made: dict[ChangeOfHooks | None, Evaluator] = {}
+        self._made: dict[ChangeOfHooks | None, EvaluatesRegions] = {}
 
-    def of(self, change: ChangeOfHooks | None = None) -> Evaluator:
+    def of(self, change: ChangeOfHooks | None = None) -> EvaluatesRegions:
         """The evaluator with changed hooks, or with the plain ones."""
         if change not in self._made:
             self._made[change] = self._make(change)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from engine.diffusion import regions, schedules
 from engine.diffusion.conditioning import Step
+from engine.diffusion.context_windows import EvaluatesRegions, in_windows
 from engine.diffusion.denoiser import OnStep, no_report
 from engine.diffusion.guidance import ChangeOfHooks
 from engine.diffusion.parameterization import Parameterization
@@ -94,7 +95,7 @@ def sample(
     samples = latent["samples"]
     if len(sigmas) == 0:
         return Sampled(samples, samples)
-    start = noise.generate_noise(latent)
+    start = initial_noise(guider.model, noise, latent)
     last: list[Tensor] = []
 
     def watch(step: int, steps: int, x: Tensor, denoised: Tensor, sigma: Tensor) -> None:
@@ -214,8 +215,8 @@ def network_run(
         name: [regions.moved(regions.weighted(one, size), device, dtype) for one in many]
         for name, many in prepared_by_name(conditionings, model, run).items()
     }
-    rows = shape[0] * sum(len(many) for many in named.values())
-    rows_shape = (rows, *shape[1:])
+    part = shape_of_call(model, shape)
+    rows_shape = (part[0] * sum(len(many) for many in named.values()), *part[1:])
     parameterization = model.parameterization.to(device)
     to_sigma = model.parameterization.percent_to_sigma
     controls = ControlRun(conditionings, model.net, to_sigma, residency, checkpoint, sampled=model)
@@ -239,12 +240,13 @@ def network_run(
         switches = any(region.hooks for many in named.values() for region in many)
 
         def evaluators(used: Model, plain: HookRun) -> Evaluators:
-            def evaluator(change: ChangeOfHooks | None) -> Evaluator:
+            def evaluator(change: ChangeOfHooks | None) -> EvaluatesRegions:
                 changed = plain if change is None else plain.changed(change)
                 call = network_call(
                     used, parameterization, dtype, checkpoint, sigmas, controls, changed
                 )
-                return Evaluator(switch.switching(call) if switches else call, sigmas)
+                make = partial(Evaluator, switch.switching(call) if switches else call, sigmas)
+                return in_windows(used.windows, make, sigmas, controls.use_rows)
 
             return Evaluators(evaluator)
 
@@ -310,6 +312,21 @@ def network_call(
         return replace(made, hooks=inside, control=control)
 
     return surrounded(outer, call, completed)
+
+
+def shape_of_call(model: Model, shape: Sequence[int]) -> tuple[int, ...]:
+    """The shape of the largest part of x that is predicted at once."""
+    windows = model.windows
+    if windows is None or windows.dim >= len(shape):
+        return tuple(shape)
+    dim = windows.dim
+    return (*shape[:dim], windows.length_in(shape), *shape[dim + 1 :])
+
+
+def initial_noise(model: Model, noise: Noise, latent: Latent) -> Tensor:
+    """The noise that a run of a model starts from, like the latent's samples."""
+    made = noise.generate_noise(latent)
+    return made if model.windows is None else model.windows.shuffled(made, noise.seed)
 
 
 def fitted(latent: Latent, model: Model) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from engine.diffusion.context_windows import ContextWindows
 from engine.diffusion.guidance import (
     Evaluate,
     Guidance,
@@ -59,6 +60,7 @@ class Model:
         around_calls: factories of hooks around each call of the network, the last added outermost.
             They are called for the plain evaluation, and for each with changed hooks.
         network: plugins' hooks around the network as a whole.
+        windows: the parts in which a long video is predicted; None: as a whole.
     """
 
     family: ModelFamily
@@ -73,6 +75,7 @@ class Model:
     mask_at: MaskAt | None = None
     around_calls: tuple[Callable[[], AroundCall], ...] = ()
     network: NetworkHooks = field(default_factory=NetworkHooks)
+    windows: ContextWindows | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,7 +23,7 @@ from engine.diffusion.samplers.table import SAMPLERS
 from engine.diffusion.schedules import SCHEDULES, Schedule
 from engine.families.family import Checkpoint
 from engine.inference import sampling_path
-from engine.inference.sample import fitted, out_of_latent
+from engine.inference.sample import fitted, initial_noise, out_of_latent
 from engine.inference.sampling_path import KSamplerCall
 from engine.inference.values import CfgGuider, Guider, Model, Noise, Sampler
 from engine.nets import attention
@@ -133,7 +133,7 @@ class PluginPath:
         samples: Tensor = latent["samples"]
         if not len(sigmas):
             return samples, samples
-        start = noise.generate_noise(latent)
+        start = initial_noise(guider.model, noise, latent)
         reports = Reports(sigmas, on_step)
         theirs = (
             sampler.object() if isinstance(sampler, PluginSampler) else sampler_object_of(sampler)

@@ -248,7 +248,7 @@ class WanFamily(BridgedFamily):
         if _is_22(config):
             if run.mask is not None:
                 painted = run.mask.float().mean(dim=(1, 3, 4))
-                inputs["painted"] = Input(painted.expand(-1, run.shape[2]))
+                inputs["painted"] = Input(painted.expand(-1, run.shape[2]), frame_axis=1)
         elif config.argument("in_channels") == WITH_CONTROL:
             inputs["frames"] = Input(given_control(entry, run), Join.CROP_TO_AREA)
         elif config.argument("in_channels") > LATENT_CHANNELS:

@@ -134,7 +134,7 @@ class StableVideoDiffusion(UNetFamily):
         return {
             "context": Input(entry.embedding, Join.REPEAT),
             "vector": Input(_vector(config, entry, frames)),
-            "frame": Input(torch.arange(frames)[None], Join.WHOLE),
+            "frame": Input(torch.arange(frames)[None], Join.WHOLE, frame_axis=1),
             **picture,
         }
 

@@ -1,0 +1,3 @@
+"""Context windows."""
+
+from engine.compat.host.context_windows import ContextFuseMethods, ContextSchedules
