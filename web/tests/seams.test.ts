@@ -59,3 +59,10 @@ test("nothing of state/ lies outside its folders, and each of them has a place i
   const folders = ours.flatMap(({ path }) => /^src\/state\/(.*?)[^/]*$/.exec(path)?.[1] ?? []);
   expect([...new Set(folders)].sort()).toEqual(ORDER.map((each) => `${each}/`).sort());
 });
+
+test("one module decides what a result is", () => {
+  const deciding = ours.filter((source) =>
+    importsOf(source).some(({ names }) => names.includes("shownKindOf")),
+  );
+  expect(deciding.map(({ path }) => path)).toEqual(["src/state/outcomes/outputs.ts"]);
+});

@@ -8,25 +8,27 @@ import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { ModelBox } from "../model/ModelBox";
 import { viewOf } from "../state/fields/views";
-import type { ShownFile as ShownValue } from "../state/outcomes/shownOutputs";
+import type { Output } from "../state/outcomes/outputs";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { t } from "../words/words";
 
-interface Props extends ShownValue {
+interface Props {
+  made: Output;
   /** The node, whose value may hold the view of its model. */
   node: GraphNode;
   schema: NodeSchema | undefined;
   onOpen?: (() => void) | undefined;
 }
 
-export function ShownFile({ file, kind, camera, node, schema, onOpen }: Props) {
+export function ShownFile({ made, node, schema, onOpen }: Props) {
+  const { file, medium, camera } = made;
   const url = viewUrl(file);
   const { filename } = file;
-  if (kind === "model") {
+  if (medium === "model") {
     const given = { camera, node, schema, onOpen };
     return <ShownModel url={url} name={filename} {...given} />;
   }
-  if (kind !== "file") return <MediaPreview media={{ kind, url, name: filename }} />;
+  if (medium !== "file") return <MediaPreview media={{ kind: medium, url, name: filename }} />;
   return (
     <a className="shown-file nodrag" href={url} download={filename} title={t("Download as a file")}>
       <Download size={13} aria-hidden /> {filename}
@@ -34,7 +36,8 @@ export function ShownFile({ file, kind, camera, node, schema, onOpen }: Props) {
   );
 }
 
-interface ModelProps extends Pick<Props, "camera" | "node" | "schema" | "onOpen"> {
+interface ModelProps extends Pick<Props, "node" | "schema" | "onOpen"> {
+  camera?: unknown;
   url: string;
   name: string;
 }

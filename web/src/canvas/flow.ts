@@ -9,8 +9,8 @@ import { idleParts } from "../state/nodes/bypass";
 import { isRerouteNode } from "../state/nodes/reroutes";
 import type { Shape } from "../state/nodes/rows";
 import { cornerOf, outputType, shapeFor, showsPictures, WIDGET } from "../state/nodes/shape";
+import type { NodeOutputs } from "../state/outcomes/outputs";
 import { placeHere } from "../state/outcomes/places";
-import type { ShownOutput } from "../state/outcomes/shownOutputs";
 import type { Tab } from "../state/session/studio";
 
 export type FlowNode = Node<
@@ -42,7 +42,7 @@ export class Projection {
   #lastEdges: FlowEdge[] = [];
   #shown: { of: unknown; start: string; keys: ReadonlySet<string> } = EMPTY;
 
-  nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, ShownOutput>>): FlowNode[] {
+  nodes(tab: Tab, catalog: Catalog, shown: Readonly<Record<string, NodeOutputs>>): FlowNode[] {
     const selected = new Set(tab.selected);
     const showing = this.#showing(tab, shown);
     const all: FlowNode[] = [];
@@ -69,7 +69,7 @@ export class Projection {
   }
 
   /** The nodes of the current level with something to show, or with such a node inside. */
-  #showing(tab: Tab, shown: Readonly<Record<string, ShownOutput>>): ReadonlySet<string> {
+  #showing(tab: Tab, shown: Readonly<Record<string, NodeOutputs>>): ReadonlySet<string> {
     const start = placeHere(tab, "");
     if (this.#shown.of === shown && this.#shown.start === start) return this.#shown.keys;
     const places = Object.keys(shown).filter((each) => each.startsWith(start));

@@ -1,9 +1,10 @@
 /** Small copies of the pictures that nodes show, for painting them from afar. */
 import { useCallback, useEffect, useRef, useState } from "react";
-import { viewUrl } from "../api/client";
+import { thumbnailUrl } from "../api/results";
 import type { NodeSchema } from "../api/types";
 import type { GraphNode } from "../document/graph";
 import { loadedBy } from "../state/fields/sources";
+import { picturesIn } from "../state/outcomes/outputs";
 import { placeHere } from "../state/outcomes/places";
 import { useRuns } from "../state/outcomes/runs";
 import { useTab } from "../state/session/editor";
@@ -45,9 +46,9 @@ export function useThumbnails(): ThumbnailOf {
   }, []);
   return useCallback(
     (node, schema) => {
-      const made = shown[start + node.key]?.images[0];
+      const [made] = picturesIn(shown[start + node.key]);
       const given = made === undefined ? loadedBy(node, schema) : null;
-      const url = made === undefined ? null : viewUrl(made);
+      const url = made === undefined ? null : thumbnailUrl(made.file, WIDTH);
       const wanted = url ?? (given?.kind === "image" ? given.url : null);
       if (wanted === null) return null;
       const copy = copies.get(wanted);

@@ -1,4 +1,5 @@
 /** The actions for the selected results. */
+
 import {
   Copy,
   Download,
@@ -15,15 +16,10 @@ import {
 import type { ComponentType } from "react";
 import type { ListedJob } from "../api/results";
 import { changeFilter, chosenJobs, star, useHistory } from "../state/outcomes/history";
+import { outputOf } from "../state/outcomes/outputs";
 import { compareWithOpen, compareWorkflows } from "../state/results/difference";
 import { compareJobs, latestBeside } from "../state/results/lightbox";
-import {
-  copyFact,
-  downloadJobs,
-  giveAsInput,
-  openResult,
-  previewOf,
-} from "../state/results/results";
+import { copyFact, downloadJobs, giveAsInput, openResult } from "../state/results/results";
 import { reproduce } from "../state/results/startReproduce";
 import { t } from "../words/words";
 
@@ -88,7 +84,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
 
 function actionsForOne(job: ListedJob): Action[] {
   const { id, batch } = job;
-  const file = previewOf(job);
+  const made = outputOf(job);
   const latest = latestBeside(id);
   const actions: (Action | null)[] = [
     { label: t("Open its workflow"), Icon: FileInput, run: () => void openResult(id) },
@@ -98,9 +94,9 @@ function actionsForOne(job: ListedJob): Action[] {
       Icon: RotateCcw,
       run: () => reproduce(id),
     },
-    file === null
+    made === null
       ? null
-      : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(file) },
+      : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(made.file) },
     {
       label: t("Copy the prompt"),
       brief: true,
@@ -108,7 +104,7 @@ function actionsForOne(job: ListedJob): Action[] {
       run: () => void copyFact(id, "prompt"),
     },
     { label: t("Copy the seed"), brief: true, Icon: Hash, run: () => void copyFact(id, "seed") },
-    file === null || latest === undefined
+    made?.medium !== "image" || latest === undefined
       ? null
       : {
           label: t("Compare with the latest"),

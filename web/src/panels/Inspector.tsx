@@ -8,11 +8,13 @@ import { inputsOf } from "../state/nodes/inputs";
 import { colourOf, familyOf } from "../state/nodes/kinds";
 import { titleOf } from "../state/nodes/naming";
 import { isSocket, isSubgraph } from "../state/nodes/widgets";
+import type { Output } from "../state/outcomes/outputs";
 import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/outcomes/places";
 import { useRuns } from "../state/outcomes/runs";
 import { openPicture, openPictureAt, pictureAttribute } from "../state/results/pictureActions";
 import { useContent } from "../state/session/content";
 import { promptIdOf, select, useActive, useStudio } from "../state/session/studio";
+import { MediaPreview } from "../widgets/MediaPreview";
 import { part } from "../widgets/part";
 import { t } from "../words/words";
 import { Description } from "./Description";
@@ -98,25 +100,14 @@ function About({ node }: { node: GraphNode }) {
       {shown?.pair != null && (
         <Suspense>
           <Wipe
-            one={viewUrl(shown.pair[0])}
-            other={viewUrl(shown.pair[1])}
+            one={viewUrl(shown.pair[0].file)}
+            other={viewUrl(shown.pair[1].file)}
             onOpen={(url) => openPictureAt(url, shown.job)}
           />
         </Suspense>
       )}
-      {shown?.images.slice(0, 1).map((image) => (
-        <button
-          key={image.filename}
-          type="button"
-          className="result"
-          data-picture={pictureAttribute(image, shown.job)}
-          onClick={() => openPicture({ file: image, job: shown.job ?? null })}
-        >
-          <img src={viewUrl(image)} alt={t("The last result")} />
-        </button>
-      ))}
-      {shown?.images.slice(0, 1).map((image) => (
-        <PluginViews key={image.filename} url={viewUrl(image)} name={image.filename} />
+      {shown?.files.slice(0, 1).map((made) => (
+        <LastResult key={made.file.filename} made={made} job={shown.job ?? null} />
       ))}
       <NodeForm node={node} schema={schema} />
       <Wires node={node} inputs={described.filter(isSocket)} />
@@ -184,4 +175,28 @@ function SourceName({ node: key }: { node: string }) {
   const node = useContent(key);
   const schema = useStudio((state) => (node === undefined ? undefined : state.catalog[node.type]));
   return node === undefined ? null : titleOf(node, schema);
+}
+
+/** The node's newest result, and the views that plugins have of its kind. */
+function LastResult({ made, job }: { made: Output; job: string | null }) {
+  const { file, medium } = made;
+  const url = viewUrl(file);
+  return (
+    <>
+      {medium === "image" && (
+        <button
+          type="button"
+          className="result"
+          data-picture={pictureAttribute(made, job)}
+          onClick={() => openPicture({ file, job })}
+        >
+          <img src={url} alt={t("The last result")} />
+        </button>
+      )}
+      {(medium === "video" || medium === "audio") && (
+        <MediaPreview media={{ kind: medium, url, name: file.filename }} />
+      )}
+      <PluginViews url={url} name={file.filename} />
+    </>
+  );
 }

@@ -4,7 +4,9 @@ import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { viewUrl } from "../api/client";
 import type { ImageFile } from "../api/jobs";
 import type { ListedJob } from "../api/results";
+import { thumbnailUrl } from "../api/results";
 import { ModelBox } from "../model/ModelBox";
+import type { Output } from "../state/outcomes/outputs";
 import {
   closeLightbox,
   indexOnShelf,
@@ -19,6 +21,7 @@ import { beginning } from "../words/format";
 import { t } from "../words/words";
 import { LightboxFacts } from "./LightboxFacts";
 import { useModal } from "./modal";
+import { MediumIcon } from "./Picture";
 import { pixelZoom, transformOf, useZoom, WHOLE, type ZoomRoom } from "./zoom";
 import "./lightbox.css";
 
@@ -35,7 +38,7 @@ export function Lightbox() {
 function Shown({ url }: { url: string | null }) {
   const dialog = useRef<HTMLDialogElement>(null);
   const { shelf, job, facts } = useLightbox();
-  const { result, files, chosen, file, address } = useFile(url);
+  const { result, files, chosen, made, address } = useFile(url);
   const room = useZoom();
   const picture = useRef<HTMLImageElement>(null);
   const { setZoom } = room;
@@ -66,7 +69,7 @@ function Shown({ url }: { url: string | null }) {
         url={url}
         job={job}
         picture={picture}
-        isImage={url !== null || file?.medium === "picture"}
+        isImage={url !== null || made?.medium === "image"}
         toPixels={toPixels}
         zoom={room.zoom.scale}
       />
@@ -76,7 +79,7 @@ function Shown({ url }: { url: string | null }) {
         <div ref={room.box} className="room" {...room.handlers} onDoubleClick={toPixels}>
           <Medium
             address={address}
-            file={file}
+            made={made}
             job={job}
             result={result}
             picture={picture}
@@ -99,21 +102,17 @@ function useFile(url: string | null) {
   const result = useResult(url === null ? job : undefined);
   const files = result?.files ?? [];
   const chosen = placeOf(files, wanted) ?? index;
-  const file = files[chosen] ?? files[0];
-  const address = url ?? (file === undefined ? null : viewUrl(plain(file)));
-  return { result, files, chosen, file, address };
+  const made = files[chosen] ?? files[0];
+  const address = url ?? (made === undefined ? null : viewUrl(made.file));
+  return { result, files, chosen, made, address };
 }
 
 /** The index of a file among those of a job; null if it is not one of them, or none is asked for. */
-function placeOf(files: readonly ImageFile[], wanted: ImageFile | null): number | null {
+function placeOf(files: readonly Output[], wanted: ImageFile | null): number | null {
   const place = files.findIndex(
-    (each) => each.filename === wanted?.filename && each.subfolder === wanted.subfolder,
+    ({ file }) => file.filename === wanted?.filename && file.subfolder === wanted.subfolder,
   );
   return place < 0 ? null : place;
-}
-
-function plain({ filename, subfolder, type }: ImageFile): ImageFile {
-  return { filename, subfolder, type };
 }
 
 function useResult(job: ListedJob | undefined): Result | null {
@@ -241,14 +240,14 @@ function Leaf({ by }: { by: 1 | -1 }) {
 
 interface MediumProps {
   address: string | null;
-  file: (ImageFile & { medium: string }) | undefined;
+  made: Output | undefined;
   job: ListedJob | undefined;
   result: Result | null;
   picture: React.RefObject<HTMLImageElement | null>;
   room: ZoomRoom;
 }
 
-function Medium({ address, file, job, result, picture, room }: MediumProps) {
+function Medium({ address, made, job, result, picture, room }: MediumProps) {
   if (address === null) {
     if (result === null) return <p>{t("Loading")}</p>;
     return (
@@ -261,15 +260,15 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
       </div>
     );
   }
-  if (file?.medium === "video") {
+  if (made?.medium === "video") {
     // biome-ignore lint/a11y/useMediaCaption: generated media has no captions
     return <video src={address} controls autoPlay loop />;
   }
-  if (file?.medium === "audio") {
+  if (made?.medium === "audio") {
     // biome-ignore lint/a11y/useMediaCaption: generated media has no captions
     return <audio src={address} controls />;
   }
-  if (file?.medium === "model") {
+  if (made?.medium === "model") {
     return (
       // The pointer turns the model here, and does not move it as a picture.
       // biome-ignore lint/a11y/noStaticElementInteractions: nothing is done by it
@@ -278,21 +277,21 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
         onPointerDown={(event) => event.stopPropagation()}
         onDoubleClick={(event) => event.stopPropagation()}
       >
-        <ModelBox url={address} name={file.filename} />
+        <ModelBox url={address} name={made.file.filename} />
       </div>
     );
   }
-  if (file?.medium === "file") {
+  if (made?.medium === "file") {
     return (
-      <a href={address} download={file.filename}>
-        {t("Download {{name}}", { name: file.filename })}
+      <a href={address} download={made.file.filename}>
+        {t("Download {{name}}", { name: made.file.filename })}
       </a>
     );
   }
   return (
     <img
       ref={picture}
-      {...(file === undefined ? {} : { "data-picture": pictureAttribute(file, job?.id) })}
+      {...(made === undefined ? {} : { "data-picture": pictureAttribute(made, job?.id) })}
       src={address}
       alt={job?.excerpt ?? t("In full size")}
       draggable={false}
@@ -302,10 +301,10 @@ function Medium({ address, file, job, result, picture, room }: MediumProps) {
   );
 }
 
-function Strip({ files, chosen }: { files: readonly ImageFile[]; chosen: number }) {
+function Strip({ files, chosen }: { files: readonly Output[]; chosen: number }) {
   return (
     <footer className="strip">
-      {files.map((file, index) => (
+      {files.map(({ file, medium }, index) => (
         <button
           key={`${file.subfolder}/${file.filename}`}
           type="button"
@@ -313,7 +312,11 @@ function Strip({ files, chosen }: { files: readonly ImageFile[]; chosen: number 
           aria-current={index === chosen}
           onClick={() => useLightbox.setState({ file: index, wanted: null })}
         >
-          <img src={viewUrl(plain(file), "webp;80")} alt="" loading="lazy" />
+          {medium === "image" ? (
+            <img src={thumbnailUrl(file, 96)} alt="" loading="lazy" />
+          ) : (
+            <MediumIcon medium={medium} size={22} />
+          )}
         </button>
       ))}
     </footer>

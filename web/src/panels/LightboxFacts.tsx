@@ -1,4 +1,5 @@
 /** What made a result: its prompt, seed, model, steps, size, time, and the values of every node. */
+
 import {
   Copy,
   Download,
@@ -11,15 +12,10 @@ import {
 } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import { star, useHistory } from "../state/outcomes/history";
+import { outputOf } from "../state/outcomes/outputs";
 import { compareWithOpen } from "../state/results/difference";
 import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
-import {
-  downloadJobs,
-  giveAsInput,
-  openResult,
-  previewOf,
-  type Result,
-} from "../state/results/results";
+import { downloadJobs, giveAsInput, openResult, type Result } from "../state/results/results";
 import { reproduce } from "../state/results/startReproduce";
 import { notifyError } from "../state/session/view";
 import { dayAndTime, spanOf } from "../words/format";
@@ -36,7 +32,7 @@ export function LightboxFacts({ job, result }: { job: ListedJob; result: Result 
     [t("Duration"), start === undefined || end === undefined ? null : spanOf((end - start) / 1000)],
     [t("Created"), made === undefined ? null : dayAndTime(made)],
     [t("Workflow"), job.title ?? null],
-    [t("Files"), result.files.map((each) => each.filename).join(", ") || null],
+    [t("Files"), result.files.map(({ file }) => file.filename).join(", ") || null],
   ];
   return (
     <aside className="facts" aria-label={t("How it was made")}>
@@ -98,7 +94,7 @@ function Text({ title, text }: { title: string; text: string }) {
 
 /** The actions for a result that are possible now. */
 function useActions(job: ListedJob, result: Result) {
-  const file = previewOf(job);
+  const made = outputOf(job);
   const latest = latestBeside(job.id);
   const starred = useHistory(
     ({ jobs }) => jobs.find((each) => each?.id === job.id)?.starred ?? job.starred ?? false,
@@ -129,14 +125,14 @@ function useActions(job: ListedJob, result: Result) {
     {
       label: t("Use as an input"),
       Icon: ImageUp,
-      run: leave(() => file !== null && giveAsInput(file)),
-      can: file !== null && result.files.some((each) => each.medium === "picture"),
+      run: leave(() => made !== null && giveAsInput(made.file)),
+      can: made !== null && result.files.some(({ medium }) => medium === "image"),
     },
     {
       label: t("Compare with the latest"),
       Icon: SplitSquareHorizontal,
       run: leave(() => compareJobs(job, latest)),
-      can: file !== null && latest !== undefined,
+      can: made?.medium === "image" && latest !== undefined,
     },
     {
       label: t("Differences from the open workflow"),

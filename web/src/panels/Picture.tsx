@@ -2,10 +2,17 @@
 import { AudioLines, Box, FileQuestion, Film, Images, Star } from "lucide-react";
 import { useState } from "react";
 import { type ListedJob, thumbnailUrl } from "../api/results";
-import { mediumOf, previewOf, sentenceOf, writeDragged } from "../state/results/results";
+import { type Medium, outputOf } from "../state/outcomes/outputs";
+import { sentenceOf, writeDragged } from "../state/results/results";
 import { t } from "../words/words";
 
-const SYMBOLS = { video: Film, audio: AudioLines, model: Box, file: FileQuestion };
+const SYMBOLS = { image: Images, video: Film, audio: AudioLines, model: Box, file: FileQuestion };
+
+/** What stands for a file that has no thumbnail. */
+export function MediumIcon({ medium, size }: { medium: Medium; size: number }) {
+  const Icon = SYMBOLS[medium];
+  return <Icon size={size} aria-hidden />;
+}
 
 interface Props {
   job: ListedJob;
@@ -15,19 +22,18 @@ interface Props {
 }
 
 export function Picture({ job, size, wanted = true }: Props) {
-  const file = previewOf(job);
+  const made = outputOf(job);
   const [gone, setGone] = useState(false);
   const [begun, setBegun] = useState(wanted);
   if (wanted && !begun) setBegun(true);
-  if (file === null) {
+  if (made === null) {
     return <span className="word">{job.preview_text ?? sentenceOf(job)}</span>;
   }
-  const medium = mediumOf(file.filename);
-  if (medium !== "picture") {
-    const Icon = SYMBOLS[medium];
+  const { file, medium } = made;
+  if (medium !== "image") {
     return (
       <span className="word">
-        <Icon size={22} aria-hidden />
+        <MediumIcon medium={medium} size={22} />
         {file.filename}
       </span>
     );

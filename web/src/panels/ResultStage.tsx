@@ -17,14 +17,14 @@ import { type KeyboardEvent, Suspense, useEffect, useState } from "react";
 import { createPortal } from "react-dom";
 import { viewUrl } from "../api/client";
 import { type ListedJob, thumbnailUrl } from "../api/results";
+import { outputOf } from "../state/outcomes/outputs";
 import { useRuns } from "../state/outcomes/runs";
 import { closeLightbox, useLightbox } from "../state/results/lightbox";
-import { openPicture, pictureAttribute } from "../state/results/pictureActions";
+import { openPicture, pictureAttribute, pictureOf } from "../state/results/pictureActions";
 import {
   downloadJobs,
   giveAsInput,
   openResult,
-  previewOf,
   type Result,
   readResult,
   writeDragged,
@@ -222,14 +222,14 @@ function Content({ inWindow }: { inWindow: boolean }) {
 }
 
 function addressOf(job: ListedJob): string {
-  const file = previewOf(job);
-  return file === null ? "" : viewUrl(file);
+  const made = outputOf(job);
+  return made === null ? "" : viewUrl(made.file);
 }
 
 /** Opens the viewer in the window whose stage was pressed. */
 function open(job: ListedJob, pressed: Element): void {
-  const file = previewOf(job);
-  if (file !== null) openPicture({ file, job: job.id, page: pressed.ownerDocument });
+  const made = outputOf(job);
+  if (made !== null) openPicture({ file: made.file, job: job.id, page: pressed.ownerDocument });
 }
 
 function Compared({ job, before }: { job: ListedJob; before: ListedJob }) {
@@ -247,16 +247,16 @@ function Compared({ job, before }: { job: ListedJob; before: ListedJob }) {
 /** A picture that fades in above the one before it. */
 function Arriving({ job }: { job: ListedJob }) {
   const url = addressOf(job);
-  const file = previewOf(job);
+  const made = outputOf(job);
   const [under, setUnder] = useState<string | null>(null);
   return (
     <button
       type="button"
       className="stage-open"
       aria-label={t("Open in the viewer")}
-      data-picture={file === null ? undefined : pictureAttribute(file, job.id)}
+      data-picture={pictureOf(job)}
       draggable
-      onDragStart={(event) => file !== null && writeDragged(event.dataTransfer, file)}
+      onDragStart={(event) => made !== null && writeDragged(event.dataTransfer, made.file)}
       onClick={({ currentTarget }) => open(job, currentTarget)}
     >
       {under !== null && under !== url && <img src={under} alt="" draggable={false} />}
@@ -291,7 +291,7 @@ function Facts({ job }: { job: ListedJob }) {
   const result = useResult(job);
   const { execution_start_time: start, execution_end_time: end } = job;
   const facts = result?.facts;
-  const file = previewOf(job);
+  const made = outputOf(job);
   const words = [
     facts?.seed == null ? null : t("Seed {{seed}}", { seed: facts.seed }),
     start === undefined || end === undefined ? null : spanOf((end - start) / 1000),
@@ -317,8 +317,8 @@ function Facts({ job }: { job: ListedJob }) {
         <IconButton
           label={t("Use as an input")}
           icon={ImageUp}
-          disabled={file === null}
-          onClick={() => file !== null && giveAsInput(file)}
+          disabled={made === null}
+          onClick={() => made !== null && giveAsInput(made.file)}
         />
         <IconButton
           label={t("Open its workflow")}
@@ -340,18 +340,18 @@ function Recent({
   return (
     <ul className="stage-recent" aria-label={t("Recent results")}>
       {pictures.map((job, index) => {
-        const file = previewOf(job);
-        if (file === null) return null;
+        const made = outputOf(job);
+        if (made === null) return null;
         return (
           <li key={job.id}>
             <button
               type="button"
-              aria-label={t("Show {{name}}", { name: file.filename })}
+              aria-label={t("Show {{name}}", { name: made.file.filename })}
               aria-current={job.id === shown}
-              data-picture={pictureAttribute(file, job.id)}
+              data-picture={pictureAttribute(made, job.id)}
               onClick={() => useStage.setState({ job: index === 0 ? null : job })}
             >
-              <img src={thumbnailUrl(file, 96)} alt="" loading="lazy" draggable={false} />
+              <img src={thumbnailUrl(made.file, 96)} alt="" loading="lazy" draggable={false} />
             </button>
           </li>
         );

@@ -1,31 +1,25 @@
 /** The most frequent actions for a result, on its thumbnail. */
 import { FileInput, ImageDown, ImageUp } from "lucide-react";
 import type { ListedJob } from "../api/results";
-import {
-  downloadJobs,
-  giveAsInput,
-  mediumOf,
-  openResult,
-  previewOf,
-} from "../state/results/results";
+import { outputOf } from "../state/outcomes/outputs";
+import { downloadJobs, giveAsInput, openResult } from "../state/results/results";
 import { t } from "../words/words";
 
 export function ResultTools({ job }: { job: ListedJob }) {
-  const file = previewOf(job);
-  const isPicture = file !== null && mediumOf(file.filename) === "picture";
+  const made = outputOf(job);
   return (
     <span className="tools">
-      {isPicture && (
+      {made?.medium === "image" && (
         <button
           type="button"
           aria-label={t("Use as an input")}
           title={t("Use as an input")}
-          onClick={() => giveAsInput(file)}
+          onClick={() => giveAsInput(made.file)}
         >
           <ImageUp size={13} aria-hidden />
         </button>
       )}
-      {file !== null && (
+      {made !== null && (
         <button
           type="button"
           aria-label={t("Download")}

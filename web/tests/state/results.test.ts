@@ -2,10 +2,11 @@
 import { describe, expect, test, vi } from "vitest";
 import { type ListedJob, readPlace } from "../../src/api/results";
 import { WHOLE, zoomedAt } from "../../src/panels/zoom";
+import { mediumOf } from "../../src/state/outcomes/outputs";
 import { expectedOf } from "../../src/state/outcomes/queue";
 import { factsOf } from "../../src/state/results/facts";
 import { dayName, rowOfPlace, rowsOf } from "../../src/state/results/historyRows";
-import { inputName, mediumOf, readResult, sentenceOf } from "../../src/state/results/results";
+import { inputName, readResult, sentenceOf } from "../../src/state/results/results";
 import { client } from "../../src/state/session/server";
 
 const PROMPT = {
@@ -130,8 +131,9 @@ test("a result is named as nodes that load files name it", () => {
 });
 
 test("files are told apart by their endings, failures by their sentences", () => {
-  expect(["a.PNG", "a.webm", "a.flac", "a.latent"].map(mediumOf)).toEqual([
-    "picture",
+  const names = ["a.PNG", "a.webm", "a.flac", "a.latent"];
+  expect(names.map((filename) => mediumOf({ filename }))).toEqual([
+    "image",
     "video",
     "audio",
     "file",
@@ -163,10 +165,13 @@ test("a result's files and texts are read from whatever its nodes showed", async
     },
   });
   const { files, texts } = await readResult("a");
-  expect(files.map(({ filename, medium, type, node }) => [filename, medium, type, node])).toEqual([
+  expect(files.map(({ file, medium, node }) => [file.filename, medium, file.type, node])).toEqual([
     ["film.mp4", "video", "output", "9"],
     ["song.flac", "audio", "output", "10"],
-    ["way.png", "picture", "temp", "3"],
+    ["way.png", "image", "temp", "3"],
   ]);
-  expect(texts).toEqual([{ node: "10", text: "a fox" }]);
+  expect(texts).toEqual([
+    { node: "10", text: "a fox" },
+    { node: "10", text: "number: 4" },
+  ]);
 });

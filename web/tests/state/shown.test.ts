@@ -9,15 +9,16 @@ import {
 } from "../../src/state/outcomes/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
+const picture = (filename: string) => ({ node: "1", medium: "image", file: file(filename) });
 const shown = () => useRuns.getState().shown[placeOf("tab", "1")];
 
 beforeEach(() => useRuns.setState({ shown: {} }));
 
 test("two pictures to be compared are a pair, one alone a picture", () => {
   setShown("tab", "1", { a_images: [file("a"), file("c")], b_images: [file("b")] });
-  expect(shown()).toEqual({ images: [], pair: [file("a"), file("b")], files: [], text: [] });
+  expect(shown()).toEqual({ pair: [picture("a"), picture("b")], files: [], text: [] });
   setShown("tab", "1", { a_images: [file("a")] });
-  expect(shown()).toEqual({ images: [file("a")], pair: null, files: [], text: [] });
+  expect(shown()).toEqual({ pair: null, files: [picture("a")], text: [] });
 });
 
 test("what names no file shows nothing", () => {
@@ -75,25 +76,23 @@ test("files are sorted by how they can be shown, whatever their key", () => {
     "3d": [file("d.glb")],
     my_images: [file("e.png")],
   });
-  expect(shown()).toEqual({
-    images: [file("a.webp"), file("b.gif"), file("e.png")],
-    pair: null,
-    files: [
-      { file: file("clip.mp4"), kind: "video" },
-      { file: file("c.flac"), kind: "audio" },
-      { file: file("d.glb"), kind: "model" },
-    ],
-    text: [],
-  });
+  expect(shown()?.files.map(({ file, medium }) => [file.filename, medium])).toEqual([
+    ["a.webp", "image"],
+    ["clip.mp4", "video"],
+    ["b.gif", "image"],
+    ["c.flac", "audio"],
+    ["d.glb", "model"],
+    ["e.png", "image"],
+  ]);
 });
 
 test("a model that a node names is a file, with its camera, once", () => {
   const camera = { position: { x: 1, y: 2, z: 3 } };
   setShown("tab", "1", { result: ["3d/a.stl [temp]", camera, null] });
   const named = { filename: "a.stl", subfolder: "3d", type: "temp" };
-  expect(shown()?.files).toEqual([{ file: named, kind: "model", camera }]);
+  expect(shown()?.files).toEqual([{ node: "1", file: named, medium: "model", camera }]);
   setShown("tab", "1", { "3d": [file("d.glb")], result: ["d.glb [temp]", camera] });
-  expect(shown()?.files).toEqual([{ file: file("d.glb"), kind: "model" }]);
+  expect(shown()?.files).toEqual([{ node: "1", file: file("d.glb"), medium: "model" }]);
   setShown("tab", "1", { result: ["a text", 5] });
   expect(shown()).toMatchObject({ files: [], text: ["result: a text, 5"] });
 });

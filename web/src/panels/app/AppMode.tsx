@@ -9,6 +9,7 @@ import { pluginWidgetOf, useExtensions } from "../../state/catalog/extensions";
 import { type ShownField, suggestApp, useApp, useShownFields } from "../../state/editing/app";
 import { useField } from "../../state/fields/fields";
 import { titleOf } from "../../state/nodes/naming";
+import type { Output } from "../../state/outcomes/outputs";
 import { useRunOf } from "../../state/outcomes/places";
 import { useRuns } from "../../state/outcomes/runs";
 import { openPicture, pictureAttribute } from "../../state/results/pictureActions";
@@ -132,34 +133,38 @@ function Made({ node }: { node: string }) {
   }
   return (
     <>
-      {shown.images.map((image) => (
-        <button
-          key={image.filename}
-          type="button"
-          className="app-picture"
-          aria-label={t("View {{name}}", { name: image.filename })}
-          data-picture={pictureAttribute(image, shown.job)}
-          onClick={() => openPicture({ file: image, job: shown.job ?? null })}
-        >
-          <img src={viewUrl(image)} alt={image.filename} />
-        </button>
+      {[...(shown.pair ?? []), ...shown.files].map((made) => (
+        <MadeFile key={made.file.filename} made={made} job={shown.job ?? null} />
       ))}
-      {shown.files.map(({ file, kind }) =>
-        kind === "file" ? (
-          <a key={file.filename} href={viewUrl(file)} download={file.filename}>
-            {file.filename}
-          </a>
-        ) : (
-          <MediaPreview
-            key={file.filename}
-            media={{ kind, url: viewUrl(file), name: file.filename }}
-          />
-        ),
-      )}
       {shown.text.map((text, index) => (
         // biome-ignore lint/suspicious/noArrayIndexKey: texts of a node may be equal
         <pre key={index}>{beginning(text)}</pre>
       ))}
     </>
+  );
+}
+
+function MadeFile({ made, job }: { made: Output; job: string | null }) {
+  const { file, medium } = made;
+  const { filename } = file;
+  const url = viewUrl(file);
+  if (medium === "image") {
+    return (
+      <button
+        type="button"
+        className="app-picture"
+        aria-label={t("View {{name}}", { name: filename })}
+        data-picture={pictureAttribute(made, job)}
+        onClick={() => openPicture({ file, job })}
+      >
+        <img src={url} alt={filename} />
+      </button>
+    );
+  }
+  if (medium !== "file") return <MediaPreview media={{ kind: medium, url, name: filename }} />;
+  return (
+    <a href={url} download={filename}>
+      {filename}
+    </a>
   );
 }

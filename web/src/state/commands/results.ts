@@ -2,6 +2,7 @@
 import { t } from "../../words/words";
 import { announce } from "../outcomes/announcements";
 import { changeFilter, chosenJobs, star, useHistory } from "../outcomes/history";
+import { outputOf } from "../outcomes/outputs";
 import {
   type Move,
   moveInQueue,
@@ -13,7 +14,7 @@ import {
 import { useRuns } from "../outcomes/runs";
 import { closeDifference, compareWithOpen, useDifference } from "../results/difference";
 import { compareJobs, latestBeside, openLightbox } from "../results/lightbox";
-import { giveAsInput, openResult, previewOf } from "../results/results";
+import { giveAsInput, openResult } from "../results/results";
 import { openStageWindow, toggleStage } from "../results/stage";
 import { reproduce } from "../results/startReproduce";
 import { cancelAll, cancelJob } from "../runs/running";
@@ -153,8 +154,8 @@ export const resultCommands: readonly Command[] = [
     enabled: anyResult,
     run: () => {
       const job = current();
-      const file = job === undefined ? null : previewOf(job);
-      if (file !== null) giveAsInput(file);
+      const made = job === undefined ? null : outputOf(job);
+      if (made !== null) giveAsInput(made.file);
     },
   },
   {

@@ -10,6 +10,7 @@ import { kindOfFile, type MediaKind } from "../nodes/mediaTypes";
 import { titleOf } from "../nodes/naming";
 import { currentValue } from "../nodes/shape";
 import { isWidget } from "../nodes/widgets";
+import { picturesIn } from "../outcomes/outputs";
 import { placeHere } from "../outcomes/places";
 import { useRuns } from "../outcomes/runs";
 import type { Tab } from "../session/studio";
@@ -69,8 +70,8 @@ export function pictureOf(tab: Tab, catalog: Catalog, node: GraphNode): string |
     const source = graph.nodes[graph.links[slot.link]?.from ?? ""];
     const schema = catalog[source?.type ?? ""];
     if (source === undefined) continue;
-    const made = useRuns.getState().shown[placeHere(tab, source.key)]?.images[0];
-    if (made !== undefined) return viewUrl(made);
+    const [made] = picturesIn(useRuns.getState().shown[placeHere(tab, source.key)]);
+    if (made !== undefined) return viewUrl(made.file);
     const given = loadedBy(source, schema);
     if (given?.kind === "image") return given.url;
   }

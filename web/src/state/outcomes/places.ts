@@ -4,9 +4,9 @@ import type { NodeProblems, ValidationReport } from "../../api/client";
 import { subgraphOf } from "../../document/graph";
 import { useTab } from "../session/editor";
 import { promptIdOf, type Tab } from "../session/studio";
+import type { NodeOutputs } from "./outputs";
 import { type NodeRun, placeOf, useRuns } from "./runs";
 import { sentencesOf } from "./sentences";
-import type { ShownOutput } from "./shownOutputs";
 
 /** The key under which the run's state of a node of the level shown is stored. */
 export function placeHere(tab: Tab, key: string): string {
@@ -90,7 +90,7 @@ export function useRunOf(key: string) {
 /** Whether a node of the level shown has pictures or texts to show. */
 export function shows(
   tab: Tab,
-  shown: Readonly<Record<string, ShownOutput>>,
+  shown: Readonly<Record<string, NodeOutputs>>,
   key: string,
 ): boolean {
   return atPlace(shown, placeHere(tab, key), isInstance(tab, key)) !== undefined;

@@ -10,8 +10,8 @@ import type { Connection } from "../../api/socket";
 import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../../api/types";
 import type { Workflow } from "../../document/graph";
 import { setting } from "../session/settings";
+import { type NodeOutputs, readOutputs } from "./outputs";
 import { type Shares, settled } from "./plan";
-import { readShown, type ShownOutput } from "./shownOutputs";
 
 export interface NodeRun {
   state: "waiting" | "running" | "finished" | "cached" | "error";
@@ -51,7 +51,7 @@ interface Runs {
   /** By `tab/node`; inner nodes by their ids in prompts, `tab/12:5`. See `places.ts`. */
   nodes: Readonly<Record<string, NodeRun>>;
   previews: Readonly<Record<string, string>>;
-  shown: Readonly<Record<string, ShownOutput>>;
+  shown: Readonly<Record<string, NodeOutputs>>;
   failures: Readonly<Record<string, string>>;
   /** Failures whose node, or anything upstream of it, was edited since. */
   former: Readonly<Record<string, string>>;
@@ -310,7 +310,7 @@ export function setShown(
   values: Record<string, unknown>,
   job?: string,
 ): void {
-  const made = readShown(values);
+  const made = readOutputs(node, values);
   if (made === null) return;
   const output = job === undefined ? made : { ...made, job };
   useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: output } }));

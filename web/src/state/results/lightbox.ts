@@ -4,6 +4,7 @@ import { create } from "zustand";
 import type { ImageFile } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
 import { readAround, useHistory } from "../outcomes/history";
+import { outputOf } from "../outcomes/outputs";
 import { useRuns } from "../outcomes/runs";
 import { notifyError, useView } from "../session/view";
 
@@ -87,10 +88,9 @@ export function compareSides(one: Side, job: ListedJob): void {
 }
 
 function sideOf(job: ListedJob): Side | null {
-  const file = job.preview_output;
-  if (file === undefined) return null;
-  const { filename, subfolder = "", type = "output" } = file;
-  return { file: { filename, subfolder, type }, label: filename, job: job.id };
+  const made = outputOf(job);
+  if (made?.medium !== "image") return null;
+  return { file: made.file, label: made.file.filename, job: job.id };
 }
 
 /** Compares two jobs; does nothing where one of them has no picture. */
@@ -105,6 +105,6 @@ export function latestBeside(id: string): ListedJob | undefined {
   return useRuns
     .getState()
     .past.find(
-      (each) => each.id !== id && each.status === "completed" && each.preview_output !== undefined,
+      (each) => each.id !== id && each.status === "completed" && outputOf(each)?.medium === "image",
     );
 }

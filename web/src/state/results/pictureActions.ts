@@ -8,15 +8,17 @@ import { isObject, parseJson } from "../../document/json";
 import { t } from "../../words/words";
 import { openFiles } from "../files/files";
 import { useHistory } from "../outcomes/history";
+import { isSameFile, type Medium, mediumOf, type Output, outputOf } from "../outcomes/outputs";
 import { useRuns } from "../outcomes/runs";
 import { client } from "../session/server";
 import { notify, notifyError, useView } from "../session/view";
 import { closeLightbox, compareSides, openLightbox, type Side, useLightbox } from "./lightbox";
-import { giveAsInput, mediumOf, openResult, previewOf } from "./results";
+import { giveAsInput, openResult } from "./results";
 import { picturesOf, showOnStage } from "./stage";
 
 interface PictureSource {
   file: ImageFile;
+  medium: Medium;
   /** The job that made it; null where this page does not know it. */
   job: string | null;
   /** The node that shows it; null elsewhere. */
@@ -42,15 +44,17 @@ interface PictureAction {
 }
 
 /** An attribute that names the picture of an element for the menu of the right button. */
-export function pictureAttribute(file: ImageFile, job: string | null = null): string {
-  const { filename, subfolder, type } = file;
-  return JSON.stringify({ filename, subfolder, type, job });
+export function pictureAttribute(
+  { file, medium }: Pick<Output, "file" | "medium">,
+  job: string | null = null,
+): string {
+  return JSON.stringify({ ...file, medium, job });
 }
 
 /** The same for the file of a job; undefined where it has made none. */
 export function pictureOf(job: ListedJob): string | undefined {
-  const file = previewOf(job);
-  return file === null ? undefined : pictureAttribute(file, job.id);
+  const made = outputOf(job);
+  return made === null ? undefined : pictureAttribute(made, job.id);
 }
 
 /**
@@ -66,7 +70,7 @@ export function pictureAt(target: EventTarget | null): PictureSource | null {
   if (found === null) return null;
   const node = element.closest(".react-flow__node")?.getAttribute("data-id") ?? null;
   const page = element.ownerDocument;
-  return { file: found.file, job: found.job ?? jobOf(found.file), node, page };
+  return { ...found, job: found.job ?? jobOf(found.file), node, page };
 }
 
 /** Opens the menu of an image at a button. */
@@ -77,7 +81,9 @@ export function openPictureMenu(image: Element | null, button: Element): void {
     usePictureMenu.setState({ opened: { picture, at: { x: left, y: bottom } } });
 }
 
-function writtenOn(element: Element): { file: ImageFile; job: string | null } | null {
+type Named = Pick<PictureSource, "file" | "medium" | "job">;
+
+function writtenOn(element: Element): Named | null {
   const found = parseJson(element.getAttribute("data-picture") ?? "");
   if (!isObject(found)) return null;
   const file = {
@@ -85,7 +91,8 @@ function writtenOn(element: Element): { file: ImageFile; job: string | null } | 
     subfolder: String(found.subfolder),
     type: String(found.type),
   };
-  return { file, job: typeof found.job === "string" ? found.job : null };
+  const medium = (found.medium ?? mediumOf(file)) as Medium;
+  return { file, medium, job: typeof found.job === "string" ? found.job : null };
 }
 
 /** The image itself, or the only one in the button that has the focus. */
@@ -96,9 +103,9 @@ function imageAt(element: Element): Element | null {
 }
 
 /** The file that an image shows, from its address; null for another address. */
-function fileOfImage(image: Element | null): { file: ImageFile; job: null } | null {
+function fileOfImage(image: Element | null): Named | null {
   const file = fileAt(image?.getAttribute("src") ?? "");
-  return file === null ? null : { file, job: null };
+  return file === null ? null : { file, medium: "image", job: null };
 }
 
 /** The file of an address that `viewUrl` made; null for another address. */
@@ -116,16 +123,12 @@ function fileAt(url: string): ImageFile | null {
 
 /** The listed job whose picture this is. */
 function jobOf(file: ImageFile): string | null {
-  const found = useRuns.getState().past.find(({ preview_output: each }) => isSame(each, file));
-  return found?.id ?? null;
+  return useRuns.getState().past.find((each) => represents(file, each))?.id ?? null;
 }
 
-function isSame(one: Partial<ImageFile> | undefined, other: ImageFile): boolean {
-  return (
-    one?.filename === other.filename &&
-    (one.subfolder ?? "") === other.subfolder &&
-    (one.type ?? "output") === other.type
-  );
+function represents(file: ImageFile, job: ListedJob | undefined): boolean {
+  const made = job === undefined ? null : outputOf(job);
+  return made !== null && isSameFile(made.file, file);
 }
 
 /** A job that the newest results or the gallery list. */
@@ -145,7 +148,7 @@ export function openPicture({ file, job, page = document }: Opened): void {
   const within = page === document ? null : page;
   const show = (listed: ListedJob | undefined) => {
     openLightbox("recent", index, listed);
-    const wanted = isSame(listed?.preview_output, file) ? null : file;
+    const wanted = represents(file, listed) ? null : file;
     useLightbox.setState({ wanted, within });
   };
   const showAlone = () => {
@@ -167,7 +170,7 @@ export function openPictureAt(url: string, job: string | null = null): void {
 }
 
 export function pictureActions(picture: PictureSource): (PictureAction | "line")[] {
-  const { file, job, page } = picture;
+  const { file, medium, job, page } = picture;
   const pictures = picturesOf(useRuns.getState().past);
   const listed = listedJob(job);
   const other = pictures.find(({ id }) => id !== job);
@@ -187,7 +190,7 @@ export function pictureActions(picture: PictureSource): (PictureAction | "line")
     disabled: isInViewer,
     run: () => openPicture(picture),
   };
-  if (mediumOf(file.filename) !== "picture") {
+  if (medium !== "image") {
     return [{ label: t("Save the file"), run: () => saveFile(file) }, view, origin];
   }
   return [
@@ -254,8 +257,8 @@ async function pixelsOf(file: ImageFile): Promise<Blob> {
 
 /** Downloads the pixels of a listed job's picture. */
 export async function saveListedPicture(job: ListedJob): Promise<void> {
-  const file = previewOf(job);
-  if (file !== null) await saveWithoutWorkflow(file);
+  const made = outputOf(job);
+  if (made !== null) await saveWithoutWorkflow(made.file);
 }
 
 /** Downloads a picture's pixels only, so that it can be given away without its workflow. */

@@ -53,8 +53,8 @@ export async function reproduceResult(id: string): Promise<void> {
 
 /** The record in the first file of a result that has one. */
 async function recordIn(result: Result): Promise<Json> {
-  for (const { filename, subfolder, type } of result.files) {
-    const response = await fetch(viewUrl({ filename, subfolder, type }));
+  for (const { file } of result.files) {
+    const response = await fetch(viewUrl(file));
     if (!response.ok) continue;
     const record = parsedJson((await textsIn(await response.blob())).calotype);
     if (record !== null) return record;

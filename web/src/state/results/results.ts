@@ -3,13 +3,12 @@ import { viewUrl } from "../../api/client";
 import type { ImageFile, JobDetail } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
 import type { Workflow } from "../../document/graph";
-import { isObject, type Json } from "../../document/json";
+import type { Json } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { t } from "../../words/words";
 import { changeValue } from "../editing/actions";
 import { openJob } from "../files/files";
-import { shownKindOf } from "../nodes/mediaTypes";
-import { modelNamed } from "../outcomes/shownOutputs";
+import { type Output, readOutputs } from "../outcomes/outputs";
 import { savedIn, workflowOf } from "../runs/running";
 import { canvas } from "../session/canvas";
 import { client } from "../session/server";
@@ -20,33 +19,13 @@ import { DRAGGED } from "./dragged";
 import { type Facts, factsOf } from "./facts";
 import { nameOfResult } from "./resultName";
 
-/** The kinds of output files, by how they are shown. */
-type Medium = "picture" | "video" | "audio" | "model" | "file";
-
-interface ResultFile extends ImageFile {
-  node: string;
-  medium: Medium;
-}
-
 export interface Result {
   job: string;
-  files: readonly ResultFile[];
+  files: readonly Output[];
   /** Texts that nodes showed, with the node. */
   texts: readonly { node: string; text: string }[];
   facts: Facts;
   prompt: Json;
-}
-
-export function mediumOf(filename: string): Medium {
-  const kind = shownKindOf(filename);
-  return kind === "image" ? "picture" : (kind ?? "file");
-}
-
-/** The file that represents a job in lists; null where it made none. */
-export function previewOf(job: ListedJob): ImageFile | null {
-  const file = job.preview_output;
-  if (file === undefined) return null;
-  return { filename: file.filename, subfolder: file.subfolder ?? "", type: file.type ?? "output" };
 }
 
 export async function readResult(id: string): Promise<Result> {
@@ -56,29 +35,16 @@ export async function readResult(id: string): Promise<Result> {
 }
 
 function filesOf({ outputs = {} }: JobDetail): Pick<Result, "files" | "texts"> {
-  const files: ResultFile[] = [];
-  const texts: Result["texts"][number][] = [];
-  for (const [node, shown] of Object.entries(outputs)) {
-    for (const items of Object.values(shown)) {
-      for (const item of Array.isArray(items) ? items : []) {
-        const model = modelNamed(item);
-        if (model !== null) files.push({ ...model, node, medium: "model" });
-        else if (typeof item === "string") texts.push({ node, text: item });
-        else if (isObject(item) && typeof item.filename === "string") {
-          const [filename, subfolder, type] = [item.filename, item.subfolder, item.type];
-          files.push({
-            filename,
-            subfolder: typeof subfolder === "string" ? subfolder : "",
-            type: typeof type === "string" ? type : "output",
-            node,
-            medium: mediumOf(filename),
-          });
-        }
-      }
-    }
-  }
+  const made = Object.entries(outputs).map(([node, given]) => ({
+    node,
+    ...(readOutputs(node, given) ?? { files: [], pair: null, text: [] }),
+  }));
+  const files = made.flatMap(({ pair, files }) => [...(pair ?? []), ...files]);
+  const texts = made.flatMap(({ node, text }) => text.map((each) => ({ node, text: each })));
   // Saved files before temporary ones.
-  files.sort((one, other) => Number(one.type === "temp") - Number(other.type === "temp"));
+  files.sort(
+    ({ file: one }, { file: other }) => Number(one.type === "temp") - Number(other.type === "temp"),
+  );
   return { files, texts };
 }
 
@@ -183,7 +149,7 @@ export function takeDropped(dragged: string, target: EventTarget, screen: Place)
 function downloadFiles(files: readonly ImageFile[]): void {
   for (const file of files) {
     const link = document.createElement("a");
-    link.href = viewUrl({ filename: file.filename, subfolder: file.subfolder, type: file.type });
+    link.href = viewUrl(file);
     link.download = file.filename;
     link.click();
   }
@@ -193,7 +159,7 @@ function downloadFiles(files: readonly ImageFile[]): void {
 export async function downloadJobs(ids: readonly string[]): Promise<void> {
   try {
     for (const id of ids) {
-      const { files } = await readResult(id);
+      const files = (await readResult(id)).files.map(({ file }) => file);
       const lasting = files.filter((each) => each.type !== "temp");
       downloadFiles(lasting.length > 0 ? lasting : files);
     }

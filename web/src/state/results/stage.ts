@@ -5,9 +5,9 @@
 import { create } from "zustand";
 import type { ListedJob } from "../../api/results";
 import { t } from "../../words/words";
+import { outputOf } from "../outcomes/outputs";
 import { useRuns } from "../outcomes/runs";
 import { notify, useView } from "../session/view";
-import { mediumOf } from "./results";
 
 interface StageState {
   /** The result that is shown, which need not be a recent one; null for the newest. */
@@ -33,10 +33,7 @@ export function stageWindow(): Window | null {
 
 /** The finished results with a picture, newest first. */
 export function picturesOf(past: readonly ListedJob[]): ListedJob[] {
-  return past.filter(
-    ({ status, preview_output: file }) =>
-      status === "completed" && file !== undefined && mediumOf(file.filename) === "picture",
-  );
+  return past.filter((job) => job.status === "completed" && outputOf(job)?.medium === "image");
 }
 
 export function dockStage(): void {

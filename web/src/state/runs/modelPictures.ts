@@ -9,7 +9,7 @@ import { isObject } from "../../document/json";
 import { t } from "../../words/words";
 import { isView } from "../nodes/fieldTypes";
 import { fileOf, mediaOf, namedValue } from "../nodes/fileValue";
-import { shownKindOf } from "../nodes/mediaTypes";
+import { mediumOf } from "../outcomes/outputs";
 import { schemaOf } from "../session/studio";
 import { errorText } from "../session/view";
 
@@ -40,7 +40,7 @@ async function picturesFor(
   const given = schema.inputs.find((each) => mediaOf(each) === "file");
   const file = fileOf(inputs[given?.name ?? ""]);
   const isDrawn = schema.outputs.some((each) => each.type === "IMAGE");
-  if (!isDrawn || file === null || shownKindOf(file.filename) !== "model") return null;
+  if (!isDrawn || file === null || mediumOf(file) !== "model") return null;
   try {
     const { capture } = await import("../../model/capture");
     const model = { url: viewUrl(file), name: file.filename };
