@@ -1,10 +1,19 @@
 /**
- * Frames behind nodes. Moving a frame moves the nodes in it; a folded frame is drawn as one box.
+ * Frames behind nodes: the box behind the wires, its title above them. Moving a frame moves the
+ * nodes in it; a folded frame is drawn as one box.
  */
 
-import { useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
+import { EdgeLabelRenderer, useReactFlow, useStore, ViewportPortal } from "@xyflow/react";
 import { ChevronDown, EllipsisVertical, type LucideIcon } from "lucide-react";
-import { type MouseEvent, memo, type PointerEvent, useEffect, useRef } from "react";
+import {
+  type CSSProperties,
+  type MouseEvent,
+  memo,
+  type PointerEvent,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { frameBox, frameOf, frameState, placeFrame } from "../document/frames";
 import { type Group, MODE, type Point } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
@@ -32,14 +41,10 @@ export function Groups() {
   const { folds, hiddenFrames } = useTab((tab) => foldingOf(tab.graph));
   const scale = useTitleScale();
   const folded = new Set(folds.map((each) => each.group.key));
-  return (
-    <ViewportPortal>
-      {groups.map((each) =>
-        folded.has(each.key) || hiddenFrames.has(each.key) ? null : (
-          <Frame key={each.key} group={each} scale={scale} />
-        ),
-      )}
-    </ViewportPortal>
+  return groups.map((each) =>
+    folded.has(each.key) || hiddenFrames.has(each.key) ? null : (
+      <Frame key={each.key} group={each} scale={scale} />
+    ),
   );
 }
 
@@ -114,8 +119,9 @@ export function useFrameMove(key: string) {
     onPointerCancel: release,
     onDoubleClick: (event: MouseEvent<HTMLElement>) => {
       // The header has captured the pointer, so the title gets no double click of its own.
-      const input = event.currentTarget.querySelector("input");
-      if (input === null || isControl(event.target)) return;
+      const canvas = event.currentTarget.closest(".canvas");
+      const input = canvas?.querySelector<HTMLInputElement>(`[data-frame="${key}"] header input`);
+      if (!input || isControl(event.target)) return;
       event.stopPropagation();
       input.readOnly = false;
       input.focus();
@@ -134,35 +140,51 @@ const Frame = memo(function Frame({ group, scale }: { group: Group; scale: numbe
   const moving = useFrameMove(group.key);
   const { position, size, title } = group;
   const { mode } = frameState(group);
+  const [pointed, setPointed] = useState(false);
+  const onHeader = {
+    ...moving,
+    onPointerEnter: () => setPointed(true),
+    onPointerLeave: () => setPointed(false),
+  };
   const classes = [
-    "frame nopan",
     isSelected ? "in-hand" : "",
     receiving ? "receiving" : "",
     mode === null ? "" : "off",
+    pointed ? "pointed" : "",
     scale > FAR_SCALE ? "far" : "",
-  ];
+  ]
+    .filter(Boolean)
+    .join(" ");
   const colour = frameColour(group.color);
+  const style = {
+    transform: `translate(${position.x}px, ${position.y}px)`,
+    width: size.width,
+    height: size.height,
+    "--scale": scale,
+    ...(colour === undefined ? {} : { "--frame": colour }),
+  } as CSSProperties;
   return (
-    <section
-      className={classes.filter(Boolean).join(" ")}
-      aria-label={title}
-      data-frame={group.key}
-      style={
-        {
-          transform: `translate(${position.x}px, ${position.y}px)`,
-          width: size.width,
-          height: size.height,
-          "--scale": scale,
-          ...(colour === undefined ? {} : { "--frame": colour }),
-        } as React.CSSProperties
-      }
-    >
-      <header {...moving}>
-        <FrameTitle group={group} />
-        <FrameTools group={group} />
-      </header>
-      <Corner group={group} />
-    </section>
+    <>
+      <ViewportPortal>
+        <div className={`frame-box nopan ${classes}`} style={style} data-frame={group.key}>
+          <div className="frame-strip" {...onHeader} />
+        </div>
+      </ViewportPortal>
+      <EdgeLabelRenderer>
+        <section
+          className={`frame nopan ${classes}`}
+          style={style}
+          aria-label={title}
+          data-frame={group.key}
+        >
+          <header {...onHeader}>
+            <FrameTitle group={group} />
+            <FrameTools group={group} />
+          </header>
+          <Corner group={group} />
+        </section>
+      </EdgeLabelRenderer>
+    </>
   );
 });
 

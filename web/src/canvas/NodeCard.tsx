@@ -2,7 +2,7 @@
 
 import { type NodeProps, NodeResizeControl } from "@xyflow/react";
 import { AlertTriangle, Pin } from "lucide-react";
-import { memo } from "react";
+import { memo, Suspense } from "react";
 import { isPinned } from "../document/flags";
 import { type GraphNode, MODE } from "../document/graph";
 import { previewsOf } from "../document/previews";
@@ -19,6 +19,7 @@ import { isInstance, useRunOf } from "../state/outcomes/places";
 import { type NodeRun, useRuns } from "../state/outcomes/runs";
 import { useContent } from "../state/session/content";
 import { useCatalog, useEditor, useGesture, useSchema, useTab } from "../state/session/editor";
+import { part } from "../widgets/part";
 import { t } from "../words/words";
 import { EnterButton } from "./EnterButton";
 import { FailureNote } from "./FailureNote";
@@ -30,6 +31,8 @@ import { useRoving } from "./roving";
 import { Shown } from "./Shown";
 import { SocketDot, useSocketMarks } from "./SocketDot";
 import { WidgetField } from "./WidgetField";
+
+const LivePreview = part(() => import("./LivePreview").then((module) => module.LivePreview));
 
 /** Memoized: React Flow positions the card, so dragging does not render it again. */
 export const NodeCard = memo(Card, isSameCard);
@@ -88,9 +91,9 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
         <Shown node={node} schema={schema} shown={shown} preview={preview} {...shape.shown} />
       )}
       {shape.shown === null && preview !== undefined && !node.collapsed && (
-        <div className="preview" style={{ top: shape.height }}>
-          <img src={preview} alt={t("Preview of the current run")} draggable={false} />
-        </div>
+        <Suspense>
+          <LivePreview node={id} url={preview} shape={shape} />
+        </Suspense>
       )}
       <FailureNote node={id} run={run} sentences={sentences} top={shape.height} />
     </div>

@@ -101,6 +101,8 @@ function Writing({ node }: { node: GraphNode }) {
         if (event.key !== "Escape" && !isDone) return;
         event.preventDefault();
         event.stopPropagation();
+        // The keys go on with the note, which would otherwise lose the focus with its field.
+        event.currentTarget.closest<HTMLElement>("[data-node]")?.focus({ preventScroll: true });
         finish();
       }}
       onBlur={finish}

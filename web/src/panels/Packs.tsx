@@ -38,7 +38,7 @@ export function Packs() {
   return (
     <Dialog
       title={t("Packs of nodes")}
-      width="wide"
+      width={all === null || all.length === 0 ? "narrow" : "wide"}
       onClose={() => openSheet(null)}
       actions={<Actions disabled={busy || waits} />}
     >

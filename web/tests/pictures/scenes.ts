@@ -88,7 +88,7 @@ async function hideInspector(page: Page): Promise<void> {
 
 /** Shows the whole graph, with the pointer away from it. */
 async function showAll(page: Page): Promise<void> {
-  await page.locator(".react-flow__pane").click({ position: { x: 24, y: 90 } });
+  await page.locator(".react-flow__pane").click({ position: { x: 12, y: 16 } });
   await page.keyboard.press(".");
   await page.mouse.move(2, 420);
   await page.waitForTimeout(REST);

@@ -31,6 +31,8 @@ export function AppMode() {
   const name = useActive((tab) => tab.name);
   const [editing, setEditing] = useState(false);
   const { stage, onPicture, onTyping, onTyped } = useResultInView();
+  // Before the first run the stage says what will appear; the list would say it a second time.
+  const hasResults = useRuns(({ past, running }) => past.length > 0 || running !== null);
   return (
     <div className="app-mode">
       <section
@@ -68,7 +70,7 @@ export function AppMode() {
         <div ref={stage} className="app-stage" onLoadCapture={onPicture}>
           <Stage outputs={app.outputs} />
         </div>
-        <Results />
+        {hasResults && <Results />}
       </section>
       <div className="app-run">
         <RunBar />
