@@ -120,7 +120,8 @@ export function useFrameMove(key: string) {
     onDoubleClick: (event: MouseEvent<HTMLElement>) => {
       // The header has captured the pointer, so the title gets no double click of its own.
       const canvas = event.currentTarget.closest(".canvas");
-      const input = canvas?.querySelector<HTMLInputElement>(`[data-frame="${key}"] header input`);
+      const frame = canvas?.querySelector(`:not(.frame-box)[data-frame="${key}"]`);
+      const input = frame?.querySelector("input");
       if (!input || isControl(event.target)) return;
       event.stopPropagation();
       input.readOnly = false;

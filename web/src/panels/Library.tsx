@@ -158,7 +158,7 @@ function Chosen({ schema, onPress }: ChosenProps) {
           <Plus size={13} aria-hidden /> {t("Add to the graph")}
         </button>
         <button type="button" className="link" onClick={help}>
-          {t("Full help")}
+          {t("Help")}
         </button>
         <button
           type="button"
@@ -171,7 +171,7 @@ function Chosen({ schema, onPress }: ChosenProps) {
           <Star filled={isMarked} />
         </button>
       </div>
-      <p className="about">{schema.description.split("\n\n")[0]}</p>
+      <p className="about">{schema.description.split("\n\n")[0]?.replaceAll("`", "")}</p>
       <div className="shelf" onPointerDown={(event) => onPress(event, schema)}>
         <NodePreview schema={schema} />
       </div>

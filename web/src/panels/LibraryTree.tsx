@@ -58,6 +58,7 @@ export function LibraryTree({ ref, rows, ...acts }: TreeProps) {
   const { onChoose } = acts;
   // biome-ignore lint/correctness/useExhaustiveDependencies: only another node is told
   useEffect(() => onChoose(shown), [shown]);
+  useInView(box, now);
   const go = (index: number) => {
     const next = Math.max(0, Math.min(index, rows.length - 1));
     setAt(rows[next]?.id ?? null);
@@ -104,6 +105,24 @@ function useSteady(box: RefObject<HTMLDivElement | null>, index: number, id: str
     before.current = { index, id };
     if (moved !== 0) box.current?.scrollBy(0, moved * ROW);
   }, [box, index, id]);
+}
+
+/** On a touch screen the preview of the chosen row takes its room only now, maybe that of the row. */
+function useInView(box: RefObject<HTMLDivElement | null>, index: number): void {
+  const row = useRef(index);
+  row.current = index;
+  useEffect(() => {
+    const element = box.current;
+    if (element === null) return;
+    let height = element.clientHeight;
+    const watch = new ResizeObserver(() => {
+      const hidden = (row.current + 1) * ROW - element.scrollTop - element.clientHeight;
+      if (element.clientHeight < height && hidden > 0) element.scrollBy(0, hidden);
+      height = element.clientHeight;
+    });
+    watch.observe(element);
+    return () => watch.disconnect();
+  }, [box]);
 }
 
 type Acts = Pick<TreeProps, "onTurn" | "onAdd" | "onLeave"> & { go: (index: number) => void };

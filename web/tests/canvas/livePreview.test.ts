@@ -1,3 +1,4 @@
+/** Where the preview of a running node finds room. */
 import { expect, test } from "vitest";
 import { roomBelow } from "../../src/canvas/LivePreview";
 
