@@ -6,6 +6,7 @@ They differ in their networks, in what they attend to and in what they are given
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -14,7 +15,8 @@ from torch import nn
 
 from engine.families import autoencoders
 from engine.families.latent_format import LatentFormat
-from engine.weights.state_dict import StateDict
+from engine.text.encoder import TOKENIZER_TENSORS
+from engine.weights.state_dict import Entry, StateDict
 
 
 class TransformerFamily:
@@ -61,8 +63,11 @@ class TransformerFamily:
 
     def encoder(self, weights: StateDict, name: str) -> StateDict | None:
         """The tensors of the text encoder `name` within a checkpoint; None without it."""
-        parts = (weights.part(prefix) for prefix in self.encoder_prefixes.get(name, ()))
-        return next((part for part in parts if len(part)), None)
+        for prefix in self.encoder_prefixes.get(name, ()):
+            part = weights.part(prefix)
+            if len(part):
+                return _with_tokenizer(part, weights, prefix)
+        return None
 
     def autoencoder(self, weights: StateDict) -> StateDict | None:
         """The autoencoder within a checkpoint."""
@@ -77,3 +82,13 @@ class TransformerFamily:
         """Not fp16, whose largest number the tokens of most of them exceed."""
         del config
         return (torch.bfloat16, torch.float32)
+
+
+def _with_tokenizer(encoder: StateDict, weights: StateDict, prefix: str) -> StateDict:
+    """The tensors of an encoder, and its tokenizer where that stands above them in the file."""
+    above: dict[str, Entry] = {}
+    for name, entry in weights.entries.items():
+        outer, last = name[: name.rfind(".") + 1], name[name.rfind(".") + 1 :]
+        if last in TOKENIZER_TENSORS and prefix.startswith(outer):
+            above[last] = entry
+    return replace(encoder, entries={**above, **encoder.entries}) if above else encoder

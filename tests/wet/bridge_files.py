@@ -5,9 +5,6 @@ The original names are written down here; diffusers' own converters are the judg
 
 from __future__ import annotations
 
-import base64
-import json
-import lzma
 from typing import Any
 
 import diffusers
@@ -18,7 +15,7 @@ from engine.nets.autoencoder_packed import PackedAutoencoder
 from engine.nets.layouts import regular_autoencoder
 from engine.text.decoder_network import Decoder, DecoderConfig, Rotary
 from engine.text.t5_network import T5Config, T5Text
-from engine.text.tokenizer_files import DATA
+from tests.wet.tokenizer_files import t5_pieces, tekken
 from tests.wet.wan_files import filled
 
 PREFIX = "model.diffusion_model."
@@ -247,26 +244,15 @@ def qwen3vl() -> dict[str, Tensor]:
 def umt5() -> dict[str, Tensor]:
     """A text encoder of Wan with a tokenizer, T5's."""
     found = filled(lambda: T5Text(UMT5), 4)
-    pieces = bytearray(lzma.decompress((DATA / "t5_pieces.model.xz").read_bytes()))
-    return found | {"spiece_model": torch.frombuffer(pieces, dtype=torch.uint8)}
+    return found | {"spiece_model": t5_pieces()}
 
 
 def ministral() -> dict[str, Tensor]:
-    """A text encoder of ERNIE-Image, with a tokenizer of single bytes."""
+    """A text encoder of ERNIE-Image."""
     sizes = DecoderConfig(300, 3072, 32, 2, 1, 1, 128, False, False, 1e-5, Rotary())
     found = filled(lambda: Decoder(sizes), 6)
-    words = [
-        {"rank": number, "token_bytes": base64.b64encode(bytes([number])).decode()}
-        for number in range(256)
-    ]
-    tekken = {
-        "config": {"default_num_special_tokens": 20, "default_vocab_size": 276, "pattern": "."},
-        "vocab": words,
-        "special_tokens": [],
-    }
-    data = bytearray(json.dumps(tekken).encode())
     named = {f"model.{name}": value for name, value in found.items()}
-    return named | {"tekken_model": torch.frombuffer(data, dtype=torch.uint8)}
+    return named | {"tekken_model": tekken()}
 
 
 def packed_autoencoder() -> dict[str, Tensor]:

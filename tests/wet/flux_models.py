@@ -18,6 +18,7 @@ from engine.text.clip_network import ClipText, ClipTextConfig
 from engine.text.decoder_network import Decoder, DecoderConfig, Rotary
 from engine.text.t5_network import T5Config, T5Text
 from tests.wet.picture_checkpoints import made
+from tests.wet.tokenizer_files import tekken
 
 WIDTH = 64
 """Of the text encoders' states."""
@@ -45,6 +46,7 @@ FLUX2 = Flux2Config(
 )
 CLIP = ClipTextConfig(49408, 77, WIDTH, 128, 1, 1, "quick_gelu")
 T5 = T5Config(32128, WIDTH, 64, 128, 1, 2, 32, gated=True, each=False)
+MISTRAL = DecoderConfig(300, WIDTH, 64, 30, 1, 1, 128, False, False, 1e-5, Rotary())
 QWEN = DecoderConfig(151_700, WIDTH, 64, 28, 1, 1, 32, False, True, 1e-6, Rotary())
 WIDTHS = (32, 32, 32, 32)
 
@@ -56,22 +58,26 @@ def files(tool: ModuleType) -> dict[str, dict[str, torch.Tensor]]:
         denoisers = {
             "flux": Flux(FLUX),
             "fill": Flux(replace(FLUX, in_channels=384)),
+            "schnell": Flux(replace(FLUX, guidance=False)),
             "canny": Flux(replace(FLUX, in_channels=128)),
             "chroma": Chroma(CHROMA),
             "radiance": Radiance(RADIANCE),
             "klein": Flux2(FLUX2),
+            "flux2_dev": Flux2(replace(FLUX2, guidance=True)),
         }
         ae = AutoencoderKL(regular_autoencoder(WIDTHS, latent_channels=16, **small))
         packed = PackedAutoencoder(
             regular_autoencoder(WIDTHS, latent_channels=32, quantised=True, blocks=1)
         )
         clip, t5, qwen = ClipText(CLIP), T5Text(T5), Decoder(QWEN)
+        mistral = Decoder(MISTRAL)
     found = {f"diffusion_models/{name}": made(tool, "", net) for name, net in denoisers.items()}
     standard = made(tool, "", packed)
     standard["bn.running_var"] = torch.ones(128)
     return found | {
         "text_encoders/clip_l": made(tool, "text_model.", clip),
         "text_encoders/t5": made(tool, "", t5),
+        "text_encoders/mistral": made(tool, "model.", mistral) | {"tekken_model": tekken()},
         "text_encoders/qwen": made(tool, "model.", qwen),
         "vae/ae": made(tool, "", ae),
         "vae/flux2": standard,

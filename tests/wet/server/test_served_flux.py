@@ -156,6 +156,28 @@ def klein():
     }
 
 
+def plain_klein():
+    """FLUX.2 klein by the usual sampler, without a reference."""
+    return {
+        **ended("flux2"),
+        "file": file("klein"),
+        "clip": node("CLIPLoader", clip_name="qwen.safetensors", type="flux2"),
+        "wanted": node("CLIPTextEncode", clip=["clip", 0], text="a fox in the snow"),
+        "unwanted": node("ConditioningZeroOut", conditioning=["wanted", 0]),
+        "latent": node("EmptyFlux2LatentImage", **SIZE),
+        "sampled": sampled(["wanted", 0], ["unwanted", 0], ["latent", 0]),
+    }
+
+
+def flux2_dev():
+    return plain_klein() | {
+        "file": file("flux2_dev"),
+        "clip": node("CLIPLoader", clip_name="mistral.safetensors", type="flux2"),
+        "text": node("CLIPTextEncode", clip=["clip", 0], text="a fox in the snow"),
+        "wanted": node("FluxGuidance", conditioning=["text", 0], guidance=4.0),
+    }
+
+
 @pytest.fixture(scope="module")
 def models(small_models, random_checkpoints):
     from safetensors.torch import save_file
@@ -176,6 +198,9 @@ def test_pictures_of_the_flux_line(models, server, real):
         chroma(),
         klein(),
         radiance(),
+        flux("schnell", wanted=node("CLIPTextEncode", clip=["clip", 0], text="a fox")),
+        plain_klein(),
+        flux2_dev(),
     )
     # Files of other models: a sentence says so before anything is sampled.
     wrong = {**chroma(), "clip": node("CLIPLoader", clip_name="t5.safetensors", type="flux2")}
@@ -194,7 +219,7 @@ def test_pictures_of_the_flux_line(models, server, real):
         [shown] = entry["outputs"]["saved"]["images"]
         with Image.open(server.user / "output" / shown["filename"]) as picture:
             pictures.append(np.asarray(picture.convert("RGB")).astype(int))
-    assert [picture.shape[:2] for picture in pictures] == [(48, 64)] * 7
+    assert [picture.shape[:2] for picture in pictures] == [(48, 64)] * len(graphs)
     assert min(picture.std() for picture in pictures) > 2
     assert abs(pictures[0] - pictures[1]).mean() > 0.1
     assert "type flux2 takes Mistral Small 3.2 24B" in str(refused["status"])
