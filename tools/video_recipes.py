@@ -1,4 +1,4 @@
-"""The usual workflows of LTX-Video and HunyuanVideo."""
+"""The usual workflows of LTX-Video, HunyuanVideo and HunyuanVideo 1.5."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ from typing import Any
 from family_recipes import T5, Graph, Recipe, file_of
 
 HUNYUAN = "Comfy-Org/HunyuanVideo_repackaged/resolve/main/split_files/"
+HUNYUAN15 = "Comfy-Org/HunyuanVideo_1.5_repackaged/resolve/main/split_files/"
+HUNYUAN15_TEXT = (
+    f"{HUNYUAN15}text_encoders/qwen_2.5_vl_7b_fp8_scaled.safetensors",
+    f"{HUNYUAN15}text_encoders/byt5_small_glyphxl_fp16.safetensors",
+)
+SIGCLIP = "Comfy-Org/sigclip_vision_384/resolve/main/sigclip_vision_patch14_384.safetensors"
 PROMPT = (
     "a lighthouse on a cliff at dusk, waves roll in and break on the rocks, the camera moves "
     "slowly closer, soft warm light, the scene looks like real life footage"
@@ -15,6 +21,7 @@ PROMPT = (
 UNWANTED = "low quality, worst quality, deformed, distorted, motion smear, motion artifacts"
 LTX_SIZE: Mapping[str, Any] = {"width": 768, "height": 512, "length": 97, "batch_size": 1}
 HUNYUAN_SIZE: Mapping[str, Any] = {"width": 848, "height": 480, "length": 73, "batch_size": 1}
+HUNYUAN15_SIZE: Mapping[str, Any] = {"width": 1280, "height": 720, "length": 121, "batch_size": 1}
 LTX_RATE, HUNYUAN_RATE = 25.0, 24.0
 
 
@@ -137,6 +144,45 @@ def _hunyuan(recipe: Recipe) -> Graph:
     }
 
 
+def _hunyuan15(recipe: Recipe) -> Graph:
+    """Text to video with two prompts."""
+    graph = dict(_hunyuan(recipe))
+    del graph["guided"]
+    graph["unwanted"] = _node("CLIPTextEncode", clip=["clip", 0], text="")
+    graph["guider"] = _node(
+        "CFGGuider",
+        model=["shifted", 0],
+        positive=["wanted", 0],
+        negative=["unwanted", 0],
+        cfg=recipe.sampling[1],
+    )
+    graph["latent"] = _node("EmptyHunyuanVideo15Latent", **HUNYUAN15_SIZE)
+    return graph
+
+
+def _hunyuan15_of_a_picture(recipe: Recipe) -> Graph:
+    """A picture to video."""
+    graph = dict(_hunyuan15(recipe))
+    del graph["latent"]
+    graph["picture"] = _node("LoadImage", image="example.png")
+    graph["eye"] = _node("CLIPVisionLoader", clip_name=file_of(SIGCLIP))
+    graph["seen"] = _node(
+        "CLIPVisionEncode", clip_vision=["eye", 0], image=["picture", 0], crop="center"
+    )
+    graph["given"] = _node(
+        "HunyuanVideo15ImageToVideo",
+        positive=["wanted", 0],
+        negative=["unwanted", 0],
+        vae=["vae", 0],
+        start_image=["picture", 0],
+        clip_vision_output=["seen", 0],
+        **HUNYUAN15_SIZE,
+    )
+    graph["guider"]["inputs"] |= {"positive": ["given", 0], "negative": ["given", 1]}
+    graph["sampled"]["inputs"]["latent_image"] = ["given", 2]
+    return graph
+
+
 VIDEOS: tuple[Recipe, ...] = (
     Recipe(
         "hunyuan_video",
@@ -154,6 +200,33 @@ VIDEOS: tuple[Recipe, ...] = (
         graph=_hunyuan,
         notes="73 frames of 848 x 480 at 24 a second; the autoencoder needs "
         '`pip install "calotype[diffusers]"`',
+    ),
+    *(
+        Recipe(
+            f"hunyuan_video_15{name}",
+            "HunyuanVideo 1.5",
+            f"HunyuanVideo 1.5: a video {title}",
+            f"{HUNYUAN15}diffusion_models/{file}",
+            HUNYUAN15_TEXT,
+            "hunyuan_video_15",
+            f"{HUNYUAN15}vae/hunyuanvideo15_vae_fp16.safetensors",
+            (20, 6.0, "euler", "simple"),
+            graph=graph,
+            further=further,
+            notes="121 frames of 1280 x 720 at 24 a second; what the prompt has in quotation marks "
+            "is written in the video; the autoencoder needs "
+            '`pip install "calotype[diffusers]"`',
+        )
+        for name, title, file, graph, further in (
+            ("", "of words", "hunyuanvideo1.5_720p_t2v_fp16.safetensors", _hunyuan15, ()),
+            (
+                "_image_to_video",
+                "that begins with a picture",
+                "hunyuanvideo1.5_720p_i2v_fp16.safetensors",
+                _hunyuan15_of_a_picture,
+                (("clip_vision", SIGCLIP),),
+            ),
+        )
     ),
     Recipe(
         "ltxv_text_to_video",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from engine.families.hunyuan_video15_autoencoder import HunyuanVideo15AutoencoderKind
 from engine.families.hunyuan_video_autoencoder import HunyuanVideoAutoencoderKind
 from engine.families.latent_format import LatentFormat
 from engine.families.ltx_autoencoder import LtxAutoencoderKind
@@ -151,6 +152,7 @@ KINDS: tuple[AutoencoderKind, ...] = (
     ResidualAutoencoderKind(),
     LtxAutoencoderKind(),
     HunyuanVideoAutoencoderKind(),
+    HunyuanVideo15AutoencoderKind(),
     Wan22AutoencoderKind(),
     WanAutoencoderKind(),
     VqAutoencoder(),

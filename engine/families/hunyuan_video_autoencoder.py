@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from engine.errors import WeightsError
 from engine.families.latent_format import LatentFormat
 from engine.nets import foreign_networks
-from engine.nets.attention import attend
 from engine.nets.diffusers_classes import network_class
-from engine.nets.foreign_autoencoder import ForeignAutoencoder
+from engine.nets.foreign_autoencoder import ForeignAutoencoder, attend_to_earlier
 from engine.weights.state_dict import Entry, StateDict
 
 MARK = "decoder.conv_in.conv.weight"
@@ -98,11 +97,7 @@ def _attended(layer: Any, x: Tensor) -> Tensor:
     tokens = layer.group_norm(cells).transpose(1, 2)
     query, key, value = layer.to_q(tokens), layer.to_k(tokens), layer.to_v(tokens)
     size = x.shape[-2] * x.shape[-1]
-    parts: list[Tensor] = []
-    for number, part in enumerate(query.split(size, dim=1)):
-        seen = (number + 1) * size
-        parts.append(attend(part, key[:, :seen], value[:, :seen], 1))
-    found = layer.to_out[0](torch.cat(parts, dim=1))
+    found = layer.to_out[0](attend_to_earlier(query, key, value, size))
     return x + found.transpose(1, 2).reshape(x.shape)
 
 

@@ -39,12 +39,12 @@ _FAMILIES: Mapping[str, str] = {
         VAEDecodeHunyuan3D
     """,
     "the model family HunyuanDiT": "CLIPTextEncodeHunyuanDiT",
-    "the model family HunyuanImage": "EmptyHunyuanImageLatent",
+    "the model family HunyuanImage": "EmptyHunyuanImageLatent HunyuanRefinerLatent",
     "the model family HunyuanVideo": """
         EmptyHunyuanLatentVideo HunyuanImageToVideo TextEncodeHunyuanVideo_ImageToVideo
     """,
-    "the model families HunyuanVideo 1.5 and HunyuanImage": """
-        EmptyHunyuanVideo15Latent HunyuanRefinerLatent HunyuanVideo15ImageToVideo
+    "the model family HunyuanVideo 1.5": """
+        EmptyHunyuanVideo15Latent HunyuanVideo15ImageToVideo
         HunyuanVideo15LatentUpscaleWithModel HunyuanVideo15SuperResolution
     """,
     "the model family Ideogram 4": "BuildJsonPromptIdeogram Ideogram4Scheduler",

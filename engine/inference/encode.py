@@ -31,7 +31,7 @@ def tokenize(
     pictures: Sequence[Picture] = (),
     template: str | None = None,
 ) -> dict[str, Tokens]:
-    """The tokens of a prompt for each encoder.
+    """The tokens of a prompt for each encoder that encodes some of it.
 
     Args:
         clip: the text encoders.
@@ -55,13 +55,15 @@ def tokenize(
         style = clip.plan.styles[name]
         if template is not None:
             style = replace(style, template=template, picture_template=template)
-        found[name] = part.encoder.tokenize(
+        tokens = part.encoder.tokenize(
             part.config,
             text,
             lambda asked, name=name: embeddings(asked, name),
             style=style,
             pictures=pictures if part.encoder.takes_pictures else (),
         )
+        if tokens:
+            found[name] = tokens
     return found
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from engine.nets import foreign_networks
+from engine.nets.attention import attend
 from engine.nets.foreign_networks import Checkpoint
 
 
@@ -35,6 +37,24 @@ class ForeignAutoencoder(nn.Module):
         network: Any = self.network
         with foreign_networks.checked(network, self.blocks, checkpoint or _nothing):
             return network.decode(z).sample
+
+
+def attend_to_earlier(query: Tensor, key: Tensor, value: Tensor, size: int) -> Tensor:
+    """Attention of one head [B, N, C], in which cells see those of their frame and of earlier ones.
+
+    Frame by frame, without a mask, which would have as many numbers as pairs of cells.
+
+    Args:
+        query: of all cells, frame by frame.
+        key: likewise.
+        value: likewise.
+        size: cells of a frame.
+    """
+    parts = [
+        attend(part, key[:, : (number + 1) * size], value[:, : (number + 1) * size], 1)
+        for number, part in enumerate(query.split(size, dim=1))
+    ]
+    return torch.cat(parts, dim=1)
 
 
 def _nothing() -> None:

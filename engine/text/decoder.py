@@ -190,7 +190,7 @@ class LanguageEncoder:
         found = fitting(embeddings, config.sizes.channels) if embeddings else None
         groups = grouped(
             config.tokenizer.get(),
-            before + text + after,
+            before + (text or style.if_empty) + after,
             embeddings=found,
             weighted=style.weighted,
         )

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from engine.text.quoted import Quotations
 from engine.text.tokens import Embeddings, Picture, WeightedToken
 from engine.weights.state_dict import StateDict
 
@@ -45,6 +46,8 @@ class TextStyle:
         padding: the number of tokens of padding after every prompt, for T5.
         masked: whether padding is left out of the attention, and the mask returned.
         weighted: whether `(word:1.2)` is a weight; else it is ordinary text.
+        if_empty: what stands in a language model's template for an empty prompt.
+        quoted: only these quotations of a prompt are encoded; None: all of it.
         from_padding: whether weights move a state from that of padding alone (as PixArt and Chroma
             use T5), else from that of an empty prompt.
     """
@@ -65,6 +68,8 @@ class TextStyle:
     masked: bool = False
     weighted: bool = True
     from_padding: bool = False
+    if_empty: str = ""
+    quoted: Quotations | None = None
 
 
 PLAIN = TextStyle()
@@ -148,7 +153,7 @@ class TextEncoder(Protocol):
         style: TextStyle = PLAIN,
         pictures: Sequence[Picture] = (),
     ) -> Tokens:
-        """The tokens of a prompt.
+        """The tokens of a prompt; no chunks if nothing of it is encoded.
 
         Args:
             config: of the encoder.

@@ -1,4 +1,4 @@
-"""T5's encoders (XXL version 1.1, UMT5, pile-T5): prompts to states."""
+"""T5's encoders (XXL version 1.1, UMT5, pile-T5, ByT5): prompts to states."""
 
 from __future__ import annotations
 
@@ -31,6 +31,8 @@ END, PAD = 1, 0
 LARGE_VOCABULARY = 200_000
 """UMT5 has 256,384 tokens, the others 32,128."""
 BASE_CHANNELS = 768
+BYTES = 3_000
+"""ByT5 has fewer tokens: 384, and those for fonts and colours that Glyph-SDXL added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +107,15 @@ class T5Encoder:
         style: TextStyle = PLAIN,
         pictures: Sequence[Picture] = (),
     ) -> Tokens:
-        """One chunk of any length, ended and padded to the style's shortest."""
+        """One chunk of any length, ended and padded to the style's shortest.
+
+        None if the style wants what is in quotation marks, and there is nothing.
+        """
         del pictures
+        if style.quoted:
+            text = style.quoted.of(text)
+            if not text:
+                return []
         found = fitting(embeddings, config.sizes.channels) if embeddings else None
         groups = grouped(config.tokenizer.get(), text, embeddings=found, weighted=style.weighted)
         tokens: list[WeightedToken] = [(each, weight) for group, weight in groups for each in group]
@@ -219,8 +228,13 @@ def _is_base(sizes: T5Config) -> bool:
     return sizes.channels == BASE_CHANNELS and not sizes.each
 
 
+def _is_bytes(sizes: T5Config) -> bool:
+    return sizes.vocabulary < BYTES
+
+
 def _is_xxl(sizes: T5Config) -> bool:
-    return not (_is_umt5(sizes) or _is_pile(sizes) or _is_base(sizes))
+    others = (_is_umt5, _is_pile, _is_base, _is_bytes)
+    return not any(is_other(sizes) for is_other in others)
 
 
 T5XXL = T5Encoder(
@@ -238,3 +252,7 @@ PILE_T5XL = T5Encoder(
 )
 """Its tokenizer is Llama's, whose last token is 2."""
 T5_BASE = T5Encoder("t5_base", "T5 base", _is_base, "t5", T5XXL.tokenizer_file)
+BYT5_SMALL = T5Encoder(
+    "byt5_small", "ByT5 small for glyphs", _is_bytes, "bytes", "no file: its tokens are bytes"
+)
+"""The one that Glyph-SDXL version 2 trained on rendered text."""

@@ -22,13 +22,13 @@ from engine.text.language_models import (
     QWEN3VL_8B,
     QWEN25_7B,
 )
-from engine.text.t5 import PILE_T5XL, T5_BASE, T5XXL, UMT5XXL
+from engine.text.t5 import BYT5_SMALL, PILE_T5XL, T5_BASE, T5XXL, UMT5XXL
 from engine.text.token_numbers import T5_TOKENS
 from engine.weights.state_dict import StateDict
 
 _ALL: tuple[TextEncoder, ...] = (
     *(CLIP_L, CLIP_H, CLIP_G, BERT, CLASS_LABELS),
-    *(UMT5XXL, PILE_T5XL, T5_BASE, T5XXL, T5_TOKENS),
+    *(BYT5_SMALL, UMT5XXL, PILE_T5XL, T5_BASE, T5XXL, T5_TOKENS),
     *(QWEN3_06B, QWEN3_8B, QWEN3_4B, QWEN3VL_8B, QWEN3VL_4B),
     *(QWEN25_7B, MISTRAL3_24B, MINISTRAL3_3B, GEMMA2_2B, LLAMA3_8B),
 )

@@ -19,6 +19,7 @@ from typing import Any, cast
 from tokenizers import Tokenizer
 
 from engine.errors import WeightsError
+from engine.text.byte_tokens import ByteTokens
 from engine.text.ranked_bytes import QWEN_WORDS, RankedBytes
 from engine.text.sentence_pieces import (
     BYTE_PAIRS,
@@ -66,7 +67,7 @@ def tokenizer_of(
     Args:
         tensors: of the encoder, with tensors that hold a tokenizer, and the file's metadata.
         name: the encoder's, also of its folder in `models/tokenizers/`.
-        shipped: the name of the tokenizer shipped here: `t5`, `qwen2`, `qwen3`; None: none.
+        shipped: the name of the tokenizer shipped here, one of `SHIPPED`; None: none.
         wanted: which file to get, for the message if none is found.
     """
 
@@ -174,7 +175,12 @@ def qwen3() -> RankedBytes:
     return _qwen((*QWEN_SPECIALS, *QWEN3_SPECIALS))
 
 
-SHIPPED: Mapping[str, Callable[[], ReadableTokenizer]] = {"t5": t5, "qwen2": qwen2, "qwen3": qwen3}
+SHIPPED: Mapping[str, Callable[[], ReadableTokenizer]] = {
+    "t5": t5,
+    "qwen2": qwen2,
+    "qwen3": qwen3,
+    "bytes": ByteTokens,
+}
 
 
 def tekken(data: bytes) -> RankedBytes:

@@ -1,4 +1,4 @@
-"""Tiny files of random weights for LTX-Video and HunyuanVideo, with diffusers' own classes."""
+"""Tiny files of random weights for LTX-Video and HunyuanVideo (1 and 1.5), diffusers' classes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import Tensor, nn
 
 from engine.families.detect import detect_autoencoder
+from engine.families.hunyuan_video.glyphs.network import HunyuanGlyphs, HunyuanGlyphsConfig
 from engine.families.hunyuan_video.network import HunyuanVideo, HunyuanVideoConfig
 from engine.text.clip_network import ClipText, ClipTextConfig
 from engine.text.decoder_network import Decoder, DecoderConfig, Rotary
 from engine.text.t5_network import T5Config, T5Text
+from engine.vision.siglip import Siglip, SiglipConfig
 from engine.weights.state_dict import StateDict
 from tests.wet import bridge_files, wan_files
 
@@ -26,6 +28,17 @@ LLAMA = DecoderConfig(128_300, WIDTH, 64, 32, 1, 1, 128, False, False, 1e-5, Rot
 HUNYUAN_VIDEO = HunyuanVideoConfig(
     16, 16, WIDTH, WIDTH, channels=128, inner=256, double=1, single=1, refiner=1, guidance=True
 )
+HUNYUAN15 = HunyuanGlyphsConfig(
+    HunyuanVideoConfig(65, 32, WIDTH, 0, 128, 256, 1, 0, 1, guidance=False),
+    axes=(16, 56, 56),
+    glyph_channels=WIDTH,
+    glyph_inner=64,
+    seen_channels=WIDTH,
+    kinds=True,
+)
+QWEN25 = DecoderConfig(151_700, WIDTH, 64, 3, 1, 1, 128, True, False, 1e-6, Rotary())
+BYT5 = T5Config(1510, WIDTH, 64, 128, 1, 2, 32, gated=True, each=False)
+SIGLIP = SiglipConfig(side=28, patch=7, channels=WIDTH, feed_forward=96, layers=2, heads=1)
 SINCE_095 = {"config": json.dumps({"transformer": {"causal_temporal_positioning": True}})}
 """The metadata that is read of LTX-Video's files."""
 TIMED: dict[str, Any] = {
@@ -70,7 +83,7 @@ def filled(net: nn.Module) -> nn.Module:
         drawn = torch.randn(tensor.shape, generator=generator)
         if name.endswith("multiplier"):
             values[name] = torch.tensor(1000.0)
-        elif name == "latents_std" or ("norm" in name and name.endswith("weight")):
+        elif name == "latents_std" or ("norm" in name and name.endswith(("weight", "gamma"))):
             values[name] = 1 + 0.1 * drawn
         elif tensor.ndim < 2 or "table" in name or "per_channel" in name:
             values[name] = 0.1 * drawn
@@ -102,6 +115,35 @@ def hunyuan() -> nn.Module:
     return filled(net)
 
 
+def hunyuan15() -> nn.Module:
+    """HunyuanVideo 1.5's autoencoder."""
+    levels = (16, 16, 32, 64, 64)
+    return filled(
+        diffusers.AutoencoderKLHunyuanVideo15(block_out_channels=levels, layers_per_block=1)
+    )
+
+
+def hunyuan15_original(net: nn.Module) -> dict[str, Tensor]:
+    """Its tensors under the names of the original files, after diffusers' script of conversion."""
+    found: dict[str, Tensor] = {}
+    for key, each in net.state_dict().items():
+        name = key
+        for theirs, ours in (
+            ("mid_block.resnets.0.", "mid.block_1."),
+            ("mid_block.resnets.1.", "mid.block_2."),
+            ("mid_block.attentions.0.to_", "mid.attn_1."),
+            ("mid_block.attentions.0.", "mid.attn_1."),
+            ("down_blocks.", "down."),
+            ("up_blocks.", "up."),
+            (".resnets.", ".block."),
+            ("downsamplers.0.", "downsample."),
+            ("upsamplers.0.", "upsample."),
+        ):
+            name = name.replace(theirs, ours)
+        found[name] = each.clone()
+    return found
+
+
 def ltx_checkpoint() -> dict[str, Tensor]:
     """LTX-Video 0.9.5 with its autoencoder, as one file."""
     net = diffusers.LTXVideoTransformer3DModel(**bridge_files.LTXV | {"caption_channels": WIDTH})
@@ -115,7 +157,15 @@ def files() -> dict[str, dict[str, Tensor]]:
     clip = wan_files.filled(lambda: ClipText(CLIP), 1)
     llama = wan_files.filled(lambda: Decoder(LLAMA), 2)
     vae = {name: each.half() for name, each in hunyuan().state_dict().items()}
+    qwen = wan_files.filled(lambda: Decoder(QWEN25), 5)
     return {
+        "text_encoders/qwen25": {f"model.{name}": each for name, each in qwen.items()},
+        "text_encoders/byt5": wan_files.filled(lambda: T5Text(BYT5), 6),
+        "clip_vision/siglip": wan_files.filled(lambda: Siglip(SIGLIP), 7),
+        "diffusion_models/hunyuan15": wan_files.filled(lambda: HunyuanGlyphs(HUNYUAN15), 8),
+        "vae/hunyuan15_vae": {
+            name: each.half() for name, each in hunyuan15_original(hunyuan15()).items()
+        },
         "text_encoders/t5": wan_files.filled(lambda: T5Text(T5), 3),
         "text_encoders/clip_l": {f"text_model.{name}": each for name, each in clip.items()},
         "text_encoders/llama": {f"model.{name}": each for name, each in llama.items()},

@@ -41,7 +41,7 @@ def _of_transformer(value: Model) -> supported_models.BASE:
         return _of_bridged(value)
     *_, package, _ = f"..{type(value.family).__module__}".split(".")
     kind = _PACKAGES.get(package, supported_models.BASE)
-    sizes = transformers.sizes_of(value.config)
+    sizes = transformers.sizes_of(getattr(value.config, "blocks", value.config))
     if type(value.family).__name__ == "Lumina2":  # in the package of Z-Image
         kind = supported_models.Lumina2
     if kind is supported_models.Flux:
@@ -88,6 +88,7 @@ _PACKAGES: Mapping[str, type[supported_models.BASE]] = {
     "chroma": supported_models.Chroma,
     "flux": supported_models.Flux,
     "flux2": supported_models.Flux2,
+    "glyphs": supported_models.HunyuanVideo15,
     "hunyuan_video": supported_models.HunyuanVideo,
     "lumina2": supported_models.Lumina2,
     "qwen_image": supported_models.QwenImage,

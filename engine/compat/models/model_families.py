@@ -95,6 +95,7 @@ _CLASSES: Mapping[str, type[BaseModel]] = {
     "WAN21_I2V": WAN21,
     "LTXV": LTXV,
     "HunyuanVideo": HunyuanVideo,
+    "HunyuanVideo15": HunyuanVideo15,
     "HunyuanVideoI2V": HunyuanVideoI2V,
     "HunyuanVideoSkyreelsI2V": HunyuanVideoSkyreelsI2V,
     "WAN22_T2V": WAN22,

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from engine.adapters.rows import Rows
 from engine.diffusion.conditioning import Input, Join, Role
@@ -19,9 +18,9 @@ from engine.diffusion.parameterization import Parameterization, flow
 from engine.errors import NodeError
 from engine.families.family import Checkpoint, Entry, Run, check_tokens
 from engine.families.hunyuan_video import keys, text
+from engine.families.hunyuan_video.frames_beside import frames_beside
 from engine.families.hunyuan_video.network import HunyuanVideo, HunyuanVideoConfig
 from engine.families.latent_format import LatentFormat
-from engine.families.picture_channels import MASK, PICTURE
 from engine.families.transformer_family import TransformerFamily
 from engine.nets.hooks import NetHooks, Residuals
 from engine.nets.transformer_layers import patch_grid
@@ -81,7 +80,13 @@ class HunyuanVideoFamily(TransformerFamily):
             inputs["guidance"] = Input(torch.tensor([float(guidance)]))
         beside = config.in_channels - LATENT.channels
         if beside:
-            given = _beside(entry, run, with_mask=beside > LATENT.channels)
+            given = frames_beside(
+                entry,
+                run,
+                LATENT,
+                with_mask=beside > LATENT.channels,
+                advice="encode it with HunyuanVideo's VAE",
+            )
             inputs["beside"] = Input(given, Join.CROP_TO_AREA)
         if entry.extras.get(GUIDING_FRAME) is not None:
             inputs["frame"] = Input(_first_frame(entry, run), Join.CROP_TO_AREA)
@@ -126,41 +131,6 @@ class HunyuanVideoFamily(TransformerFamily):
         rows, columns = patch_grid(shape[-2], shape[-1])
         tokens = shape[0] * (shape[-3] * rows * columns + USUAL_TOKENS)
         return tokens * (14 * config.channels + 3 * config.inner) * dtype_bytes
-
-
-def _beside(entry: Entry, run: Run, *, with_mask: bool) -> Tensor:
-    """[1, 16 or 17, t, h, w]: the latent of given frames, and 1 where a cell is given.
-
-    An entry has `PICTURE` [1, 16, t, h, w] as the autoencoder encodes it, and `MASK` [1, 1, t, h,
-    w], 0 where a cell is given. Without a picture nothing is given, and all is zero.
-
-    Raises:
-        NodeError: the picture is no latent of a video, or has another size than x.
-    """
-    size, found = tuple(run.shape[2:]), entry.extras.get(PICTURE)
-    channels = LATENT.channels + with_mask
-    if not isinstance(found, Tensor):
-        return torch.zeros(1, channels, *size)
-    if found.ndim != 5 or found.shape[1] != LATENT.channels or found.shape[3:] != size[1:]:
-        raise NodeError(
-            f"the picture in the conditioning has the shape {list(found.shape)}, the latent has 16 "
-            f"channels of {size[1]} x {size[2]} cells; encode it with HunyuanVideo's VAE, and take "
-            "both from the same node"
-        )
-    latent = _as_long(LATENT.into(found.float().cpu()), size[0])
-    if not with_mask:
-        return latent
-    mask = entry.extras.get(MASK)
-    given = torch.zeros(1, 1, *size)
-    if isinstance(mask, Tensor):
-        given = _as_long(1.0 - mask.float().cpu().reshape(1, 1, *mask.shape[-3:]), size[0])
-    return torch.cat((latent, given.expand(len(latent), 1, *size)), dim=1)
-
-
-def _as_long(value: Tensor, cells: int) -> Tensor:
-    """[B, C, t, h, w] with so many cells of time: cut, or with zeros behind."""
-    missing = max(0, cells - value.shape[2])
-    return functional.pad(value[:, :, :cells], (0, 0, 0, 0, 0, missing))
 
 
 def _first_frame(entry: Entry, run: Run) -> Tensor:

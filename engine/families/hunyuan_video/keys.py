@@ -64,7 +64,7 @@ def own_name(name: str) -> str:
     """Our name of a tensor, or of a module, in Tencent's layout."""
     for pattern, ours in _TENCENT:
         name = pattern.sub(ours, name)
-    return _parameter(name)
+    return parameter(name)
 
 
 def _from_diffusers(weights: StateDict) -> StateDict:
@@ -80,10 +80,11 @@ def _from_diffusers(weights: StateDict) -> StateDict:
         refiner=count(weights, DIFFUSERS_REFINER),
         guidance=True,
     )
-    return original_layout(weights, diffusers_names(plain), parameter=_parameter)
+    return original_layout(weights, diffusers_names(plain), parameter=parameter)
 
 
-def _parameter(name: str) -> str:
+def parameter(name: str) -> str:
+    """The name of a tensor of ours from that of its module: norms have a scale."""
     is_norm = name.endswith(("query_norm.weight", "key_norm.weight"))
     return f"{name.removesuffix('.weight')}.scale" if is_norm else name
 
@@ -116,10 +117,11 @@ def config(found: StateDict) -> HunyuanVideoConfig:
 
 def lora_names(config: HunyuanVideoConfig) -> dict[str, str | Rows]:
     """Other programs' names of the denoiser's modules to ours, without `.weight`."""
-    return diffusers_names(config) | _tencent_names(config)
+    return diffusers_names(config) | tencent_names(config)
 
 
-def _tencent_names(config: HunyuanVideoConfig) -> dict[str, str | Rows]:
+def tencent_names(config: HunyuanVideoConfig) -> dict[str, str | Rows]:
+    """Those of Tencent's own names that differ from ours."""
     names = [f"{part}.mlp.{place}" for part in ("time_in", "guidance_in") for place in (0, 2)]
     for number in range(config.double):
         block = f"double_blocks.{number}."

@@ -1,4 +1,4 @@
-"""Autoencoders of LTX-Video and HunyuanVideo: equal to diffusers' classes, in all layouts."""
+"""Autoencoders of LTX-Video and HunyuanVideo (1 and 1.5): those of diffusers, in all layouts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from engine.inference import vae as autoencoding
 from engine.inference.load import load_vae
 from engine.residency.manager import DeviceResidency, installed
 from engine.weights.state_dict import StateDict
-from tests.wet.video_files import LTX, hunyuan, ltx, original
+from tests.wet.video_files import LTX, hunyuan, hunyuan15, hunyuan15_original, ltx, original
 
 CPU = torch.device("cpu")
 
@@ -120,6 +120,22 @@ def test_hunyuan_video_encodes_and_decodes_as_the_class(layout, tmp_path):
     assert strays(found, wanted) < 1e-5
 
 
+@pytest.mark.parametrize("layout", ["original", "diffusers"])
+def test_hunyuan_video_15_encodes_and_decodes_as_the_class(layout, tmp_path):
+    net, pixels = hunyuan15(), video(9, 32, 48)
+    tensors = dict(net.state_dict()) if layout == "diffusers" else hunyuan15_original(net)
+    save_file(tensors, tmp_path / "vae.safetensors")
+    vae = load_vae(tmp_path / "vae.safetensors")
+    assert (vae.latent.channels, vae.latent.downscale) == (32, (4, 16, 16))
+    latent = autoencoding.encode(vae, pixels)
+    given = pixels.movedim(-1, 0)[None] * 2 - 1
+    assert strays(latent, net.encode(given).latent_dist.mode()) < 1e-5
+    found = autoencoding.decode(vae, latent)
+    wanted = (net.decode(latent).sample[0].movedim(0, -1) / 2 + 0.5).clamp(0, 1)
+    assert found.shape == (9, 32, 48, 3)
+    assert strays(found, wanted) < 1e-5
+
+
 def test_damaged_files_are_named():
     tensors = original(ltx("0.9.5"))
     del tensors["vae.decoder.up_blocks.1.conv.conv.weight"]
@@ -133,4 +149,8 @@ def test_damaged_files_are_named():
     tensors = dict(hunyuan().state_dict())
     tensors["encoder.down_blocks.1.resnets.0.conv1.conv.weight"] = torch.zeros(20, 32, 3, 3, 3)
     with pytest.raises(WeightsError, match="expected multiples of 32"):
+        detect_autoencoder(StateDict.of(tensors))
+    tensors = hunyuan15_original(hunyuan15())
+    tensors["encoder.down.4.block.0.conv1.conv.weight"] = torch.zeros(40, 64, 3, 3, 3)
+    with pytest.raises(WeightsError, match="a multiple of 64"):
         detect_autoencoder(StateDict.of(tensors))

@@ -1,4 +1,4 @@
-"""LTX-Video and HunyuanVideo, through the HTTP API: of text, of a picture, with guides, LoRAs."""
+"""LTX-Video, HunyuanVideo (1 and 1.5), through the HTTP API: of text, of a picture, with guides."""
 
 import numpy as np
 import pytest
@@ -170,6 +170,43 @@ def hunyuan_of_a_picture():
     )
 
 
+def hunyuan15(**more):
+    """HunyuanVideo 1.5, as its templates have it."""
+    clips = {"clip_name1": "qwen25.safetensors", "clip_name2": "byt5.safetensors"}
+    return hunyuan(
+        file=node("UNETLoader", unet_name="hunyuan15.safetensors", weight_dtype="default"),
+        clip=node("DualCLIPLoader", **clips, type="hunyuan_video_15"),
+        vae=node("VAELoader", vae_name="hunyuan15_vae.safetensors"),
+        wanted=node("CLIPTextEncode", clip=["clip", 0], text='a fox, and a sign "SNOW"'),
+        unwanted=node("CLIPTextEncode", clip=["clip", 0], text=""),
+        guider=guided(["wanted", 0], ["unwanted", 0]),
+        latent=node("EmptyHunyuanVideo15Latent", **VIDEO),
+        **more,
+    )
+
+
+def guided(positive, negative):
+    return node("CFGGuider", model=["shifted", 0], positive=positive, negative=negative, cfg=3.0)
+
+
+def hunyuan15_of_a_picture():
+    graph = hunyuan15(
+        picture=node("EmptyImage", **PICTURE),
+        eye=node("CLIPVisionLoader", clip_name="siglip.safetensors"),
+        seen=node("CLIPVisionEncode", clip_vision=["eye", 0], image=["picture", 0], crop="center"),
+        given=node(
+            "HunyuanVideo15ImageToVideo",
+            positive=["wanted", 0],
+            negative=["unwanted", 0],
+            vae=["vae", 0],
+            start_image=["picture", 0],
+            clip_vision_output=["seen", 0],
+            **VIDEO,
+        ),
+    )
+    return graph | {"guider": guided(["given", 0], ["given", 1]), "sampled": drawn(["given", 2])}
+
+
 GRAPHS = {
     "LTX-Video": ltx,
     "LTX-Video of a picture": ltx_of_a_picture,
@@ -177,6 +214,8 @@ GRAPHS = {
     "LTX-Video with a LoRA": ltx_with_a_lora,
     "HunyuanVideo": hunyuan,
     "HunyuanVideo of a picture": hunyuan_of_a_picture,
+    "HunyuanVideo-1.5": hunyuan15,
+    "HunyuanVideo-1.5 of a picture": hunyuan15_of_a_picture,
 }
 
 
@@ -223,7 +262,7 @@ def test_videos(models, server, real):
         found[name] = np.stack(frames)
         assert found[name].shape == (9, 64, 64, 3), name
         assert found[name].std() > 2, name
-    for family in ("LTX-Video", "HunyuanVideo"):
+    for family in ("LTX-Video", "HunyuanVideo", "HunyuanVideo-1.5"):
         others = [frames for name, frames in found.items() if name.startswith(f"{family} ")]
         assert all(abs(frames - found[family]).max() > 0 for frames in others)
     assert "type hunyuan_video takes CLIP L and Llama 3 8B" in str(unfit["status"])

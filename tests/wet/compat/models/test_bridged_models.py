@@ -7,6 +7,7 @@ from safetensors.torch import save_file
 from engine.compat.boundary import plugin_boundary
 from engine.compat.install import host_module
 from engine.diffusion.samplers.table import SAMPLERS
+from engine.families.hunyuan_video.glyphs.network import HunyuanGlyphs, HunyuanGlyphsConfig
 from engine.families.hunyuan_video.network import HunyuanVideo, HunyuanVideoConfig
 from engine.inference.load import load_denoiser
 from engine.inference.sample import sample
@@ -64,6 +65,20 @@ def test_ltx_video_is_of_its_class(tmp_path, cpu_residency):
     patcher = plugin_boundary().to_object(load_denoiser(path))
     assert isinstance(patcher.model, host_module("comfy.model_base").LTXV)
     assert isinstance(patcher.model.latent_format, host_module("comfy.latent_formats").LTXV)
+
+
+def test_hunyuan_video_15_is_of_its_class(tmp_path, cpu_residency):
+    blocks = HunyuanVideoConfig(65, 32, 16, 0, 128, 256, 1, 0, 1, guidance=False)
+    config = HunyuanGlyphsConfig(blocks, (16, 56, 56), seen_channels=16, kinds=True)
+    path = tmp_path / "hunyuan.safetensors"
+    save_file(filled(lambda: HunyuanGlyphs(config)), path)
+    patcher = plugin_boundary().to_object(load_denoiser(path))
+    assert isinstance(patcher.model, host_module("comfy.model_base").HunyuanVideo15)
+    found = patcher.model.model_config
+    assert isinstance(found, host_module("comfy.supported_models").HunyuanVideo15)
+    assert (found.unet_config["in_channels"], found.unet_config["depth"]) == (65, 1)
+    kind = host_module("comfy.latent_formats").HunyuanVideo15
+    assert isinstance(patcher.model.latent_format, kind)
 
 
 def test_hunyuan_video_is_of_its_class(tmp_path, cpu_residency):
