@@ -96,6 +96,28 @@ function changeLanguage(language: Language): Promise<void> {
 
 type Stage = "starting" | "ready" | { failed: string };
 
+/** What follows documents and runs once the editor is there; each returns what ends it. */
+async function laterStarts(): Promise<(() => () => void)[]> {
+  const [apps, saving, failures, closing, stage, tips] = await Promise.all([
+    fetchWithRetry(() => import("./state/editing/app"), notifyError),
+    fetchWithRetry(() => import("./state/files/saving"), notifyError),
+    fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
+    fetchWithRetry(() => import("./state/runs/closing"), notifyError),
+    fetchWithRetry(() => import("./state/results/stage"), notifyError),
+    fetchWithRetry(() => import("./widgets/tips"), notifyError),
+  ]);
+  return [
+    apps.watchApps,
+    watchNeeds,
+    saving.watchSaved,
+    failures.watchFailures,
+    closing.watchClosing,
+    stage.watchStage,
+    tips.watchTips,
+    prefetchWhenIdle,
+  ];
+}
+
 /** Loads the initial state and starts the subscriptions, which end with the component. */
 function useStage(): Stage {
   const [stage, setStage] = useState<Stage>("starting");
@@ -119,26 +141,8 @@ function useStage(): Stage {
         persistView(),
       );
       setStage("ready");
-      const rest = [
-        fetchWithRetry(() => import("./state/editing/app"), notifyError),
-        fetchWithRetry(() => import("./state/files/saving"), notifyError),
-        fetchWithRetry(() => import("./state/runs/staleFailures"), notifyError),
-        fetchWithRetry(() => import("./state/results/stage"), notifyError),
-        fetchWithRetry(() => import("./widgets/tips"), notifyError),
-      ] as const;
-      const [{ watchApps }, { watchSaved }, { watchFailures }, { watchStage }, { watchTips }] =
-        await Promise.all(rest);
-      if (!ended) {
-        endings.push(
-          watchApps(),
-          watchNeeds(),
-          watchSaved(),
-          watchFailures(),
-          watchStage(),
-          watchTips(),
-          prefetchWhenIdle(),
-        );
-      }
+      const starts = await laterStarts();
+      if (!ended) endings.push(...starts.map((start) => start()));
       await refreshJobs();
       if (restored) await showLastResults();
     };

@@ -4,7 +4,7 @@
 
 import { Check } from "lucide-react";
 import { costOf, markOf, rateOf, stepsLeft } from "../state/outcomes/plan";
-import { type NodeRun, useRuns } from "../state/outcomes/runs";
+import { type NodeRun, runOf, useRuns } from "../state/outcomes/runs";
 import { useTab } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
 import { promptIdOf } from "../state/session/studio";
@@ -23,12 +23,12 @@ interface Props {
 export function RunMark({ node, run, former }: Props & { former: string | undefined }) {
   const tab = useTab((each) => each.id);
   const id = useTab((each) => promptIdOf(each, node));
-  const mark = useRuns(({ plans, running }) => {
-    const plan = plans[tab];
+  const mark = useRuns((state) => {
+    const plan = state.plans[tab];
     // If all nodes have the same state, marks say nothing; during a run, its progress is shown
     // instead.
     if (plan === undefined || plan.run === 0 || plan.cached === 0) return null;
-    return running?.tab === tab && run?.state === "finished" ? null : markOf(plan, id);
+    return runOf(state, tab) !== null && run?.state === "finished" ? null : markOf(plan, id);
   });
   if (run?.state === "running") return <Working run={run} />;
   return (

@@ -11,14 +11,14 @@ import { ResultTools } from "./ResultTools";
 
 export function Results() {
   const past = useRuns((state) => state.past);
-  const running = useRuns((state) => state.running);
+  const running = useRuns((state) => Object.keys(state.active).length > 0);
   const preview = useRuns((state) => Object.values(state.previews)[0]);
-  if (past.length === 0 && running === null) {
+  if (past.length === 0 && !running) {
     return <p className="empty">{t("Results appear here. Press Run.")}</p>;
   }
   return (
     <ul className="results">
-      {running !== null && (
+      {running && (
         <li className="thumb now">
           {preview === undefined ? (
             <LoaderCircle size={18} className="spin" aria-label={t("Running")} />

@@ -5,7 +5,7 @@ import { titleOfPrompt } from "../state/editing/levels";
 import { canRoll } from "../state/fields/rolling";
 import { leftOf, rateOf, reasonOf, shareOf, stepsLeft, wordsOf } from "../state/outcomes/plan";
 import { holdText, useQueue } from "../state/outcomes/queue";
-import { type ActiveRun, placeOf, useRuns } from "../state/outcomes/runs";
+import { type ActiveRun, placeOf, runBeside, useRuns } from "../state/outcomes/runs";
 import { wholeSentence } from "../state/outcomes/sentences";
 import { interrupt, run } from "../state/runs/running";
 import { runCommand } from "../state/session/commandRegistry";
@@ -27,7 +27,8 @@ const GRACE = 10;
 export function RunBar() {
   const connection = useRuns((state) => state.connection);
   const remaining = useRuns((state) => state.remaining);
-  const running = useRuns((state) => state.running);
+  const tab = useActive((each) => each.id);
+  const running = useRuns((state) => runBeside(state, tab));
   const [open, setOpen] = useState(false);
   const bar = useRef<HTMLElement>(null);
   const busy = remaining > 0 || running !== null;

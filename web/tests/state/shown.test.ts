@@ -1,12 +1,7 @@
 /** What nodes show of a run, from the server's messages. */
 import { beforeEach, expect, test } from "vitest";
-import {
-  handleMessage,
-  placeOf,
-  resetRunning,
-  setShown,
-  useRuns,
-} from "../../src/state/outcomes/runs";
+import { handleMessage, resetRunning } from "../../src/state/outcomes/events";
+import { placeOf, setShown, useRuns } from "../../src/state/outcomes/runs";
 
 const file = (filename: string) => ({ filename, subfolder: "", type: "temp" });
 const picture = (filename: string) => ({ node: "1", medium: "image", file: file(filename) });
@@ -31,7 +26,7 @@ test("a run that is no longer heard of stands still, and goes on when it is hear
   const plan = { nodes: {}, run: 1, cached: 0, seconds: 4, memory: null, unknown: 0 };
   useRuns.setState({
     nodes: {},
-    running: null,
+    active: {},
     prompts: { p: "tab" },
     submitted: { p: { workflow: {} as never, plan } },
   });
@@ -61,10 +56,10 @@ test("a run that is no longer heard of stands still, and goes on when it is hear
   expect(useRuns.getState().nodes[place]?.state).toBe("running");
   resetRunning();
   expect(useRuns.getState().nodes[place]?.state).toBe("waiting");
-  expect(useRuns.getState().running).toBeNull();
+  expect(useRuns.getState().active).toEqual({});
   progress(9);
   expect(useRuns.getState().nodes[place]).toMatchObject({ state: "running", value: 9 });
-  expect(useRuns.getState().running).toMatchObject({ prompt: "p", plan });
+  expect(useRuns.getState().active).toMatchObject({ p: { prompt: "p", plan } });
 });
 
 test("files are sorted by how they can be shown, whatever their key", () => {

@@ -5,7 +5,8 @@ import type { ExecutionError } from "../../src/api/types";
 import { moveNodes } from "../../src/document/edit";
 import type { Json } from "../../src/document/json";
 import { changeValue, disconnect } from "../../src/state/editing/actions";
-import { handleMessage, placeOf, recordSubmitted, useRuns } from "../../src/state/outcomes/runs";
+import { handleMessage } from "../../src/state/outcomes/events";
+import { placeOf, recordSubmitted, useRuns } from "../../src/state/outcomes/runs";
 import { watchFailures } from "../../src/state/runs/staleFailures";
 import {
   activeTab,

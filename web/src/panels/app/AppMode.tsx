@@ -32,7 +32,9 @@ export function AppMode() {
   const [editing, setEditing] = useState(false);
   const { stage, onPicture, onTyping, onTyped } = useResultInView();
   // Before the first run the stage says what will appear; the list would say it a second time.
-  const hasResults = useRuns(({ past, running }) => past.length > 0 || running !== null);
+  const hasResults = useRuns(
+    ({ past, active }) => past.length > 0 || Object.keys(active).length > 0,
+  );
   return (
     <div className="app-mode">
       <section

@@ -3,7 +3,7 @@
  * first image is there, and once when the run has ended; not while the user is typing.
  */
 import { type RefObject, useCallback, useEffect, useRef } from "react";
-import { useRuns } from "../../state/outcomes/runs";
+import { runOf, useRuns } from "../../state/outcomes/runs";
 import { animationDuration } from "../../state/session/motion";
 import { useActive } from "../../state/session/studio";
 
@@ -20,7 +20,7 @@ interface ResultInView {
 export function useResultInView(): ResultInView {
   const stage = useRef<HTMLDivElement>(null);
   const tab = useActive((each) => each.id);
-  const runs = useRuns((state) => state.running?.tab === tab);
+  const runs = useRuns((state) => runOf(state, tab) !== null);
   const pressed = useRuns((state) => state.sending);
   const due = useRef(false);
   const typing = useRef(false);

@@ -8,7 +8,8 @@ import type { Command } from "../session/commandRegistry";
 import { activeTab } from "../session/studio";
 
 const hasNodes = () => activeTab().selected.length > 0;
-const isBusy = () => useRuns.getState().running !== null || useRuns.getState().remaining > 0;
+const isBusy = () =>
+  Object.keys(useRuns.getState().active).length > 0 || useRuns.getState().remaining > 0;
 
 export const runCommands: readonly Command[] = [
   {

@@ -2,12 +2,13 @@
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import { goTo } from "../editing/levels";
-import { placeOf, useRuns } from "../outcomes/runs";
+import { placeOf, runBeside, useRuns } from "../outcomes/runs";
 import type { Command } from "../session/commandRegistry";
 import { changeSetting, type SettingId, setting } from "../session/settings";
 import { activeTab, edit } from "../session/studio";
 import { notify, useView } from "../session/view";
 
+const running = () => runBeside(useRuns.getState(), activeTab().id);
 const hasNodes = () => activeTab().selected.length > 0;
 
 export const runViewCommands: readonly Command[] = [
@@ -28,8 +29,8 @@ export const runViewCommands: readonly Command[] = [
     id: "run.showCurrent",
     title: "Show the running node",
     group: "Run",
-    enabled: () => useRuns.getState().running?.node != null,
-    run: () => show(useRuns.getState().running?.node ?? null),
+    enabled: () => running()?.node != null,
+    run: () => show(running()?.node ?? null),
   },
   {
     id: "run.showFailed",

@@ -57,6 +57,16 @@ export async function uploadFieldFile(node: string, input: InputSchema, file: Fi
   }
 }
 
+/** Ends the uploads for a document that was closed, and removes what is stored of them. */
+export function forgetUploads(tab: string): void {
+  const all = Object.entries(useUploads.getState());
+  const [closed, others] = [true, false].map((isClosed) =>
+    all.filter(([place]) => place.startsWith(`${tab}/`) === isClosed),
+  );
+  useUploads.setState(Object.fromEntries(others ?? []), true);
+  for (const [, { stop }] of closed ?? []) stop();
+}
+
 /** Models belong into a folder of their own, as in the incumbent. */
 const MODELS = "3d";
 

@@ -35,6 +35,16 @@ export function recordSeeds(tab: Tab, prompt: Readonly<Record<string, unknown>>)
   useSeeds.setState(used);
 }
 
+/** Removes what is stored of a document that was closed. */
+export function forgetSeeds(tab: string): void {
+  const others = Object.entries(useSeeds.getState()).filter(([place]) => !isIn(place, tab));
+  useSeeds.setState(Object.fromEntries(others), true);
+}
+
+function isIn(place: string, tab: string): boolean {
+  return place.startsWith(`${tab}/`);
+}
+
 type Values = Readonly<Record<string, unknown>>;
 
 function controlled(type: string, node?: GraphNode): string[] {

@@ -102,6 +102,7 @@ function close(tab: Tab, place: number): void {
   } else {
     journal.end();
     openJournals.delete(tab.id);
+    lastShown.delete(tab.id);
     journals.remove(tab.id).catch((error: unknown) => {
       // Where the server is unreachable, the only effect is one empty document more at the next
       // start.

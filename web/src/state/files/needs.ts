@@ -20,6 +20,11 @@ export function recordNeeds(tab: string, needs: Needs = NOTHING): void {
   useNeeds.setState(({ byTab }) => ({ byTab: { ...byTab, [tab]: needs } }));
 }
 
+/** Removes what is stored of a document that was closed. */
+export function forgetNeeds(tab: string): void {
+  useNeeds.setState(({ byTab: { [tab]: _closed, ...byTab } }) => ({ byTab }));
+}
+
 export function needsOf(tab: string): Needs {
   return useNeeds.getState().byTab[tab] ?? NOTHING;
 }

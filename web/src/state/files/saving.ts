@@ -35,6 +35,11 @@ export const useConflicts = create<{ conflicts: Readonly<Record<string, Conflict
   conflicts: {},
 }));
 
+/** Removes what is stored of a document that was closed. */
+export function forgetConflicts(tab: string): void {
+  useConflicts.setState(({ conflicts: { [tab]: _closed, ...conflicts } }) => ({ conflicts }));
+}
+
 function textOf(workflow: Tab["workflow"]): string {
   return writeJson(writeGraph(workflow), 1);
 }

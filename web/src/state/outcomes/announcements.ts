@@ -10,7 +10,7 @@ import { t, translateMessage } from "../../words/words";
 import { nameIn } from "../nodes/naming";
 import { activeOf, type Tab, useStudio } from "../session/studio";
 import { shareOf } from "./plan";
-import { type ActiveRun, placeOf, useRuns } from "./runs";
+import { type ActiveRun, placeOf, runBeside, useRuns } from "./runs";
 
 interface Line {
   id: number;
@@ -52,20 +52,28 @@ function announceRuns(): () => void {
     if (now.connection !== before.connection && now.connection === "closed") {
       announce(t("The server cannot be reached. Your work is kept."));
     }
-    if (now.running !== null) {
-      const text = t("Running, {{percent}}", { percent: percent(quarterOf(now.running) / 100) });
-      if (text !== lastText) announce(text);
-      lastText = text;
-      return;
+    if (now.active === before.active) return;
+    for (const { prompt, tab } of Object.values(before.active)) {
+      if (prompt in now.active) continue;
+      lastText = "";
+      announce(outcomeOf(prompt, tab, now.errors));
     }
-    if (before.running === null) return;
-    lastText = "";
-    announce(outcomeOf(before.running.tab, now.errors));
+    const running = runBeside(now, useStudio.getState().active);
+    if (running === null) return;
+    const text = t("Running, {{percent}}", { percent: percent(quarterOf(running) / 100) });
+    if (text !== lastText) announce(text);
+    lastText = text;
   });
 }
 
-function outcomeOf(tab: string, errors: Readonly<Record<string, ExecutionError>>): string {
-  const failed = Object.entries(errors).find(([place]) => place.startsWith(placeOf(tab, "")));
+function outcomeOf(
+  prompt: string,
+  tab: string,
+  errors: Readonly<Record<string, ExecutionError>>,
+): string {
+  const failed = Object.entries(errors).find(
+    ([place, error]) => error.prompt_id === prompt && place.startsWith(placeOf(tab, "")),
+  );
   const sentence = failed?.[1].exception_message.trim().split("\n")[0];
   return sentence === undefined
     ? t("The run has finished")

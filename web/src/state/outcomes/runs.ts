@@ -1,17 +1,15 @@
 /**
- * The state of runs: the current run, the history, and each node's results. Outputs are not part of
- * undo.
+ * The state of runs by their prompts, several of which may run at once; the history; and what each
+ * node shows, which is of the newest run of its document. Outputs are not part of undo.
  */
 import { create } from "zustand";
 import type { ValidationReport } from "../../api/client";
-import type { Preview } from "../../api/frames";
 import type { ListedJob } from "../../api/results";
 import type { Connection } from "../../api/socket";
-import type { ExecutionError, NodeProgress, Plan, ServerMessage } from "../../api/types";
+import type { ExecutionError, Plan } from "../../api/types";
 import type { Workflow } from "../../document/graph";
-import { setting } from "../session/settings";
 import { type NodeOutputs, readOutputs } from "./outputs";
-import { type Shares, settled } from "./plan";
+import type { Shares } from "./plan";
 
 export interface NodeRun {
   state: "waiting" | "running" | "finished" | "cached" | "error";
@@ -40,10 +38,13 @@ export interface ActiveRun {
   shares: Shares;
 }
 
-interface Runs {
+export interface Runs {
   connection: Connection;
   remaining: number;
-  running: ActiveRun | null;
+  /** By prompt id, in the order of their start. */
+  active: Readonly<Record<string, ActiveRun>>;
+  /** The prompt of each document's newest run, which its nodes show. */
+  newest: Readonly<Record<string, string>>;
   /** Whether a run was submitted and the server has not answered yet. */
   sending: boolean;
   /** The time of a requested interrupt that has not happened yet; null for none. */
@@ -78,7 +79,8 @@ const PROMPTS = "calotype.prompts";
 export const useRuns = create<Runs>(() => ({
   connection: "connecting",
   remaining: 0,
-  running: null,
+  active: {},
+  newest: {},
   sending: false,
   stopping: null,
   nodes: {},
@@ -104,9 +106,13 @@ function storedPrompts(): Record<string, string> {
 
 /** Records the document of a prompt; stored, so that it survives a reload. */
 export function recordPrompt(prompt: string, tab: string): void {
-  useRuns.setState(({ prompts }) => ({ prompts: { ...prompts, [prompt]: tab } }));
-  const newest = Object.entries(useRuns.getState().prompts).slice(-MAX_RECORDED);
-  sessionStorage.setItem(PROMPTS, JSON.stringify(Object.fromEntries(newest)));
+  const newest = Object.entries(useRuns.getState().prompts).slice(1 - MAX_RECORDED);
+  storePrompts({ ...Object.fromEntries(newest), [prompt]: tab });
+}
+
+function storePrompts(prompts: Readonly<Record<string, string>>): void {
+  useRuns.setState({ prompts });
+  sessionStorage.setItem(PROMPTS, JSON.stringify(prompts));
 }
 
 /** Records the submitted document and the plan of its run. */
@@ -121,6 +127,18 @@ export function placeOf(tab: string, node: string): string {
   return `${tab}/${node}`;
 }
 
+/** The newest run of a document that goes on; null for none. */
+export function runOf({ active, newest }: Pick<Runs, "active" | "newest">, tab: string) {
+  return (
+    active[newest[tab] ?? ""] ?? Object.values(active).findLast((each) => each.tab === tab) ?? null
+  );
+}
+
+/** The run that is shown beside a document: its own, else the one that began first. */
+export function runBeside(state: Pick<Runs, "active" | "newest">, tab: string): ActiveRun | null {
+  return runOf(state, tab) ?? Object.values(state.active)[0] ?? null;
+}
+
 /** The id of the temporary node that shows another node's result for one run. */
 export function viewerOf(node: string): string {
   return `${node}${VIEWER}`;
@@ -133,175 +151,32 @@ export function isViewer(id: string): boolean {
 }
 
 /** The visible node for an id. */
-function visibleNode(id: string): string {
+export function visibleNode(id: string): string {
   return isViewer(id) ? id.slice(0, -VIEWER.length) : id;
 }
 
-export function handleMessage(message: ServerMessage, now: number): void {
-  const { prompts } = useRuns.getState();
-  switch (message.type) {
-    case "status":
-      useRuns.setState({ remaining: message.data.status.exec_info.queue_remaining });
-      break;
-    case "execution_start":
-      start(message.data.prompt_id, prompts[message.data.prompt_id], now);
-      break;
-    case "execution_cached":
-      for (const node of message.data.nodes) mark(message.data.prompt_id, node, "cached");
-      useRuns.setState(({ running }) =>
-        running?.plan == null
-          ? {}
-          : { running: { ...running, plan: settled(running.plan, message.data.nodes) } },
-      );
-      break;
-    case "executing":
-      if (message.data.node === null) finish();
-      else step(message.data.display_node ?? message.data.node);
-      break;
-    case "progress_state":
-      for (const each of Object.values(message.data.nodes)) progress(each, now);
-      break;
-    case "executed":
-      show(message.data.prompt_id, message.data.display_node, message.data.output ?? {});
-      break;
-    case "execution_error":
-      fail(message.data);
-      break;
-    case "execution_success":
-      recordSuccess(message.data.prompt_id);
-      finish();
-      break;
-    case "execution_interrupted":
-      finish();
-      break;
-    default:
-      break;
-  }
+/** The entries by place that are of other documents. */
+export function outside<Value>(
+  all: Readonly<Record<string, Value>>,
+  tab: string,
+): Record<string, Value> {
+  return omitted(all, (place) => isIn(place, tab));
 }
 
-function start(prompt: string, tab: string | undefined, started: number): void {
-  if (tab === undefined) return;
-  const others = <Value>(all: Readonly<Record<string, Value>>) =>
-    Object.fromEntries(Object.entries(all).filter(([place]) => !place.startsWith(`${tab}/`)));
-  useRuns.setState(({ nodes, failures, former, errors, submitted }) => ({
-    running: {
-      prompt,
-      tab,
-      node: null,
-      started,
-      plan: submitted[prompt]?.plan ?? null,
-      shares: {},
-    },
-    stopping: null,
-    nodes: others(nodes),
-    failures: others(failures),
-    former: others(former),
-    errors: others(errors),
-  }));
+export function isIn(place: string, tab: string): boolean {
+  return place.startsWith(placeOf(tab, ""));
 }
 
-function step(node: string): void {
-  useRuns.setState(({ running }) =>
-    running === null ? {} : { running: { ...running, node: visibleNode(node) } },
-  );
-}
-
-function mark(prompt: string, node: string, state: NodeRun["state"]): void {
-  const tab = useRuns.getState().prompts[prompt];
-  if (tab === undefined) return;
-  const run: NodeRun = { ...NOT_RUN, state };
-  useRuns.setState(({ nodes }) => ({
-    nodes: { ...nodes, [placeOf(tab, visibleNode(node))]: run },
-  }));
-}
-
-const NOT_RUN: Omit<NodeRun, "state"> = {
-  value: 1,
-  max: 1,
-  started: 0,
-  firstAt: null,
-  firstValue: 0,
-  at: 0,
-  duration: null,
-  memory: null,
-};
-
-function progress(each: NodeProgress, now: number): void {
-  const tab = useRuns.getState().prompts[each.prompt_id];
-  if (tab === undefined) return;
-  if (each.state === "running") resume(each, tab, now);
-  const place = placeOf(tab, visibleNode(each.display_node_id));
-  const share = each.state === "finished" ? 1 : each.max > 0 ? each.value / each.max : 0;
-  useRuns.setState(({ nodes, previews, running }) => {
-    const before = nodes[place]?.state === "running" ? nodes[place] : undefined;
-    const isOver = each.state !== "running";
-    const stepped = before?.firstAt == null && each.value > 0 && !isOver;
-    const started = before?.started ?? now;
-    const run: NodeRun = {
-      state: each.state,
-      value: each.value,
-      max: each.max,
-      started,
-      firstAt: stepped ? now : (before?.firstAt ?? null),
-      firstValue: stepped ? each.value : (before?.firstValue ?? 0),
-      at: now,
-      duration: isOver ? (each.seconds === undefined ? now - started : each.seconds * 1000) : null,
-      memory: each.memory ?? null,
-    };
-    return {
-      nodes: { ...nodes, [place]: run },
-      previews: isOver ? without(previews, place) : previews,
-      running:
-        running === null
-          ? null
-          : { ...running, shares: { ...running.shares, [each.real_node_id]: share } },
-    };
-  });
-}
-
-/** Shows a run that began before this page was loaded or connected. */
-function resume({ prompt_id, display_node_id }: NodeProgress, tab: string, now: number): void {
-  const { running, submitted } = useRuns.getState();
-  if (running !== null) return;
-  const node = visibleNode(display_node_id);
-  const plan = submitted[prompt_id]?.plan ?? null;
-  useRuns.setState({
-    running: { prompt: prompt_id, tab, node, started: now, plan, shares: {} },
-  });
-}
-
-function without(previews: Readonly<Record<string, string>>, place: string) {
+export function without(previews: Readonly<Record<string, string>>, place: string) {
   const { [place]: gone, ...others } = previews;
   if (gone !== undefined) URL.revokeObjectURL(gone);
   return gone === undefined ? previews : others;
 }
 
-export function addPreview({ node, prompt, image }: Preview): void {
-  const { prompts, running } = useRuns.getState();
-  const tab = prompt === null ? running?.tab : prompts[prompt];
-  const key = node ?? running?.node;
-  if (tab === undefined || key == null) return;
-  const place = placeOf(tab, visibleNode(key));
-  if (!isDue(place)) return;
-  const url = URL.createObjectURL(image);
-  useRuns.setState(({ previews }) => ({ previews: { ...without(previews, place), [place]: url } }));
-}
-
-let lastPreview: { place: string; at: number } = { place: "", at: 0 };
-
-/** Whether the next preview may be drawn, by the user's rate limit. */
-function isDue(place: string): boolean {
-  const rate = setting("calotype.previewRate");
-  const now = performance.now();
-  if (rate <= 0) return false;
-  if (lastPreview.place === place && now - lastPreview.at < 900 / rate) return false;
-  lastPreview = { place, at: now };
-  return true;
-}
-
-function show(prompt: string, node: string, output: Record<string, unknown>): void {
-  const tab = useRuns.getState().prompts[prompt];
-  if (tab !== undefined) setShown(tab, visibleNode(node), output, prompt);
+export function withoutPreviews(previews: Readonly<Record<string, string>>, tab: string) {
+  return Object.keys(previews)
+    .filter((place) => isIn(place, tab))
+    .reduce(without, previews);
 }
 
 export function setShown(
@@ -316,48 +191,31 @@ export function setShown(
   useRuns.setState(({ shown }) => ({ shown: { ...shown, [placeOf(tab, node)]: output } }));
 }
 
-function fail(error: ExecutionError): void {
-  const tab = useRuns.getState().prompts[error.prompt_id];
-  if (tab === undefined) return;
-  const place = placeOf(tab, visibleNode(error.node_id));
-  mark(error.prompt_id, error.node_id, "error");
-  useRuns.setState(({ failures, errors, submitted, failedIn }) => {
-    const workflow = submitted[error.prompt_id]?.workflow;
-    return {
-      failures: { ...failures, [place]: error.exception_message.trim() },
-      errors: { ...errors, [place]: error },
-      failedIn: workflow === undefined ? failedIn : { ...failedIn, [tab]: workflow },
-    };
-  });
-  if (error.timestamp !== undefined) finish();
+/** Removes what is stored of a document that was closed; its runs that go on keep their own state. */
+export function forgetRuns(tab: string): void {
+  const except = <Value>(all: Readonly<Record<string, Value>>) => omitted(all, (id) => id === tab);
+  useRuns.setState((state) => ({
+    nodes: outside(state.nodes, tab),
+    previews: withoutPreviews(state.previews, tab),
+    shown: outside(state.shown, tab),
+    failures: outside(state.failures, tab),
+    former: outside(state.former, tab),
+    errors: outside(state.errors, tab),
+    failedIn: except(state.failedIn),
+    plans: except(state.plans),
+    problems: except(state.problems),
+    lastSuccessful: except(state.lastSuccessful),
+    newest: except(state.newest),
+    submitted: omitted(
+      state.submitted,
+      (prompt) => state.prompts[prompt] === tab && !(prompt in state.active),
+    ),
+  }));
 }
 
-function recordSuccess(prompt: string): void {
-  useRuns.setState(({ prompts, submitted, lastSuccessful }) => {
-    const tab = prompts[prompt];
-    const workflow = submitted[prompt]?.workflow;
-    if (tab === undefined || workflow === undefined) return {};
-    return { lastSuccessful: { ...lastSuccessful, [tab]: workflow } };
-  });
-}
-
-function finish(): void {
-  useRuns.setState((state) => {
-    const { [state.running?.prompt ?? ""]: _over, ...pending } = state.submitted;
-    return { ...withoutRun(state), submitted: pending };
-  });
-}
-
-/** Clears the running state when the connection is lost, as the outcome is unknown. */
-export function resetRunning(): void {
-  useRuns.setState(withoutRun);
-}
-
-function withoutRun({ previews, nodes }: Runs): Partial<Runs> {
-  for (const url of Object.values(previews)) URL.revokeObjectURL(url);
-  const ended = Object.entries(nodes).map(([place, run]): [string, NodeRun] => [
-    place,
-    run.state === "running" ? { ...run, state: "waiting" } : run,
-  ]);
-  return { running: null, stopping: null, previews: {}, nodes: Object.fromEntries(ended) };
+function omitted<Value>(
+  all: Readonly<Record<string, Value>>,
+  isOut: (key: string) => boolean,
+): Record<string, Value> {
+  return Object.fromEntries(Object.entries(all).filter(([key]) => !isOut(key)));
 }

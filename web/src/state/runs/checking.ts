@@ -28,6 +28,7 @@ export function checkAgain(): void {
 }
 
 export function recordCheck(tab: string, { report, plan, needs }: CheckResult): void {
+  if (tabOf(tab) === undefined) return;
   record(tab, report, plan);
   recordNeeds(tab, needs);
 }
@@ -65,7 +66,17 @@ export function watchProblems(onValid: OnValid = () => undefined): () => void {
       if (error instanceof HttpError) record(tab.id, unreadable(error), NO_PLAN);
     }
   };
+  const endClosed = () => {
+    for (const [id, timer] of timers) {
+      if (tabOf(id) !== undefined) continue;
+      clearTimeout(timer);
+      timers.delete(id);
+      pending.get(id)?.abort();
+      pending.delete(id);
+    }
+  };
   const onChange = () => {
+    endClosed();
     const { id, workflow } = activeTab();
     if (workflow === lastChecked) return;
     lastChecked = workflow;

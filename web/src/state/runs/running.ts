@@ -12,15 +12,14 @@ import { t } from "../../words/words";
 import { rollSeeds, rolls } from "../fields/rolling";
 import { recordSeeds } from "../fields/seeds";
 import { isView } from "../nodes/fieldTypes";
+import { addPreview, handleMessage, resetRunning } from "../outcomes/events";
 import { refreshJobs } from "../outcomes/jobs";
 import { useQueue } from "../outcomes/queue";
 import {
-  addPreview,
-  handleMessage,
   placeOf,
   recordPrompt,
   recordSubmitted,
-  resetRunning,
+  runBeside,
   setShown,
   useRuns,
 } from "../outcomes/runs";
@@ -149,7 +148,7 @@ async function submit(
   const promptId = crypto.randomUUID();
   recordPrompt(promptId, tab.id);
   recordSubmitted(promptId, tab.workflow, plan);
-  recordSeeds(tab, prompt);
+  if (tabOf(id) !== undefined) recordSeeds(tab, prompt);
   await client.submit({
     client: clientId,
     id: promptId,
@@ -184,16 +183,17 @@ let lastAutoRun: unknown = null;
 
 /** Runs a document after edits, where the user enabled this and a run would change anything. */
 export function runOnChange(tab: Tab, plan: Plan): void {
-  const { remaining, running, sending } = useRuns.getState();
+  const { remaining, active, sending } = useRuns.getState();
   if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === lastAutoRun) return;
-  if (remaining > 0 || running !== null || sending) return;
+  if (remaining > 0 || Object.keys(active).length > 0 || sending) return;
   lastAutoRun = tab.workflow;
   void run({ count: 1, keepSeeds: true, tab: tab.id });
 }
 
 /** Interrupts the running job, and removes pending ones. */
 export async function interrupt(): Promise<void> {
-  const { running, unfinished } = useRuns.getState();
+  const { unfinished } = useRuns.getState();
+  const running = runBeside(useRuns.getState(), activeTab().id);
   try {
     const next = unfinished.find((each) => each.status === "pending");
     const isRunning = running !== null || unfinished.some((each) => each.status === "in_progress");

@@ -5,7 +5,7 @@
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
 import { shareOf } from "../outcomes/plan";
-import { useRuns } from "../outcomes/runs";
+import { runBeside, useRuns } from "../outcomes/runs";
 import { canvas } from "../session/canvas";
 import { setting } from "../session/settings";
 import { activeTab, type Tab, useStudio } from "../session/studio";
@@ -17,7 +17,8 @@ export function watchRun(): () => void {
   let shown = "";
   let followed: string | null = null;
   const title = () => {
-    const { running, connection } = useRuns.getState();
+    const { connection } = useRuns.getState();
+    const running = runBeside(useRuns.getState(), activeTab().id);
     const plan = running?.plan ?? null;
     const parts = [activeTab().name, NAME];
     if (connection === "closed") parts.unshift(t("Server not reachable"));
@@ -30,7 +31,7 @@ export function watchRun(): () => void {
     shown = text;
   };
   const follow = () => {
-    const { running } = useRuns.getState();
+    const running = runBeside(useRuns.getState(), activeTab().id);
     const node = running?.node ?? null;
     if (node === followed) return;
     followed = node;
