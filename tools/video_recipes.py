@@ -14,6 +14,7 @@ HUNYUAN15_TEXT = (
     f"{HUNYUAN15}text_encoders/byt5_small_glyphxl_fp16.safetensors",
 )
 SIGCLIP = "Comfy-Org/sigclip_vision_384/resolve/main/sigclip_vision_patch14_384.safetensors"
+SIGN = 'a lighthouse on a cliff at dusk, a wooden sign in front of it says "OPEN"'
 PROMPT = (
     "a lighthouse on a cliff at dusk, waves roll in and break on the rocks, the camera moves "
     "slowly closer, soft warm light, the scene looks like real life footage"
@@ -183,6 +184,35 @@ def _hunyuan15_of_a_picture(recipe: Recipe) -> Graph:
     return graph
 
 
+def _hunyuan_image(recipe: Recipe) -> Graph:
+    """A picture of words."""
+    steps, cfg, sampler, scheduler = recipe.sampling
+    first, second = (file_of(each) for each in recipe.encoders)
+    return {
+        "file": _node("UNETLoader", unet_name=file_of(recipe.denoiser), weight_dtype="default"),
+        "clip": _node("DualCLIPLoader", clip_name1=first, clip_name2=second, type=recipe.type),
+        "vae": _node("VAELoader", vae_name=file_of(recipe.vae)),
+        "wanted": _node("CLIPTextEncode", clip=["clip", 0], text=SIGN),
+        "unwanted": _node("CLIPTextEncode", clip=["clip", 0], text=""),
+        "latent": _node("EmptyHunyuanImageLatent", width=2048, height=2048, batch_size=1),
+        "sampled": _node(
+            "KSampler",
+            model=["file", 0],
+            positive=["wanted", 0],
+            negative=["unwanted", 0],
+            latent_image=["latent", 0],
+            seed=1,
+            steps=steps,
+            cfg=cfg,
+            sampler_name=sampler,
+            scheduler=scheduler,
+            denoise=1.0,
+        ),
+        "decoded": _node("VAEDecode", samples=["sampled", 0], vae=["vae", 0]),
+        "saved": _node("SaveImage", images=["decoded", 0], filename_prefix=recipe.name),
+    }
+
+
 VIDEOS: tuple[Recipe, ...] = (
     Recipe(
         "hunyuan_video",
@@ -227,6 +257,20 @@ VIDEOS: tuple[Recipe, ...] = (
                 (("clip_vision", SIGCLIP),),
             ),
         )
+    ),
+    Recipe(
+        "hunyuan_image_21",
+        "HunyuanImage 2.1",
+        "HunyuanImage 2.1",
+        "tencent/HunyuanImage-2.1/resolve/main/dit/hunyuanimage2.1.safetensors",
+        HUNYUAN15_TEXT,
+        "hunyuan_image",
+        "hunyuanvideo-community/HunyuanImage-2.1-Diffusers/resolve/main/vae/"
+        "diffusion_pytorch_model.safetensors",
+        (20, 3.5, "euler", "simple"),
+        graph=_hunyuan_image,
+        notes="2048 x 2048 pixels; what the prompt has in quotation marks is written in the "
+        'picture; the autoencoder needs `pip install "calotype[diffusers]"`',
     ),
     Recipe(
         "ltxv_text_to_video",

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import torch
 from torch import nn
 
+from engine.families.hunyuan_image_autoencoder import HunyuanImageAutoencoderKind
 from engine.families.hunyuan_video15_autoencoder import HunyuanVideo15AutoencoderKind
 from engine.families.hunyuan_video_autoencoder import HunyuanVideoAutoencoderKind
 from engine.families.latent_format import LatentFormat
@@ -153,6 +154,7 @@ KINDS: tuple[AutoencoderKind, ...] = (
     LtxAutoencoderKind(),
     HunyuanVideoAutoencoderKind(),
     HunyuanVideo15AutoencoderKind(),
+    HunyuanImageAutoencoderKind(),
     Wan22AutoencoderKind(),
     WanAutoencoderKind(),
     VqAutoencoder(),

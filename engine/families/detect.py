@@ -22,6 +22,7 @@ from engine.families.family import ModelFamily, TextPlan
 from engine.families.flux.family import FluxFamily
 from engine.families.flux2.family import Flux2Family
 from engine.families.hunyuan_video.family import HunyuanVideoFamily
+from engine.families.hunyuan_video.glyphs.image import HunyuanImage21Family
 from engine.families.hunyuan_video.glyphs.video import HunyuanVideo15Family
 from engine.families.krea2.family import Krea2Family
 from engine.families.ldm.family import LatentDiffusionOfClasses, LatentDiffusionOfText
@@ -67,6 +68,7 @@ FAMILIES: tuple[ModelFamily, ...] = (
     Flux2Family(),
     HunyuanVideoFamily(),
     HunyuanVideo15Family(),
+    HunyuanImage21Family(),
     # whose networks are those of diffusers
     Flux3Family(),
     WanFamily(),

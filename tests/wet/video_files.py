@@ -36,6 +36,13 @@ HUNYUAN15 = HunyuanGlyphsConfig(
     seen_channels=WIDTH,
     kinds=True,
 )
+HUNYUAN_IMAGE = HunyuanGlyphsConfig(
+    HunyuanVideoConfig(64, 64, WIDTH, 0, 128, 256, 1, 1, 1, guidance=True),
+    axes=(64, 64),
+    glyph_channels=WIDTH,
+    glyph_inner=64,
+    flow_map=True,
+)
 QWEN25 = DecoderConfig(151_700, WIDTH, 64, 3, 1, 1, 128, True, False, 1e-6, Rotary())
 BYT5 = T5Config(1510, WIDTH, 64, 128, 1, 2, 32, gated=True, each=False)
 SIGLIP = SiglipConfig(side=28, patch=7, channels=WIDTH, feed_forward=96, layers=2, heads=1)
@@ -144,6 +151,44 @@ def hunyuan15_original(net: nn.Module) -> dict[str, Tensor]:
     return found
 
 
+def hunyuan_image() -> nn.Module:
+    """HunyuanImage 2.1's autoencoder."""
+    net = diffusers.AutoencoderKLHunyuanImage(
+        in_channels=3,
+        out_channels=3,
+        latent_channels=64,
+        block_out_channels=(32, 32, 32, 32, 32, 128),
+        layers_per_block=1,
+        spatial_compression_ratio=32,
+        sample_size=384,
+    )
+    return filled(net)
+
+
+def hunyuan_image_original(net: nn.Module) -> dict[str, Tensor]:
+    """Its tensors under the names of the original files, after diffusers' script of conversion."""
+    found: dict[str, Tensor] = {}
+    for key, each in net.state_dict().items():
+        name = key
+        for theirs, ours in (
+            ("mid_block.resnets.0.", "mid.block_1."),
+            ("mid_block.resnets.1.", "mid.block_2."),
+            ("mid_block.attentions.0.to_", "mid.attn_1."),
+            ("mid_block.attentions.0.proj.", "mid.attn_1.proj_out."),
+            ("mid_block.attentions.0.", "mid.attn_1."),
+        ):
+            name = name.replace(theirs, ours)
+        side, blocks, *rest = name.split(".")
+        if blocks in ("down_blocks", "up_blocks"):
+            size = 2 if blocks == "down_blocks" else 3
+            level, place = divmod(int(rest[0]), size)
+            is_size = rest[1] == "conv"
+            middle = f"{'down' if size == 2 else 'up'}sample" if is_size else f"block.{place}"
+            name = ".".join((side, blocks.removesuffix("_blocks"), str(level), middle, *rest[1:]))
+        found[name] = each.clone()
+    return found
+
+
 def ltx_checkpoint() -> dict[str, Tensor]:
     """LTX-Video 0.9.5 with its autoencoder, as one file."""
     net = diffusers.LTXVideoTransformer3DModel(**bridge_files.LTXV | {"caption_channels": WIDTH})
@@ -163,6 +208,10 @@ def files() -> dict[str, dict[str, Tensor]]:
         "text_encoders/byt5": wan_files.filled(lambda: T5Text(BYT5), 6),
         "clip_vision/siglip": wan_files.filled(lambda: Siglip(SIGLIP), 7),
         "diffusion_models/hunyuan15": wan_files.filled(lambda: HunyuanGlyphs(HUNYUAN15), 8),
+        "diffusion_models/hunyuan_image": wan_files.filled(lambda: HunyuanGlyphs(HUNYUAN_IMAGE), 9),
+        "vae/hunyuan_image_vae": {
+            name: each.half() for name, each in hunyuan_image_original(hunyuan_image()).items()
+        },
         "vae/hunyuan15_vae": {
             name: each.half() for name, each in hunyuan15_original(hunyuan15()).items()
         },

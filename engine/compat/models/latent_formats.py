@@ -330,6 +330,7 @@ _SHAPES: Mapping[tuple[int, int], type[LatentFormat]] = {
     (128, 2): Flux2,
     (16, 3): Wan21,
     (32, 3): HunyuanVideo15,
+    (64, 2): HunyuanImage21,
 }
 """Classes by the channels and axes of latents."""
 

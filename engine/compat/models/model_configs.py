@@ -44,6 +44,8 @@ def _of_transformer(value: Model) -> supported_models.BASE:
     sizes = transformers.sizes_of(getattr(value.config, "blocks", value.config))
     if type(value.family).__name__ == "Lumina2":  # in the package of Z-Image
         kind = supported_models.Lumina2
+    if kind is supported_models.HunyuanVideo15 and len(value.config.axes) == 2:
+        kind = supported_models.HunyuanImage21
     if kind is supported_models.Flux:
         kind = _of_flux(value.config)
     if kind is supported_models.HunyuanVideo:

@@ -240,18 +240,33 @@ def models(small_models):
     return small_models
 
 
+def hunyuan_image():
+    """HunyuanImage 2.1, distilled: told the guidance and the next time."""
+    return hunyuan15() | {
+        "file": node("UNETLoader", unet_name="hunyuan_image.safetensors", weight_dtype="default"),
+        "clip": node(
+            "DualCLIPLoader",
+            clip_name1="qwen25.safetensors",
+            clip_name2="byt5.safetensors",
+            type="hunyuan_image",
+        ),
+        "vae": node("VAELoader", vae_name="hunyuan_image_vae.safetensors"),
+        "latent": node("EmptyHunyuanImageLatent", width=64, height=96, batch_size=1),
+    }
+
+
 def test_videos(models, server, real):
     wrong = hunyuan()
     wrong["clip"]["inputs"]["clip_name2"] = "t5.safetensors"
     late = ltx_with_guides()
     late["last"]["inputs"]["frame_idx"] = 40
-    graphs = [*(make() for make in GRAPHS.values()), wrong, late]
+    graphs = [*(make() for make in GRAPHS.values()), wrong, late, hunyuan_image()]
 
     async def scenario(browser):
         await browser.worker_ready()
         return [await browser.ended(await browser.queue(each)) for each in graphs]
 
-    *entries, unfit, outside = real.with_browser(server, scenario)
+    *entries, unfit, outside, still = real.with_browser(server, scenario)
     found = {}
     for name, entry in zip(GRAPHS, entries, strict=True):
         assert entry["status"]["status_str"] == "success", (name, str(entry["status"])[-900:])
@@ -265,5 +280,10 @@ def test_videos(models, server, real):
     for family in ("LTX-Video", "HunyuanVideo", "HunyuanVideo-1.5"):
         others = [frames for name, frames in found.items() if name.startswith(f"{family} ")]
         assert all(abs(frames - found[family]).max() > 0 for frames in others)
+    assert still["status"]["status_str"] == "success", str(still["status"])[-900:]
+    [shown] = still["outputs"]["saved"]["images"]
+    with Image.open(server.user / "output" / shown["filename"]) as image:
+        assert image.size == (64, 96)
+        assert np.asarray(image).std() > 2
     assert "type hunyuan_video takes CLIP L and Llama 3 8B" in str(unfit["status"])
     assert "is longer than the video of 9 frames" in str(outside["status"])

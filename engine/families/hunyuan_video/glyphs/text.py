@@ -42,8 +42,14 @@ VIDEO_TEMPLATE = (
     + "\n<|im_start|>assistant\n"
 )
 VIDEO_LEFT_OUT = 108
+PICTURE_TEMPLATE = _FORM % (
+    "Describe the image by detailing the color, shape, size, texture, quantity, text, spatial "
+    "relationships of the objects and background:"
+)
+PICTURE_LEFT_OUT = 34
 """So many tokens before the prompt are left out."""
 VIDEO_QUOTATIONS = Quotations((('""', "\u201c\u201d"),), once=True)
+PICTURE_QUOTATIONS = Quotations((("''",), ('""',), ("\u2018\u2019",), ("\u201c\u201d",)))
 
 
 def combined(
