@@ -98,26 +98,45 @@ def ltxv_add_guide(
     size, before = _size(latent), _guides(positive, latent)
     cells = size[0] - before
     given = _encoded(vae, image, size, ctx)
-    frame = frame_idx
-    if frame < 0:
-        frame = max(LATENT.frames(cells) + frame, 0)
-    if given.shape[2] > 1 and frame:
-        frame = (frame - 1) // FRAMES * FRAMES + 1
-    first = -(-frame // FRAMES)
+    frame, first = beginning_of_guide(frame_idx, given.shape[2], cells)
     if first + given.shape[2] > cells:
         raise NodeError(
             f"a guide of {LATENT.frames(given.shape[2])} frames from frame {frame} on is longer "
             f"than the video of {LATENT.frames(cells)} frames; begin earlier, or give fewer"
         )
     places = positions(given.shape[2:], single=True, first=frame).flatten(2)
-    samples, mask = latent["samples"], _mask(latent)
-    kept = torch.full((len(mask), 1, *given.shape[2:]), 1.0 - strength)
     made = {
         **latent,
-        "samples": torch.cat((samples, given.expand(len(samples), -1, -1, -1, -1)), dim=2),
-        "noise_mask": torch.cat((mask, kept), dim=2),
+        "samples": with_cells(latent["samples"], given),
+        "noise_mask": with_kept_cells(_mask(latent), given.shape[2], strength),
     }
-    return Prepared(_with_guide(positive, places), _with_guide(negative, places), made)
+    return Prepared(with_guide(positive, places), with_guide(negative, places), made)
+
+
+def beginning_of_guide(frame: int, guide: int, cells: int) -> tuple[int, int]:
+    """The frame and the cell of time where a guide of so many cells begins.
+
+    Args:
+        frame: where it was asked for; negative ones count from the end.
+        guide: cells of time of the guide; several begin at a multiple of 8, plus 1.
+        cells: those of the video, without guides.
+    """
+    if frame < 0:
+        frame = max(LATENT.frames(cells) + frame, 0)
+    if guide > 1 and frame:
+        frame = (frame - 1) // FRAMES * FRAMES + 1
+    return frame, -(-frame // FRAMES)
+
+
+def with_cells(samples: Tensor, given: Tensor) -> Tensor:
+    """A latent [B, C, T, h, w] with the cells of a guide [1 or B, C, t, h, w] behind its own."""
+    return torch.cat((samples, given.to(samples).expand(len(samples), -1, -1, -1, -1)), dim=2)
+
+
+def with_kept_cells(mask: Tensor, count: int, strength: float) -> Tensor:
+    """A noise mask [B, 1, T, h, w] for so many more cells of time, kept by that strength."""
+    kept = mask.new_full((len(mask), 1, count, *mask.shape[-2:]), 1.0 - strength)
+    return torch.cat((mask, kept), dim=2)
 
 
 @node("LTXVCropGuides", category=VIDEO_MODELS)
@@ -229,7 +248,7 @@ def _guides(conditioning: Conditioning, latent: Latent) -> int:
     return found.shape[-1] // (rows * columns)
 
 
-def _with_guide(conditioning: Conditioning, places: Tensor) -> Conditioning:
+def with_guide(conditioning: Conditioning, places: Tensor) -> Conditioning:
     """A conditioning with the positions of one more guide."""
     found: list[list[Any]] = []
     for tokens, known in conditioning:

@@ -26,6 +26,7 @@ _BY_NAME: tuple[tuple[str, str], ...] = (
     (r"(^|_)(layers|(context|noise)_refiner)_\d+_(attention|feed_forward)", "Z-Image or Lumina 2"),
     (r"double_stream|img_in|txt_in", "a diffusion transformer"),
     (r"lora_te2_|text_encoder_2", "Stable Diffusion XL"),
+    (r"(down|up|input|output|mid|middle)_blocks?_\d", "Stable Diffusion 1, 2 or XL"),
 )
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import NodeError, OutOfMemoryError
+from engine.families.detect import FAMILIES
 from engine.families.family import Checkpoint
 from engine.families.latent_format import LatentFormat
 from engine.inference import tiles, time_tiles
@@ -300,10 +301,23 @@ def _check_shape(vae: Vae, latents: Tensor) -> None:
     _check_axes(vae)
     if latents.ndim != 2 + vae.latent.dims or latents.shape[1] != vae.latent.channels:
         raise NodeError(
-            f"this VAE decodes latents of {vae.latent.channels} channels and {vae.latent.dims} "
-            f"axes behind them, found a latent of shape {list(latents.shape)}; it was made for "
-            "another model"
+            f"{vae.autoencoder.name} decodes latents of {vae.latent.channels} channels and "
+            f"{vae.latent.dims} axes behind them, found a latent of shape {list(latents.shape)}"
+            f"{_as_of(latents)}; take the VAE of the model that made it, from its checkpoint or "
+            "with Load VAE"
         )
+
+
+def _as_of(latents: Tensor) -> str:
+    """Which models have latents of that shape."""
+    shape = (latents.shape[1], latents.ndim - 2) if latents.ndim > 2 else ()
+    names = [
+        family.name
+        for family in FAMILIES
+        if (form := getattr(family, "latent_format", None)) is not None
+        and (form.channels, form.dims) == shape
+    ]
+    return f", as {' or '.join(names)} has" if names else ""
 
 
 def _check_axes(vae: Vae) -> None:

@@ -224,8 +224,13 @@ class DeclaredInput(Input):
         return options
 
 
-def v3_core_class(node: FunctionNode[..., Any]) -> type:
-    """A V3 class of a built-in node; its former methods, if it had any, do the same."""
+def v3_core_class(node: FunctionNode[..., Any], own: type | None = None) -> type:
+    """A V3 class of a built-in node; its former methods, if it had any, do the same.
+
+    Args:
+        node: the node.
+        own: a class with methods and attributes that go before the made ones.
+    """
     attributes: dict[str, Any] = {
         "__module__": "nodes",
         "node": node,
@@ -236,7 +241,8 @@ def v3_core_class(node: FunctionNode[..., Any]) -> type:
     if old is not None:
         attributes[old[0]] = classmethod(_execute(node, old[1]))
     name = "".join(node.class_type.split())
-    return type(name, (ComfyNode,), attributes)
+    made = type(name, (ComfyNode,), attributes)
+    return made if own is None else type(name, (own, made), {"__module__": "nodes"})
 
 
 def _define_schema(node: Node) -> Callable[[type], Schema]:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from engine.compat.core_nodes.calling import context_of_call
+from engine.compat.core_nodes.ltxv_guides import LTXVAddGuide
 from engine.compat.core_nodes.saving import PreviewImage, SaveImage, SaveLatent
 from engine.compat.v3.node import ClassProperty
 from engine.files import VAE_CHOICES
@@ -110,4 +111,5 @@ OWN: Mapping[str, type] = {
     "CLIPSave": HasOutputFolder,
     "VAESave": HasOutputFolder,
     "ModelSave": HasOutputFolder,
+    "LTXVAddGuide": LTXVAddGuide,
 }

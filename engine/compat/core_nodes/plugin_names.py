@@ -58,7 +58,8 @@ def core_classes() -> Mapping[str, type]:
         name = node.class_type
         # A node that only this studio has is of the older dialect, whose methods return tuples.
         is_v1 = name in v1_methods() or name not in listed
-        made[name] = v1_core_class(node, OWN.get(name)) if is_v1 else v3_core_class(node)
+        make = v1_core_class if is_v1 else v3_core_class
+        made[name] = make(node, OWN.get(name))
     _have_placeholders(made)
     return made
 

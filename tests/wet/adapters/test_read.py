@@ -83,6 +83,7 @@ def test_what_has_no_place_is_counted_and_named():
         ("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k", 2048, "XL"),
         ("unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k", 1024, "Diffusion 2"),
         ("lora_unet_input_blocks_4_1_transformer_blocks_0_attn2_to_k", 768, "Diffusion 1"),
+        ("lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn1_to_q", 640, "1, 2 or XL"),
         ("lora_unet_double_blocks_0_img_attn_qkv", 64, "FLUX"),
         ("diffusion_model.blocks.3.self_attn.q", 64, "Wan"),
     ],

@@ -205,14 +205,16 @@ def test_pictures_of_the_flux_line(models, server, real):
     # Files of other models: a sentence says so before anything is sampled.
     wrong = {**chroma(), "clip": node("CLIPLoader", clip_name="t5.safetensors", type="flux2")}
     other = flux("klein")
+    unfitting = flux(vae=node("VAELoader", vae_name="flux2.safetensors"))
 
     async def scenario(browser):
         await browser.worker_ready()
         return [
-            await browser.ended(await browser.queue(prompt)) for prompt in (*graphs, wrong, other)
+            await browser.ended(await browser.queue(prompt))
+            for prompt in (*graphs, wrong, other, unfitting)
         ]
 
-    *entries, refused, unfit = real.with_browser(server, scenario)
+    *entries, refused, unfit, undecoded = real.with_browser(server, scenario)
     pictures = []
     for entry in entries:
         assert entry["status"]["status_str"] == "success", entry["status"]
@@ -223,4 +225,8 @@ def test_pictures_of_the_flux_line(models, server, real):
     assert min(picture.std() for picture in pictures) > 2
     assert abs(pictures[0] - pictures[1]).mean() > 0.1
     assert "type flux2 takes Mistral Small 3.2 24B" in str(refused["status"])
+    assert "flux2.safetensors, autoencoder decodes latents of 128 channels" in str(
+        undecoded["status"]
+    )
+    assert "as FLUX.1 or Chroma or Z-Image or Lumina 2 has" in str(undecoded["status"])
     assert "Load CLIP, type flux2, takes Mistral Small 3.2 for dev" in str(unfit["status"])
