@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from engine.families.bridge.wan import original_name
+from engine.families.bridge.wan_names import original_name
 from engine.inference.merging import by_prefix, mixed_model
 from engine.nodekit.contract import node
 from engine.nodekit.markers import Names, Options

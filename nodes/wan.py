@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import NodeError
-from engine.families.bridge.wan import MASK_CHANNELS, SEEN
+from engine.families.bridge.wan_given import MASK_CHANNELS, SEEN
 from engine.families.picture_channels import MASK, PICTURE
 from engine.families.wan22_autoencoder import LATENT as LATENT_22
 from engine.families.wan_autoencoder import LATENT
@@ -48,7 +48,7 @@ def empty_hunyuan_latent_video(
 
     Sides in pixels, the length in frames.
     """
-    return _empty(width, height, length, batch_size)
+    return empty_video(width, height, length, batch_size)
 
 
 @node("WanImageToVideo", category=VIDEO_MODELS)
@@ -69,16 +69,16 @@ def wan_image_to_video(
 
     Models of Wan 2.1 also take what CLIP sees in the picture; those of 2.2 do not.
     """
-    latent = _empty(width, height, length, batch_size)
+    latent = empty_video(width, height, length, batch_size)
     given: dict[str, Any] = {}
     if start_image is not None:
-        frames = _frames(start_image[:length], width, height)
-        video = _grey(width, height, length, frames)
+        frames = frames_of(start_image[:length], width, height)
+        video = grey(width, height, length, frames)
         video[: len(frames)] = frames
         mask = torch.ones(1, 1, *latent["samples"].shape[2:])
         mask[:, :, : LATENT.cells(len(frames))] = 0.0
-        given = {PICTURE: _encoded(vae, video, ctx), MASK: mask}
-    return _prepared(positive, negative, given, clip_vision_output, latent)
+        given = {PICTURE: encoded(vae, video, ctx), MASK: mask}
+    return prepared(positive, negative, given, clip_vision_output, latent)
 
 
 @node("WanFirstLastFrameToVideo", category=VIDEO_MODELS)
@@ -101,26 +101,26 @@ def wan_first_last_frame_to_video(
 
     The model trained for it (FLF2V) also takes what CLIP sees in both.
     """
-    latent = _empty(width, height, length, batch_size)
+    latent = empty_video(width, height, length, batch_size)
     cells, rows, columns = latent["samples"].shape[2:]
     seen = [each for each in (clip_vision_start_image, clip_vision_end_image) if each is not None]
     given: dict[str, Any] = {}
     if start_image is not None or end_image is not None:
         some = start_image if start_image is not None else end_image
-        video = _grey(width, height, length, some)
+        video = grey(width, height, length, some)
         # The first cell is one frame, which counts four times.
         mask = torch.ones(1, 1, cells * MASK_CHANNELS, rows, columns)
         if start_image is not None:
-            frames = _frames(start_image[:length], width, height)
+            frames = frames_of(start_image[:length], width, height)
             video[: len(frames)] = frames
             mask[:, :, : len(frames) + MASK_CHANNELS - 1] = 0.0
         if end_image is not None:
-            frames = _frames(end_image[-length:], width, height)
+            frames = frames_of(end_image[-length:], width, height)
             video[-len(frames) :] = frames
             mask[:, :, -len(frames) :] = 0.0
         of_cells = mask.unflatten(2, (cells, MASK_CHANNELS)).squeeze(1).transpose(1, 2)
-        given = {PICTURE: _encoded(vae, video, ctx), MASK: of_cells}
-    return _prepared(positive, negative, given, _side_by_side(seen), latent)
+        given = {PICTURE: encoded(vae, video, ctx), MASK: of_cells}
+    return prepared(positive, negative, given, _side_by_side(seen), latent)
 
 
 @node("WanFunInpaintToVideo", category=VIDEO_MODELS)
@@ -170,15 +170,15 @@ def wan_fun_control_to_video(
     ctx: Context,
 ) -> Prepared:
     """Give Wan Fun Control a video to follow (edges, depth, poses), and how its own begins."""
-    latent = _empty(width, height, length, batch_size)
+    latent = empty_video(width, height, length, batch_size)
     # Where nothing is given, the latents are zero in the denoiser's space.
     nothing = LATENT.out(torch.zeros(1, *latent["samples"].shape[1:]))
     beside = torch.cat((nothing, nothing), dim=1)
     for first, images in ((0, control_video), (LATENT.channels, start_image)):
         if images is not None:
-            given = _encoded(vae, _frames(images[:length], width, height), ctx)
+            given = encoded(vae, frames_of(images[:length], width, height), ctx)
             beside[:, first : first + LATENT.channels, : given.shape[2]] = given
-    return _prepared(positive, negative, {PICTURE: beside}, clip_vision_output, latent)
+    return prepared(positive, negative, {PICTURE: beside}, clip_vision_output, latent)
 
 
 @node("Wan22ImageToVideoLatent", category="conditioning/inpaint")
@@ -201,7 +201,7 @@ def wan22_image_to_video_latent(
     empty = torch.zeros(1, LATENT_22.channels, *size)
     if start_image is None:
         return {"samples": empty.repeat(batch_size, 1, 1, 1, 1)}
-    given = _encoded(vae, _frames(start_image[:length], width, height), ctx)
+    given = encoded(vae, frames_of(start_image[:length], width, height), ctx)
     if given.shape[1:2] != empty.shape[1:2]:
         raise NodeError(
             f"the VAE makes latents of {given.shape[1]} channels, Wan 2.2 5B takes "
@@ -218,13 +218,14 @@ def wan22_image_to_video_latent(
     }
 
 
-def _prepared(
+def prepared(
     positive: Conditioning,
     negative: Conditioning,
     given: dict[str, Any],
     seen: Any,
     latent: dict[str, Any],
 ) -> Prepared:
+    """Both conditionings with these values and what CLIP sees, if anything."""
     if seen is not None:
         given = {**given, SEEN: seen}
     if given:
@@ -241,22 +242,24 @@ def _side_by_side(seen: list[Any]) -> Any:
     return Seen(torch.cat(last, 1), torch.cat(embeds), torch.cat(penultimate, 1))
 
 
-def _empty(width: int, height: int, length: int, batch: int) -> dict[str, Any]:
+def empty_video(width: int, height: int, length: int, batch: int) -> dict[str, Any]:
+    """An empty latent of Wan 2.1's autoencoder: sides in pixels, the length in frames."""
     _, down, across = LATENT.downscale
     shape = (LATENT.cells(length), height // down, width // across)
     return {"samples": torch.zeros(batch, LATENT.channels, *shape)}
 
 
-def _frames(images: Tensor, width: int, height: int) -> Tensor:
+def frames_of(images: Tensor, width: int, height: int) -> Tensor:
     """Pictures [N, H, W, 3] at that size, cut to its proportions."""
     return scale(images[..., :3], width, height, crop="center")
 
 
-def _grey(width: int, height: int, length: int, like: Tensor | None) -> Tensor:
+def grey(width: int, height: int, length: int, like: Tensor | None) -> Tensor:
     """The frames of a video [length, H, W, 3] of which none is given."""
     dtype = torch.float32 if like is None else like.dtype
     return torch.full((length, height, width, 3), GREY, dtype=dtype)
 
 
-def _encoded(vae: Vae, video: Tensor, ctx: Context) -> Tensor:
+def encoded(vae: Vae, video: Tensor, ctx: Context) -> Tensor:
+    """The latent [1, C, t, h, w] of a video [N, H, W, 3]."""
     return encode(vae, video, checkpoint=ctx.checkpoint, on_tile=ctx.progress)

@@ -112,6 +112,28 @@ def _of_picture(recipe: Recipe) -> Graph:
     return graph
 
 
+def _of_reference(recipe: Recipe) -> Graph:
+    """A video that shows what is in a picture, whose cell at the start is taken away again."""
+    graph = _of_text(recipe)
+    graph["picture"] = _node("LoadImage", image="example.png")
+    graph["given"] = _node(
+        "WanVaceToVideo",
+        positive=["wanted", 0],
+        negative=["unwanted", 0],
+        vae=["vae", 0],
+        reference_image=["picture", 0],
+        length=33,
+        strength=1.0,
+        **SIZE,
+    )
+    of_video = {"positive": ["given", 0], "negative": ["given", 1], "latent_image": ["given", 2]}
+    graph["sampled"]["inputs"] |= of_video
+    del graph["latent"]
+    graph["trimmed"] = _node("TrimVideoLatent", samples=["sampled", 0], trim_amount=["given", 3])
+    graph["decoded"]["inputs"]["samples"] = ["trimmed", 0]
+    return graph
+
+
 BRIDGED: tuple[Recipe, ...] = (
     Recipe(
         "flux3_klein",
@@ -157,6 +179,18 @@ BRIDGED: tuple[Recipe, ...] = (
         (30, 6.0, "uni_pc", "simple"),
         graph=_of_text,
         notes="33 frames of 832 x 480 at 16 a second",
+    ),
+    Recipe(
+        "wan21_vace",
+        "Wan (via diffusers)",
+        "Wan VACE: a video of words and of what is in a picture",
+        f"{WAN21}diffusion_models/wan2.1_vace_1.3B_fp16.safetensors",
+        (UMT5,),
+        "wan",
+        WAN_VAE,
+        (30, 6.0, "uni_pc", "simple"),
+        graph=_of_reference,
+        notes="33 frames; WanVaceToVideo also takes a video to follow, and masks",
     ),
     Recipe(
         "wan22_image_to_video",

@@ -57,6 +57,7 @@ WANS: dict[str, dict[str, Any]] = {
     },
     "wan22_5b": {"in_channels": 48, "out_channels": 48},
     "wan_fun_control": {"in_channels": 48, "out_channels": 16},
+    "wan_vace": {"num_layers": 4, "vace_layers": [0, 2]},
 }
 WAN22_AUTOENCODER: dict[str, Any] = {
     "base_dim": 8,
@@ -102,7 +103,8 @@ def network(name: str, seed: int = 0) -> nn.Module:
     elif name.startswith("flux3"):
         made = diffusers.Flux3Transformer2DModel(**FLUX3, flow_map=name == "flux3_distilled")
     else:
-        made = diffusers.WanTransformer3DModel(**WAN, **WANS[name])
+        kind = "WanVACETransformer3DModel" if "vace" in name else "WanTransformer3DModel"
+        made = getattr(diffusers, kind)(**{**WAN, **WANS[name]})
     generator = torch.Generator().manual_seed(seed)
     values = {}
     for key, tensor in made.state_dict().items():
@@ -173,6 +175,8 @@ def ltxv_name(name: str) -> str:
 
 def wan_name(name: str) -> str:
     """The original name of a tensor of Wan."""
+    if name.startswith("vace_blocks."):
+        name = name.replace("proj_in", "before_proj").replace("proj_out", "after_proj")
     for theirs, ours in (
         ("condition_embedder.text_embedder.linear_1", "text_embedding.0"),
         ("condition_embedder.text_embedder.linear_2", "text_embedding.2"),
@@ -263,18 +267,14 @@ def packed_autoencoder() -> dict[str, Tensor]:
 
 def expected_wan(name, net, x, entry, text, time):
     whole, pictures = x, None
+    if name == "wan_vace":
+        return expected_vace(net, x, entry, text, time)
     if name == "wan22_5b":
         # A time for each token: none of the first frame's, 3 x 3 of each.
         time = torch.cat((torch.zeros(2, 9), time[:, None].expand(2, 18)), 1)
     elif name != "wan_t2v":
         # Wan's own pipelines: four ones for each cell that is given, then its scaled latent.
-        import diffusers
-
-        defaults = diffusers.AutoencoderKLWan.__init__.__wrapped__.__defaults__
-        mean, deviation = (torch.tensor(each) for each in defaults if _is_statistic(each))
-        given = entry.extras["concat_latent_image"]
-        latent = (given.unflatten(1, (-1, 16)) - mean.reshape(1, 1, -1, 1, 1, 1)).flatten(1, 2)
-        latent = latent / deviation.repeat(given.shape[1] // 16).reshape(1, -1, 1, 1, 1)
+        latent = _scaled(entry.extras["concat_latent_image"])
         # A video to follow, and how its own begins, have no flags.
         flags = torch.zeros(1, 0 if name == "wan_fun_control" else 4, 3, 6, 5)
         flags[:, :, 0] = 1
@@ -286,6 +286,25 @@ def expected_wan(name, net, x, entry, text, time):
         pictures = states if name == "wan21_i2v" else states.reshape(4, 17, -1)
     whole = torch.cat((whole, whole[..., :1]), -1)  # an odd side goes on from its other end
     return net(whole, time, text, pictures).sample[..., :5]
+
+
+def expected_vace(net, x, entry, text, time):
+    """The only video to follow, as in VACE's own pipeline."""
+    [frames], [mask], [strength] = (
+        entry.extras[key] for key in ("vace_frames", "vace_mask", "vace_strength")
+    )
+    followed = torch.cat((_scaled(frames), mask), 1).expand(2, -1, -1, -1, -1)
+    whole, followed = (torch.cat((each, each[..., :1]), -1) for each in (x, followed))
+    out = net(whole, time, text, None, followed, torch.full((2,), strength))
+    return out.sample[..., :5]
+
+
+def _scaled(given):
+    """Latents of Wan 2.1's autoencoder, several in a row of channels, by diffusers' statistics."""
+    defaults = diffusers.AutoencoderKLWan.__init__.__wrapped__.__defaults__
+    mean, deviation = (torch.tensor(each) for each in defaults if _is_statistic(each))
+    latent = (given.unflatten(1, (-1, 16)) - mean.reshape(1, 1, -1, 1, 1, 1)).flatten(1, 2)
+    return latent / deviation.repeat(given.shape[1] // 16).reshape(1, -1, 1, 1, 1)
 
 
 def expected_ltxv(net, x, entry, text, time, mask):

@@ -98,6 +98,7 @@ _CLASSES: Mapping[str, type[BaseModel]] = {
     "HunyuanVideo15": HunyuanVideo15,
     "HunyuanVideoI2V": HunyuanVideoI2V,
     "HunyuanVideoSkyreelsI2V": HunyuanVideoSkyreelsI2V,
+    "WAN21_Vace": WAN21_Vace,
     "WAN22_T2V": WAN22,
 }
 

@@ -62,13 +62,18 @@ class BridgedFamily(TransformerFamily):
     place = ""
     block_arguments: tuple[str, ...] = ()
 
+    def class_of(self, config: BridgedConfig) -> str:
+        """The name of the class in diffusers for a network of these sizes."""
+        del config
+        return self.network_name
+
     def build(self, config: BridgedConfig) -> nn.Module:
         """The denoiser with its parameters on the meta device, under the class's own names.
 
         Raises:
             WeightsError: diffusers is not installed, or has no such class.
         """
-        made = network_class(self.network_name, self.name)
+        made = network_class(self.class_of(config), self.name)
         return foreign_networks.built(lambda: made(**dict(config.arguments)))
 
     def predict(

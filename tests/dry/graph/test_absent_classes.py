@@ -5,9 +5,9 @@ from engine.graph.workflow import convert
 
 
 def test_a_family_that_exists_in_part_is_not_said_to_be_missing():
-    assert absences(["WanVaceToVideo"], {"WanImageToVideo"}) == {
-        "WanVaceToVideo": "This version of Calotype has no WanVaceToVideo: it belongs to the model "
-        "family Wan, of which only a part is here"
+    assert absences(["WanHuMoImageToVideo"], {"WanImageToVideo"}) == {
+        "WanHuMoImageToVideo": "This version of Calotype has no WanHuMoImageToVideo: it "
+        "belongs to the model family Wan, of which only a part is here"
     }
     assert advice(
         ["TextEncodeFibo2", "SAM3_Detect", "SAM3_VideoTrack"],

@@ -25,6 +25,7 @@ from engine.nets.hooks import NetHooks, Residuals
 from engine.residency.manager import DeviceResidency, installed
 from engine.weights.state_dict import StateDict
 from tests.wet import bridge_files
+from tests.wet.bridge_runs import drawn, given
 
 NAMES = bridge_files.ALL
 METADATA = {"config": '{"transformer": {"causal_temporal_positioning": true}}'}
@@ -56,43 +57,6 @@ def files(networks, tmp_path_factory):
         paths[name] = folder / f"{name}.safetensors"
         paths[f"{name}, diffusers"] = folder / f"{name}_diffusers.safetensors"
     return paths
-
-
-def drawn(*shape, seed=1):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-def given(name):
-    """(x, the entry) of a run."""
-    if name.startswith("flux3"):
-        pictures = [drawn(1, 128, 2, 3, seed=5), drawn(1, 128, 3, 2, seed=6)]
-        text = drawn(1, 7, 8 * bridge_files.WIDTH, seed=2)
-        return drawn(2, 128, 3, 4), Entry(text, {reference_latents.REFERENCES: pictures})
-    if name == "ernie":
-        return drawn(2, 128, 3, 4), Entry(drawn(1, 5, 3072, seed=2), {})
-    if name == "ltxv":
-        mask = torch.ones(1, 9, dtype=torch.long)
-        mask[:, 6:] = 0
-        extras = {
-            "attention_mask": mask,
-            "frame_rate": 24.0,
-            "keyframe_idxs": torch.arange(60).reshape(1, 3, 20),
-        }
-        return drawn(2, 128, 3, 4, 5), Entry(drawn(1, 9, bridge_files.WIDTH, seed=2), extras)
-    if name == "wan22_5b":
-        return drawn(2, 48, 3, 6, 5), Entry(drawn(1, 512, bridge_files.WIDTH, seed=2), {})
-    x = drawn(2, 16, 3, 6, 5)
-    mask = torch.ones(1, 1, 3, 6, 5)
-    mask[:, :, :1] = 0
-    tokens = 34 if name == "wan21_flf2v" else 17
-    seen = SimpleNamespace(
-        penultimate_hidden_states=drawn(1, tokens, bridge_files.SEEN, seed=4), image_embeds=None
-    )
-    channels = 32 if name == "wan_fun_control" else 16
-    extras = {"concat_latent_image": drawn(1, channels, 3, 6, 5, seed=3), "concat_mask": mask}
-    return x, Entry(
-        drawn(1, 512, bridge_files.WIDTH, seed=2), extras | {"clip_vision_output": seen}
-    )
 
 
 def called(model, x, entry, residency=None, checkpoint=lambda: None, **more):
@@ -182,10 +146,11 @@ def test_a_file_predicts_what_the_class_does(name, layout, files, networks):
     with torch.no_grad():
         wanted = expected(name, networks[name], x, entry)
     assert distance(found, wanted) < 1e-6
-    assert len(blocks) == (8 if name.startswith("flux3") else 2)
+    wanted = {"flux3": 8, "flux3_distilled": 8, "wan_vace": 6}
+    assert len(blocks) == wanted.get(name, 2)
 
 
-@pytest.mark.parametrize("name", ["flux3", "wan21_i2v", "ernie", "ltxv"])
+@pytest.mark.parametrize("name", ["flux3", "wan21_i2v", "wan_vace", "ernie", "ltxv"])
 def test_it_streams_block_by_block_and_runs_in_bf16(name, files):
     model = load_denoiser(files[name])
     x, entry = given(name)
@@ -237,6 +202,7 @@ LORAS = {
     "flux3": ("single_blocks.1.q_proj", "single_transformer_blocks.1.attn.to_q", 64),
     "wan22_i2v": ("blocks.1.self_attn.o", "blocks.1.attn1.to_out.0", 128),
     "ltxv": ("transformer_blocks.1.attn1.to_q", "transformer_blocks.1.attn1.to_q", 64),
+    "wan_vace": ("vace_blocks.1.after_proj", "vace_blocks.1.proj_out", 128),
 }
 
 
@@ -356,7 +322,7 @@ def test_without_clip_vision_a_model_of_wan_looks_at_the_text_instead(files, net
 
 def test_other_models_of_wan_are_not_taken_for_it(networks):
     tensors = bridge_files.original("wan_t2v", dict(networks["wan_t2v"].state_dict()))
-    for further in ("vace_patch_embedding.weight", "blocks.0.audio_cross_attn.q.weight"):
+    for further in ("audio_proj.proj1.weight", "blocks.0.audio_cross_attn.q.weight"):
         with pytest.raises(WeightsError, match="this is a Wan model"):
             detect(StateDict.of(tensors | {further: torch.zeros(2, 2)}))
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from engine.families.bridge import wan
+from engine.families.bridge import wan_names as wan
 from engine.inference.load import load_denoiser
 from nodes.block_merging import WAN_PARTS, merge_blocks_of_wan
 from tests.wet.bridge_files import network, original

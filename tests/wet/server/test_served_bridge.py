@@ -137,11 +137,31 @@ def first_and_last():
     return {**graph, **EYE}
 
 
+def vace():
+    """A video to follow, a mask, and a picture to refer to, which is trimmed; two in a row."""
+    more = {"control_video": ["picture", 0], "control_masks": ["mask", 0]}
+    graph = of_picture("wan_vace", "WanVaceToVideo", strength=0.8, **more)
+    del graph["latent"]["inputs"]["start_image"]
+    graph["again"] = node(
+        "WanVaceToVideo",
+        **{**TAKEN, "positive": ["latent", 0], "negative": ["latent", 1]},
+        strength=1.0,
+    )
+    graph["mask"] = node("SolidMask", value=1.0, width=64, height=64)
+    graph["sampled"] = sampled("shifted", ("again", 0), ("again", 1), ("again", 2))
+    for key in ("latent", "again"):
+        graph[key]["inputs"]["reference_image"] = ["picture", 0]
+    graph["trimmed"] = node("TrimVideoLatent", samples=["sampled", 0], trim_amount=["again", 3])
+    graph["decoded"]["inputs"]["samples"] = ["trimmed", 0]
+    return graph
+
+
 GRAPHS = {
     "flux3 edited": edited,
     "ernie": ernie,
     "wan 2.2 of a picture": two_experts,
     "wan 2.2 5B of a picture": five_billion,
+    "wan vace": vace,
 }
 OTHERS = {
     "flux3": flux3,

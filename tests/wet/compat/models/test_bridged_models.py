@@ -58,6 +58,16 @@ def test_wan_is_of_its_classes_and_takes_wrappers_and_blocks(model):
     assert seen[:2] == [(2, 512, 16), (2, 8, 128)]
 
 
+def test_vace_is_of_its_class(tmp_path, cpu_residency):
+    values = dict(bridge_files.network("wan_vace").state_dict())
+    save_file(bridge_files.original("wan_vace", values), tmp_path / "vace.safetensors")
+    patcher = plugin_boundary().to_object(load_denoiser(tmp_path / "vace.safetensors"))
+    assert isinstance(patcher.model, host_module("comfy.model_base").WAN21_Vace)
+    config = patcher.model.model_config
+    assert isinstance(config, host_module("comfy.supported_models").WAN21_Vace)
+    assert (config.unet_config["vace_layers"], config.unet_config["model_type"]) == (2, "vace")
+
+
 def test_ltx_video_is_of_its_class(tmp_path, cpu_residency):
     net = bridge_files.network("ltxv")
     path = tmp_path / "ltxv.safetensors"
