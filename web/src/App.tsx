@@ -1,5 +1,5 @@
 /** The root component: starts the background tasks and provides the services of the packages. */
-import { useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import type { Declaration } from "./api/extensions";
 import type { DownloadsChanged } from "./api/types";
 import { Boundary } from "./panels/Boundary";
@@ -10,7 +10,7 @@ import { useExtensions } from "./state/catalog/extensions";
 import { INITIAL_COMMANDS } from "./state/commands/initial";
 import { listenForKeys } from "./state/commands/keymap";
 import { addPluginCommands } from "./state/commands/pluginCommands";
-import { fieldServices } from "./state/fields/fieldServices";
+import { fieldServicesOf } from "./state/fields/fieldServices";
 import { handleFileDrops } from "./state/files/fileDrops";
 import { startJournaling } from "./state/files/journaling";
 import { watchNeeds } from "./state/files/needs";
@@ -21,6 +21,7 @@ import { watchProblems } from "./state/runs/checking";
 import { connect, runOnChange, showLastResults } from "./state/runs/running";
 import { watchRun } from "./state/runs/watch";
 import { addCommands } from "./state/session/commandRegistry";
+import { useEditor } from "./state/session/editor";
 import { guardComposition } from "./state/session/inputMethod";
 import { loadSettings, setting, useSetting } from "./state/session/settings";
 import { errorText, notifyError, persistView } from "./state/session/view";
@@ -158,6 +159,8 @@ function useStage(): Stage {
 }
 
 export function App() {
+  const editor = useEditor();
+  const services = useMemo(() => fieldServicesOf(editor), [editor]);
   const stage = useStage();
   const theme = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
@@ -206,7 +209,7 @@ export function App() {
   }
   return (
     <Boundary>
-      <FieldServicesContext value={fieldServices}>
+      <FieldServicesContext value={services}>
         <Screen key={loadedLanguage} />
         <Sheets />
       </FieldServicesContext>

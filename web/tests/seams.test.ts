@@ -5,10 +5,23 @@ import { importsOf, lateCalls, sourcesOf } from "./house/sources";
 
 const ours = sourcesOf("src");
 
-/** What acts on the document that is active when it is called. */
-const ACTIVE = new Set(["activeTab", "activeEditor", "edit", "select", "endThread", "undoEdit"]);
+/** What asks for the active document, or for the editor of it. */
+const ACTIVE = new Set(["activeTab", "activeEditor"]);
 
-test("nothing that happens later acts on the active document", () => {
+/** Commands act on the active document; `session/` says which it is; the others follow it. */
+const ASKING =
+  /^src\/state\/(commands|session)\/|^src\/state\/(runs\/(checking|watch)|files\/fileDrops)\.ts$/;
+
+test("only commands act on the active document; all else is given its editor", () => {
+  const asking = ours
+    .filter(({ path }) => !ASKING.test(path))
+    .filter((source) =>
+      importsOf(source).some(({ names }) => names.some((name) => ACTIVE.has(name))),
+    );
+  expect(asking.map(({ path }) => path)).toEqual([]);
+});
+
+test("nothing that happens later asks which document is active", () => {
   expect(ours.flatMap((source) => lateCalls(source, ACTIVE))).toEqual([]);
 });
 
@@ -19,7 +32,7 @@ test("calls that run later are found", () => {
     async function four() { await two(); list.map(() => other()); }
   `;
   const source = { path: "sample.ts", text, parsed: parseSync("sample.ts", text) };
-  expect(lateCalls(source, ACTIVE)).toEqual(["sample.ts:2 edit", "sample.ts:3 edit"]);
+  expect(lateCalls(source, new Set(["edit"]))).toEqual(["sample.ts:2 edit", "sample.ts:3 edit"]);
 });
 
 /** Folders that draw, or compute what is drawn: they read the editor of their view. */
@@ -31,7 +44,7 @@ test("what draws a view reads its editor, not the active document", () => {
     .filter(({ path }) => DRAWING.test(path))
     .filter((source) =>
       importsOf(source).some(({ names }) =>
-        names.some((name) => name === "activeTab" || name === "useActive" || name === "activeOf"),
+        names.some((name) => name === "useActive" || name === "activeOf"),
       ),
     );
   expect(asking.map(({ path }) => path)).toEqual([]);

@@ -2,12 +2,13 @@
 
 import { ChevronRight } from "lucide-react";
 import { definitionAt } from "../document/levels";
-import { useTab } from "../state/session/editor";
+import { useEditor, useTab } from "../state/session/editor";
 import { showLevel } from "../state/session/studio";
 import { t } from "../words/words";
 import "./subgraphs.css";
 
 export function Breadcrumbs() {
+  const editor = useEditor();
   const tab = useTab((each) => each);
   if (tab.level.length === 0) return null;
   const steps = tab.level.map((_, index) => {
@@ -18,7 +19,7 @@ export function Breadcrumbs() {
     <nav className="breadcrumbs" aria-label={t("Breadcrumb")}>
       <ol>
         <li>
-          <button type="button" className="link" onClick={() => showLevel([])}>
+          <button type="button" className="link" onClick={() => showLevel(editor, [])}>
             {tab.name}
           </button>
         </li>
@@ -30,7 +31,7 @@ export function Breadcrumbs() {
               {isHere ? (
                 <span aria-current="page">{name}</span>
               ) : (
-                <button type="button" className="link" onClick={() => showLevel(path)}>
+                <button type="button" className="link" onClick={() => showLevel(editor, path)}>
                   {name}
                 </button>
               )}

@@ -17,10 +17,12 @@ import type { Size } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
 import { drawnBounds } from "../state/editing/boxes";
 import { dragTo } from "../state/editing/moving";
+import { fieldServicesOf } from "../state/fields/fieldServices";
 import { TITLE } from "../state/nodes/shape";
-import { type Editor, EditorContext, useEditor, useGesture, useTab } from "../state/session/editor";
+import { Editor, EditorContext, useEditor, useGesture, useTab } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
-import { editAt, endThreadIn, selectIn, setViewport, type Viewport } from "../state/session/studio";
+import { edit, endThread, select, setViewport, type Viewport } from "../state/session/studio";
+import { FieldServicesContext } from "../widgets/services";
 import { t } from "../words/words";
 import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
@@ -46,7 +48,7 @@ import {
   WireMenu,
 } from "./lazyParts";
 import { NodeCard } from "./NodeCard";
-import { continueDrag, startDrag, stopDrag } from "./nodeDrag";
+import { type Dragged, finishDrag, followDrag, startDrag } from "./nodeDrag";
 import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
 import { Wire } from "./Wire";
@@ -72,9 +74,6 @@ const MIDDLE_ONLY = [1];
 const ALWAYS = {
   nodeTypes: NODE_TYPES,
   edgeTypes: EDGE_TYPES,
-  onNodeDrag: continueDrag,
-  onNodeDragStop: stopDrag,
-  onEdgeClick,
   // The canvas handles pulling of wires itself: see pullPointer.ts.
   nodesConnectable: false,
   connectOnClick: false,
@@ -101,7 +100,9 @@ const ALWAYS = {
 export function Canvas({ tab }: { tab: string }) {
   return (
     <EditorContext value={tab}>
-      <LevelCanvas />
+      <FieldServicesContext value={useMemo(() => fieldServicesOf(new Editor(tab)), [tab])}>
+        <LevelCanvas />
+      </FieldServicesContext>
     </EditorContext>
   );
 }
@@ -214,10 +215,6 @@ function useFading(overview: boolean): boolean {
   return fading;
 }
 
-function onEdgeClick(event: MouseEvent, wire: FlowEdge): void {
-  clickWire(event, wire.id);
-}
-
 /** The bars around the canvas, in pixels, while no panel is open. */
 const AROUND = { width: 44, height: 73 };
 
@@ -234,8 +231,18 @@ function changeHandlers(editor: Editor) {
   return {
     onNodesChange: (changes: NodeChange<FlowNode>[]) => changeNodes(editor, changes),
     onEdgesChange: (changes: EdgeChange<FlowEdge>[]) => changeEdges(editor, changes),
-    onNodeDragStart: (event: MouseEvent | globalThis.MouseEvent | TouchEvent) =>
-      startDrag(editor, event),
+    onNodeDragStart: (event: Dragged) => startDrag(editor, event),
+    onNodeDrag: (event: Dragged, _node: FlowNode, nodes: readonly FlowNode[]) =>
+      followDrag(
+        event,
+        nodes.map(({ id }) => id),
+      ),
+    onNodeDragStop: (_event: Dragged, _node: FlowNode, nodes: readonly FlowNode[]) =>
+      finishDrag(
+        editor,
+        nodes.map(({ id }) => id),
+      ),
+    onEdgeClick: (event: MouseEvent, wire: FlowEdge) => clickWire(editor, event, wire.id),
     onMoveEnd: (_event: unknown, viewport: Viewport) => setViewport(editor.id, viewport),
   };
 }
@@ -251,20 +258,20 @@ function changeNodes(editor: Editor, changes: NodeChange<FlowNode>[]): void {
     if (each.type === "dimensions" && each.dimensions !== undefined && each.resizing === true) {
       resize(editor, each.id, each.dimensions);
     }
-    if (each.type === "dimensions" && each.resizing === false) endThreadIn(editor.id);
+    if (each.type === "dimensions" && each.resizing === false) endThread(editor);
     if (each.type === "select") {
       reselected = true;
       if (each.selected) chosen.add(each.id);
       else chosen.delete(each.id);
     }
   }
-  if (reselected) selectIn(editor.id, [...chosen], editor.tab.selectedLinks);
-  if (Object.keys(moved).length > 0) dragTo(moved);
+  if (reselected) select(editor, [...chosen], editor.tab.selectedLinks);
+  if (Object.keys(moved).length > 0) dragTo(editor, moved);
 }
 
 function resize({ tab: { id, level } }: Editor, key: string, { width, height }: Size): void {
   const size = { width: Math.round(width), height: Math.round(height - TITLE) };
-  editAt({ id, level }, "Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
+  edit({ id, level }, "Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
 }
 
 function changeEdges({ tab }: Editor, changes: EdgeChange<FlowEdge>[]): void {
@@ -275,5 +282,5 @@ function changeEdges({ tab }: Editor, changes: EdgeChange<FlowEdge>[]): void {
     if (each.selected) chosen.add(each.id);
     else chosen.delete(each.id);
   }
-  selectIn(id, selected, [...chosen]);
+  select({ id }, selected, [...chosen]);
 }

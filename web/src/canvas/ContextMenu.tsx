@@ -45,11 +45,11 @@ export function ContextMenu({ box, overview }: Props) {
       const at = placeOf(event);
       if (target === null) return;
       if ("wire" in target) {
-        select([], [target.wire]);
+        select(editor, [], [target.wire]);
         useWiring.setState({
           menu: { link: target.wire, screen: at, at: flow.screenToFlowPosition(at) },
         });
-      } else openMenu(target, at);
+      } else openMenu(editor, target, at);
     };
     element.addEventListener("contextmenu", open);
     return () => element.removeEventListener("contextmenu", open);
@@ -60,7 +60,7 @@ export function ContextMenu({ box, overview }: Props) {
         <Menu
           key={`${opened.at.x} ${opened.at.y}`}
           label={labelOf(opened.target)}
-          items={itemsOf(opened.target)}
+          items={itemsOf(editor, opened.target)}
           at={opened.at}
           onClose={closeMenu}
         />
@@ -108,14 +108,15 @@ function labelOf({ kind }: Target): string {
 
 /** The browser's colour picker. Changes show at once, and all together are one undo step. */
 function ColourAsked() {
+  const editor = useEditor();
   const { frame, asked } = useColourRequest();
   const input = useRef<HTMLInputElement>(null);
   useEffect(() => {
     if (asked > 0) input.current?.showPicker();
   }, [asked]);
   const pick = (hex: string) => {
-    if (frame === null) paintSelected(customPaint(hex), `colour ${asked}`);
-    else paintFrame(frame, hex, `colour ${asked}`);
+    if (frame === null) paintSelected(editor, customPaint(hex), `colour ${asked}`);
+    else paintFrame(editor, frame, hex, `colour ${asked}`);
   };
   return (
     <input
@@ -125,7 +126,7 @@ function ColourAsked() {
       aria-label={t("Another colour…")}
       tabIndex={-1}
       onInput={(event) => pick(event.currentTarget.value)}
-      onBlur={endThread}
+      onBlur={() => endThread(editor)}
     />
   );
 }

@@ -1,7 +1,9 @@
 /**
  * The reason why a node failed in the last run, below the node; the inspector shows the details.
  */
+
 import type { NodeRun } from "../state/outcomes/runs";
+import { useEditor } from "../state/session/editor";
 import { select } from "../state/session/studio";
 import { useView } from "../state/session/view";
 import { t } from "../words/words";
@@ -15,9 +17,10 @@ interface Props {
 }
 
 export function FailureNote({ node, run, sentences, top }: Props) {
+  const editor = useEditor();
   if (run?.state !== "error" || sentences.length === 0) return null;
   const open = () => {
-    select([node]);
+    select(editor, [node]);
     useView.setState({ inspector: true });
   };
   return (

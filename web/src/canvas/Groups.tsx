@@ -64,6 +64,7 @@ function useTitleScale(): number {
 
 /** Handlers of a drag: `onStep` runs for each step; the whole drag is one undo step. */
 function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
+  const editor = useEditor();
   const flow = useReactFlow();
   const start = useRef<{ at: Point; moved: boolean } | null>(null);
   const at = (event: PointerEvent) =>
@@ -72,7 +73,7 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
     press: (event: PointerEvent<HTMLElement>) => {
       event.stopPropagation();
       event.currentTarget.setPointerCapture(event.pointerId);
-      beginDrag();
+      beginDrag(editor);
       start.current = { at: at(event), moved: false };
     },
     drag: (event: PointerEvent) => {
@@ -87,7 +88,7 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
     },
     release: () => {
       if (start.current === null) return;
-      if (start.current.moved) endThread();
+      if (start.current.moved) endThread(editor);
       else onClick?.();
       start.current = null;
       useArranging.setState({ dragging: false });
@@ -97,15 +98,16 @@ function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
 
 /** Handlers that move a frame with the nodes it held when the drag began. */
 export function useFrameMove(key: string) {
-  const move = useRef(frameMover(key));
+  const editor = useEditor();
+  const move = useRef(frameMover(editor, key));
   const { press, drag, release } = useFrameDrag(
     (by) => move.current(by),
-    () => selectFrame(key),
+    () => selectFrame(editor, key),
   );
   return {
     onPointerDown: (event: PointerEvent<HTMLElement>) => {
       if (event.button !== 0 || isControl(event.target)) return;
-      move.current = frameMover(key);
+      move.current = frameMover(editor, key);
       press(event);
     },
     onMouseDown: (event: MouseEvent<HTMLElement>) => {
@@ -190,6 +192,7 @@ const Frame = memo(function Frame({ group, scale }: { group: Group; scale: numbe
 });
 
 export function FrameTitle({ group }: { group: Group }) {
+  const editor = useEditor();
   const { key, title } = group;
   const input = useRef<HTMLInputElement>(null);
   const isNamed = useGesture(useRenaming, (state) => state.frame === key, false);
@@ -228,13 +231,14 @@ export function FrameTitle({ group }: { group: Group }) {
       onBlur={(event) => {
         event.currentTarget.readOnly = true;
         const text = event.currentTarget.value;
-        if (text !== title) renameFrame(key, text);
+        if (text !== title) renameFrame(editor, key, text);
       }}
     />
   );
 }
 
 export function FrameTools({ group, folded = false }: { group: Group; folded?: boolean }) {
+  const editor = useEditor();
   const { mode } = frameState(group);
   const { key } = group;
   return (
@@ -243,19 +247,19 @@ export function FrameTools({ group, folded = false }: { group: Group; folded?: b
         icon={BypassSign}
         label={t("Bypass the group")}
         pressed={mode === MODE.bypassed}
-        act={() => setFrameMode(key, MODE.bypassed, "Bypass the group")}
+        act={() => setFrameMode(editor, key, MODE.bypassed, "Bypass the group")}
       />
       <Tool
         icon={MuteSign}
         label={t("Mute the group")}
         pressed={mode === MODE.muted}
-        act={() => setFrameMode(key, MODE.muted, "Mute the group")}
+        act={() => setFrameMode(editor, key, MODE.muted, "Mute the group")}
       />
       <Tool
         icon={ChevronDown}
         label={folded ? t("Unfold the group") : t("Fold the group")}
         pressed={folded}
-        act={() => toggleFrameCollapsed(key)}
+        act={() => toggleFrameCollapsed(editor, key)}
       />
       <button
         type="button"
@@ -263,7 +267,7 @@ export function FrameTools({ group, folded = false }: { group: Group; folded?: b
         aria-haspopup="menu"
         onClick={(event) => {
           const { left, bottom } = event.currentTarget.getBoundingClientRect();
-          openMenu({ kind: "frame", key }, { x: left, y: bottom + 4 });
+          openMenu(editor, { kind: "frame", key }, { x: left, y: bottom + 4 });
         }}
       >
         <EllipsisVertical aria-hidden />
@@ -301,6 +305,7 @@ function Corner({ group: { key } }: { group: Group }) {
       y: Math.max(MIN_SIZE.height, from.current.height + by.y),
     });
     edit(
+      editor,
       "Resize the group",
       (draft) => placeFrame(draft, key, { ...frameBox(group), width, height }),
       `size ${key}`,

@@ -42,6 +42,7 @@ function isSameCard(one: NodeProps<FlowNode>, other: NodeProps<FlowNode>): boole
 }
 
 function Card({ id, selected }: NodeProps<FlowNode>) {
+  const editor = useEditor();
   const node = useContent(id);
   const schema = useSchema(node?.type);
   const { run, shown, preview: made, sentences, former } = useRunOf(id);
@@ -68,7 +69,7 @@ function Card({ id, selected }: NodeProps<FlowNode>) {
       aria-label={titleOf(node, schema)}
       data-node={id}
       {...roving}
-      onDrop={(event) => takeDrop(id, event)}
+      onDrop={(event) => takeDrop(editor, id, event)}
     >
       {!node.collapsed && (
         <NodeResizeControl
@@ -158,7 +159,7 @@ function Title({ node: id, run, sentences, former, idle }: TitleProps) {
   const title = titleOf(node, schema);
   const finish = (text: string) => {
     setRenaming(false);
-    if (text !== title) rename(id, text === schema?.display_name ? "" : text);
+    if (text !== title) rename(editor, id, text === schema?.display_name ? "" : text);
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the inspector renames by keyboard

@@ -10,7 +10,7 @@ import { changeValue } from "../state/editing/actions";
 import { useArranging } from "../state/editing/arranging";
 import { NOTE_COLOUR, paintOf } from "../state/nodes/colours";
 import { TITLE } from "../state/nodes/shape";
-import { useGesture, useTab } from "../state/session/editor";
+import { useEditor, useGesture, useTab } from "../state/session/editor";
 import { endThread } from "../state/session/studio";
 import { Markdown } from "../widgets/Markdown";
 import { beginning } from "../words/format";
@@ -78,9 +78,10 @@ function Reading({ node }: { node: GraphNode }) {
 }
 
 function Writing({ node }: { node: GraphNode }) {
+  const editor = useEditor();
   const field = useRef<HTMLTextAreaElement>(null);
   const finish = () => {
-    endThread();
+    endThread(editor);
     useArranging.setState({ writing: null });
   };
   useEffect(() => {
@@ -94,7 +95,13 @@ function Writing({ node }: { node: GraphNode }) {
       value={noteText(node)}
       spellCheck
       onChange={(event) =>
-        changeValue(node.key, NOTE_TEXT, event.currentTarget.value, `${node.key}/${NOTE_TEXT}`)
+        changeValue(
+          editor,
+          node.key,
+          NOTE_TEXT,
+          event.currentTarget.value,
+          `${node.key}/${NOTE_TEXT}`,
+        )
       }
       onKeyDown={(event) => {
         const isDone = event.key === "Enter" && (event.ctrlKey || event.metaKey);

@@ -1,8 +1,9 @@
 /** The menu of the right button on any picture, with the node's own entries where it is on a node. */
+
 import { useEffect } from "react";
 import { pictureActions, pictureAt, usePictureMenu } from "../state/results/pictureActions";
 import { stageWindow } from "../state/results/stage";
-import { activeEditor } from "../state/session/editor";
+import { type Editor, useEditor } from "../state/session/editor";
 import { select } from "../state/session/studio";
 import { useView } from "../state/session/view";
 import { Menu, type MenuItem } from "../widgets/Menu";
@@ -12,20 +13,24 @@ import { itemsOf } from "./menus";
 const close = () => usePictureMenu.setState({ opened: null });
 
 export function PictureMenu() {
+  const editor = useEditor();
   const opened = usePictureMenu((state) => state.opened);
   const isApart = useView((state) => state.stage === "window");
   useEffect(() => {
     const pages = [window, isApart ? stageWindow() : null].filter((each) => each !== null);
-    for (const each of pages) each.addEventListener("contextmenu", open);
-    return () => {
-      for (const each of pages) each.removeEventListener("contextmenu", open);
-    };
-  }, [isApart]);
+    const listening = new AbortController();
+    const onMenu = (event: MouseEvent) => open(editor, event);
+    for (const each of pages) each.addEventListener("contextmenu", onMenu, listening);
+    return () => listening.abort();
+  }, [editor, isApart]);
   if (opened === null) return null;
   const { picture, at } = opened;
-  const items: MenuItem[] = pictureActions(picture);
+  const items: MenuItem[] = pictureActions(editor, picture);
   if (picture.node !== null) {
-    items.push("line", { label: t("Node"), entries: itemsOf({ kind: "node", key: picture.node }) });
+    items.push("line", {
+      label: t("Node"),
+      entries: itemsOf(editor, { kind: "node", key: picture.node }),
+    });
   }
   return (
     <Menu
@@ -39,12 +44,12 @@ export function PictureMenu() {
   );
 }
 
-function open(event: MouseEvent): void {
+function open(editor: Editor, event: MouseEvent): void {
   const picture = pictureAt(event.target);
   if (picture === null) return;
   event.preventDefault();
-  const { selected } = activeEditor().tab;
-  if (picture.node !== null && !selected.includes(picture.node)) select([picture.node]);
+  const { selected } = editor.tab;
+  if (picture.node !== null && !selected.includes(picture.node)) select(editor, [picture.node]);
   usePictureMenu.setState({ opened: { picture, at: placeOf(event) } });
 }
 

@@ -187,7 +187,7 @@ function Sockets({ pull, graph, editor }: { pull: Pull; graph: Graph; editor: Ed
     for (const key of graph.order) {
       for (const { node, socket, side, at, isField } of socketsOf(editor, key)) {
         const type = typeOf(editor, graph, { node, socket, side, type: "*" });
-        const fits = !isField && markOf(pull, { node, socket, side, type }) === "fit";
+        const fits = !isField && markOf(editor, pull, { node, socket, side, type }) === "fit";
         if (fits || isAttachedHere(pull, { node, socket, side })) parts.push(`M${at.x} ${at.y}h0`);
       }
     }

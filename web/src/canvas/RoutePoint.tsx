@@ -12,7 +12,7 @@ import { GRID, outputType } from "../state/nodes/shape";
 import { canvas } from "../state/session/canvas";
 import { type Editor, useCatalog, useEditor, useGesture, useTab } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
-import { editAt, endThreadIn, selectIn, type Tab } from "../state/session/studio";
+import { edit, endThread, select, type Tab } from "../state/session/studio";
 import { useView } from "../state/session/view";
 import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";
@@ -47,7 +47,7 @@ function movePoints({ tab: { id, level, graph } }: Editor, point: string, by: Po
     const at = reroutes[key]?.position;
     return at === undefined ? [] : [[key, { x: at.x + by.x, y: at.y + by.y }] as const];
   });
-  editAt(
+  edit(
     { id, level },
     "Move the reroute point",
     (draft) => moveReroutes(draft, Object.fromEntries(places)),
@@ -71,7 +71,7 @@ function usePointDrag(point: string) {
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
     else if (!points.includes(point)) useWiring.setState({ points: [point] });
-    selectIn(editor.id, [], []);
+    select(editor, [], []);
     return point;
   };
   const move = (_: string, event: PointerEvent) => {
@@ -82,13 +82,13 @@ function usePointDrag(point: string) {
   };
   const end = () => {
     lastPosition.current = null;
-    endThreadIn(editor.id);
+    endThread(editor);
   };
   const drag = usePointerDrag<string, HTMLButtonElement>({ begin, move, end });
   const onKeyDown = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
     if (by !== undefined) moveBy(by);
-    else if (event.key === "Delete" || event.key === "Backspace") removePoints([point]);
+    else if (event.key === "Delete" || event.key === "Backspace") removePoints(editor, [point]);
     else return;
     event.preventDefault();
     event.stopPropagation();
@@ -97,6 +97,7 @@ function usePointDrag(point: string) {
 }
 
 export function RoutePoint({ point }: { point: string }) {
+  const editor = useEditor();
   const position = useTab((tab) => tab.graph.reroutes[point]?.position);
   const isSelected = useGesture(useWiring, (state) => state.points.includes(point), false);
   const { type, count } = useThrough(point);
@@ -125,16 +126,16 @@ export function RoutePoint({ point }: { point: string }) {
       onBlur={() => useWiring.setState({ points: [] })}
       onDoubleClick={(event) => {
         event.stopPropagation();
-        offerBranch(point, { x: event.clientX, y: event.clientY });
+        offerBranch(editor, point, { x: event.clientX, y: event.clientY });
       }}
     />
   );
 }
 
 /** Opens the palette with the nodes that would take a branch from a point. */
-function offerBranch(point: string, screen: Point): void {
+function offerBranch(editor: Editor, point: string, screen: Point): void {
   const at = canvas()?.toGraph(screen);
-  const pulled = pulledFrom(point);
+  const pulled = pulledFrom(editor, point);
   if (pulled !== null && at !== undefined) useView.setState({ palette: { screen, at, pulled } });
 }
 

@@ -16,7 +16,7 @@ import { boxesOf } from "../state/editing/boxes";
 import { setFreePlacement } from "../state/editing/moving";
 import { type Editor, useGesture } from "../state/session/editor";
 import { setting } from "../state/session/settings";
-import { selectIn } from "../state/session/studio";
+import { select } from "../state/session/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import "./arrange.css";
 
@@ -92,7 +92,7 @@ function listen(
     drawn = true;
     const marquee = extendMarquee(drawing, at(event), event);
     useArranging.setState({ marquee });
-    selectIn(editor.id, selectionBy(marquee, drawing.boxes), []);
+    select(editor, selectionBy(marquee, drawing.boxes), []);
   };
   const release = () => {
     drawing = null;

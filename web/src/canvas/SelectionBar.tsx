@@ -228,6 +228,7 @@ function Opener({
   label: string;
   icon: LucideIcon;
 }) {
+  const editor = useEditor();
   const open = useMenu((state) => state.opened?.target.kind === target.kind);
   return (
     <button
@@ -238,7 +239,7 @@ function Opener({
       data-tip={label}
       onClick={(event) => {
         const { left, bottom } = event.currentTarget.getBoundingClientRect();
-        openMenu(target, { x: left, y: bottom + 6 });
+        openMenu(editor, target, { x: left, y: bottom + 6 });
       }}
     >
       <Icon size={16} aria-hidden />

@@ -2,6 +2,7 @@
  * A result that is no picture: a video or sound that plays, a model to look at from all sides, or
  * another file to download.
  */
+
 import { Download } from "lucide-react";
 import { viewUrl } from "../api/client";
 import type { NodeSchema } from "../api/types";
@@ -9,6 +10,7 @@ import type { GraphNode } from "../document/graph";
 import { ModelBox } from "../model/ModelBox";
 import { viewOf } from "../state/fields/views";
 import type { Output } from "../state/outcomes/outputs";
+import { useEditor } from "../state/session/editor";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { t } from "../words/words";
 
@@ -43,5 +45,6 @@ interface ModelProps extends Pick<Props, "node" | "schema" | "onOpen"> {
 }
 
 export function ShownModel({ node, schema, ...model }: ModelProps) {
-  return <ModelBox {...model} {...viewOf(node, schema)} />;
+  const editor = useEditor();
+  return <ModelBox {...model} {...viewOf(editor, node, schema)} />;
 }

@@ -6,7 +6,7 @@
 import type { CSSProperties } from "react";
 import { markOf, targetSocket, usePulling } from "../state/editing/pull";
 import { colourOf } from "../state/nodes/kinds";
-import { useGesture } from "../state/session/editor";
+import { useEditor, useGesture } from "../state/session/editor";
 
 interface Props {
   /**
@@ -47,12 +47,13 @@ export function SocketDot({ node, id, side, type, className, top, label, title }
  * would be joined.
  */
 export function useSocketMarks(node: string): (socket: Marked) => string {
+  const editor = useEditor();
   const pull = useGesture(usePulling, (state) => state.pull, null);
   const aimed = useGesture(usePulling, (state) => targetSocket(state, node), null);
   return ({ id, side, type }) => {
     if (pull === null) return "";
     const kind = side === "source" ? "output" : "input";
-    const mark = markOf(pull, { node, socket: id, side: kind, type });
+    const mark = markOf(editor, pull, { node, socket: id, side: kind, type });
     return kind === pull.seeks && aimed === id ? `${mark} aim` : mark;
   };
 }

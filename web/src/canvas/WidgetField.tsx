@@ -6,7 +6,7 @@ import { menuOf } from "../state/fields/fieldActions";
 import { useField } from "../state/fields/fields";
 import type { WidgetRow } from "../state/nodes/rows";
 import { useContent } from "../state/session/content";
-import { useSchema } from "../state/session/editor";
+import { useEditor, useSchema } from "../state/session/editor";
 import { Field } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
 import { SocketDot, useSocketMarks } from "./SocketDot";
@@ -28,6 +28,7 @@ function Known({
   node: GraphNode;
   row: WidgetRow;
 }) {
+  const editor = useEditor();
   const markOf = useSocketMarks(node.key);
   const schema = useSchema(node.type);
   const field = useField(node, schema, input);
@@ -57,7 +58,7 @@ function Known({
           label={`${input.name}, ${input.type}`}
         />
       )}
-      <FieldMenu items={() => menuOf(node.key, input)}>
+      <FieldMenu items={() => menuOf(editor, node.key, input)}>
         {plugin !== null && PluginWidget !== null ? (
           <PluginWidget {...field} widget={plugin} node={node.type} />
         ) : (

@@ -12,7 +12,7 @@ import {
   straightenWires,
 } from "../state/editing/connecting";
 import { useWiring } from "../state/editing/wiring";
-import { useGesture, useTab } from "../state/session/editor";
+import { useEditor, useGesture, useTab } from "../state/session/editor";
 import { useView } from "../state/session/view";
 import { t } from "../words/words";
 
@@ -37,6 +37,7 @@ function close(): void {
 }
 
 export function WireMenu() {
+  const editor = useEditor();
   const menu = useGesture(useWiring, (state) => state.menu, null);
   const links = useTab((tab) => tab.selectedLinks);
   const link = useTab((tab) => tab.graph.links[menu?.link ?? ""]);
@@ -58,20 +59,20 @@ export function WireMenu() {
           label={t("Add a point")}
           hint={t("Alt click")}
           icon={<CornerDownRight size={14} aria-hidden />}
-          act={() => addPoint(link.key, menu.at)}
+          act={() => addPoint(editor, link.key, menu.at)}
         />
       )}
       {!isNamed && link.reroute !== null && (
         <Item
           label={t("Straighten")}
           icon={<Minus size={14} aria-hidden />}
-          act={() => straightenWires([link.key])}
+          act={() => straightenWires(editor, [link.key])}
         />
       )}
       <Item
         label={isNamed ? t("Turn into a wire") : t("Turn into a portal")}
         icon={<Radio size={14} aria-hidden />}
-        act={() => (isNamed ? showWires(links) : nameWires([link.key]))}
+        act={() => (isNamed ? showWires(editor, links) : nameWires(editor, [link.key]))}
       />
       {isNamed && (
         <Item
@@ -89,7 +90,7 @@ export function WireMenu() {
         label={t("Delete")}
         hint={shownKey("Delete")}
         icon={<Trash2 size={14} aria-hidden />}
-        act={() => removeWires(links)}
+        act={() => removeWires(editor, links)}
       />
     </div>
   );

@@ -56,6 +56,7 @@ interface TagProps {
 }
 
 function Tag({ link, end, at, type }: TagProps) {
+  const editor = useEditor();
   const graph = useTab((tab) => tab.graph);
   const siblings = portalOf(graph, link);
   const isAsked = useGesture(
@@ -89,13 +90,13 @@ function Tag({ link, end, at, type }: TagProps) {
       onClick={(event) => {
         const chosen = end === "source" ? siblings : [link.key];
         const screen = { x: event.clientX, y: event.clientY };
-        select([], chosen);
+        select(editor, [], chosen);
         useWiring.setState({ menu: { link: link.key, screen, at } });
       }}
       onDoubleClick={(event) => {
         event.stopPropagation();
         useWiring.setState({ menu: null });
-        jumpAlong(link.key, end);
+        jumpAlong(editor, link.key, end);
       }}
     >
       <Radio size={11} aria-hidden />
@@ -112,6 +113,7 @@ interface TagNameProps {
 }
 
 function TagName({ link, name, style }: TagNameProps) {
+  const editor = useEditor();
   return (
     <input
       className="wire-tag nodrag nopan nokey"
@@ -121,7 +123,7 @@ function TagName({ link, name, style }: TagNameProps) {
       // biome-ignore lint/a11y/noAutofocus: the user just chose to edit the name
       autoFocus
       onFocus={(event) => event.currentTarget.select()}
-      onBlur={(event) => renameWires(link.key, event.currentTarget.value.trim())}
+      onBlur={(event) => renameWires(editor, link.key, event.currentTarget.value.trim())}
       onKeyDown={(event) => {
         event.stopPropagation();
         if (event.key === "Escape") event.currentTarget.value = name;

@@ -5,7 +5,7 @@
 
 import type { MouseEvent } from "react";
 import type { Editor } from "../state/session/editor";
-import { selectIn } from "../state/session/studio";
+import { select } from "../state/session/studio";
 import { type FlowNode, FOLD_PREFIX } from "./flow";
 
 /** Elements in a node that handle clicks themselves. */
@@ -22,10 +22,10 @@ export function isAdding({ shiftKey, ctrlKey, metaKey }: MouseEvent): boolean {
  */
 export function clickPainted(editor: Editor, event: MouseEvent, key: string | null): void {
   const { id, selected, selectedLinks } = editor.tab;
-  if (!isAdding(event)) selectIn(id, key === null ? [] : [key], []);
+  if (!isAdding(event)) select({ id }, key === null ? [] : [key], []);
   else if (key !== null) {
     const others = selected.filter((each) => each !== key);
-    selectIn(id, others.length < selected.length ? others : [...selected, key], selectedLinks);
+    select({ id }, others.length < selected.length ? others : [...selected, key], selectedLinks);
   }
 }
 
@@ -34,5 +34,5 @@ export function clickNode(editor: Editor, event: MouseEvent, { id }: Pick<FlowNo
   if (isAdding(event)) return;
   if (event.target instanceof Element && event.target.closest(CONTROLS) !== null) return;
   // A click on the title of a folded frame selects the nodes in it.
-  if (!id.startsWith(FOLD_PREFIX)) selectIn(editor.id, [id], []);
+  if (!id.startsWith(FOLD_PREFIX)) select(editor, [id], []);
 }

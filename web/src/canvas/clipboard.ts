@@ -9,7 +9,7 @@ import { paste, selectionAsText } from "../state/editing/clipboard";
 import { uploadToSelected } from "../state/fields/media";
 import { openFiles } from "../state/files/files";
 import { setCanvas } from "../state/session/canvas";
-import { Editor } from "../state/session/editor";
+import { Editor, useEditor } from "../state/session/editor";
 import { animationDuration } from "../state/session/motion";
 import { notifyError } from "../state/session/view";
 import { isFitted, showNodes } from "./fitting";
@@ -31,10 +31,11 @@ const READ = "input, textarea, .note-text, .shown-text";
  * the pointer.
  */
 export function useCanvasHandle(
-  editor: Editor,
+  _editor: Editor,
   flow: Flow,
   box: RefObject<HTMLElement | null>,
 ): RefObject<Point | null> {
+  const editor = useEditor();
   const pointer = useRef<Point | null>(null);
   useEffect(() => {
     const size = () => box.current?.getBoundingClientRect() ?? new DOMRect();
@@ -61,9 +62,9 @@ export function useCanvasHandle(
       if (isTyping(event.target) || !editor.isFocused) return;
       const at = flow.screenToFlowPosition(place());
       const [file] = event.clipboardData?.files ?? [];
-      if (file !== undefined && uploadToSelected(file)) event.preventDefault();
-      else if (file !== undefined) void openFiles([file], at);
-      else pasteAt(event, at, withLinks);
+      if (file !== undefined && uploadToSelected(editor, file)) event.preventDefault();
+      else if (file !== undefined) void openFiles(editor, [file], at);
+      else pasteAt(editor, event, at, withLinks);
       event.preventDefault();
     };
     const press = (event: PointerEvent) => {
@@ -91,20 +92,21 @@ export function useCanvasHandle(
 }
 
 /** Synchronous, in the event itself: a paste right after it must find the copied nodes. */
-function copy({ isFocused }: Editor, event: ClipboardEvent): void {
-  if (!isFocused || isTyping(event.target) || window.getSelection()?.isCollapsed === false) return;
-  const text = selectionAsText();
+function copy(editor: Editor, event: ClipboardEvent): void {
+  if (!editor.isFocused || isTyping(event.target) || window.getSelection()?.isCollapsed === false)
+    return;
+  const text = selectionAsText(editor);
   if (text === null) return;
   event.clipboardData?.setData("text/plain", text);
   event.preventDefault();
-  if (event.type === "cut") removeSelected();
+  if (event.type === "cut") removeSelected(editor);
 }
 
-function pasteAt(event: ClipboardEvent, at: Point, withLinks: boolean): void {
+function pasteAt(editor: Editor, event: ClipboardEvent, at: Point, withLinks: boolean): void {
   const text = event.clipboardData?.getData("text/plain") ?? "";
   const html = event.clipboardData?.getData("text/html") ?? "";
   try {
-    paste({ text, html }, at, withLinks);
+    paste(editor, { text, html }, at, withLinks);
   } catch (error) {
     notifyError(error);
   }

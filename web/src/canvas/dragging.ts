@@ -7,7 +7,7 @@ import { useArranging } from "../state/editing/arranging";
 import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
-import type { Editor } from "../state/session/editor";
+import { type Editor, useEditor } from "../state/session/editor";
 import { select } from "../state/session/studio";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
@@ -36,13 +36,14 @@ const CLICK_DISTANCE = 4;
 
 /** Listens to the pointer over painted nodes and frames, while the overview is shown. */
 export function useDragging(
-  editor: Editor,
+  _editor: Editor,
   flow: Flow,
   box: RefObject<HTMLElement | null>,
   overview: boolean,
 ): void {
+  const editor = useEditor();
   // A drag ends when its canvas is unmounted.
-  useEffect(() => () => dropDrag(editor.id), [editor]);
+  useEffect(() => () => dropDrag(editor), [editor]);
   useEffect(() => {
     const element = box.current;
     if (element === null || !overview) return;
@@ -66,7 +67,7 @@ function listen(editor: Editor, element: HTMLElement, flow: Flow): () => void {
     const item = draggedAt(editor, start, flow.getZoom(), event.altKey);
     if (item === null) return;
     const begin = () =>
-      item.kind === "frame" ? dragFrame(item.key) : dragNodes(editor, item.key, event);
+      item.kind === "frame" ? dragFrame(editor, item.key) : dragNodes(editor, item.key, event);
     const screen = { x: event.clientX, y: event.clientY };
     pressedItem = { pointer: event.pointerId, screen, start, begin, drag: null };
   };
@@ -133,25 +134,25 @@ export function draggedAt(
   return alt && painted?.kind === "frame" ? null : painted;
 }
 
-function dragFrame(key: string): DragSteps {
-  beginDrag();
+function dragFrame(editor: Editor, key: string): DragSteps {
+  beginDrag(editor);
   useArranging.setState({ dragging: true });
-  return { step: frameMover(key), end: endDrag };
+  return { step: frameMover(editor, key), end: () => endDrag(editor) };
 }
 
 /** As for nodes that are elements: dropping on a wire inserts, shaking disconnects, Alt copies. */
 function dragNodes(editor: Editor, node: string, pressed: PointerEvent): DragSteps {
   startDrag(editor, pressed);
-  if (!editor.tab.selected.includes(node)) select([node]);
+  if (!editor.tab.selected.includes(node)) select(editor, [node]);
   const from = [...cornersOf(editor, editor.tab.selected)];
   const keys = from.map(([key]) => key);
   return {
     step: (by, event) => {
       const places = from.map(([key, { x, y }]) => [key, { x: x + by.x, y: y + by.y }]);
-      dragTo(Object.fromEntries(places));
+      dragTo(editor, Object.fromEntries(places));
       followDrag(event, keys);
     },
-    end: () => finishDrag(keys),
+    end: () => finishDrag(editor, keys),
   };
 }
 

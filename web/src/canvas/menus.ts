@@ -8,7 +8,7 @@ import { paintSelected } from "../state/editing/arranging";
 import { currentFrame, paintFrame, setCurrentFrame } from "../state/editing/framing";
 import { colourName, PALETTE } from "../state/nodes/colours";
 import { commandOf, isEnabled, runCommand } from "../state/session/commandRegistry";
-import { activeEditor } from "../state/session/editor";
+import type { Editor } from "../state/session/editor";
 import { select } from "../state/session/studio";
 import type { MenuItem } from "../widgets/Menu";
 import { t } from "../words/words";
@@ -30,9 +30,9 @@ interface OpenedMenu {
 export const useMenu = create<{ opened: OpenedMenu | null }>(() => ({ opened: null }));
 
 /** Opens the menu of a target, which is selected first. */
-export function openMenu(target: Target, at: Point): void {
-  if (target.kind === "node" && !activeEditor().tab.selected.includes(target.key)) {
-    select([target.key]);
+export function openMenu(editor: Editor, target: Target, at: Point): void {
+  if (target.kind === "node" && !editor.tab.selected.includes(target.key)) {
+    select(editor, [target.key]);
   }
   if (target.kind === "frame") setCurrentFrame(target.key);
   useMenu.setState({ opened: { target, at } });
@@ -128,16 +128,16 @@ const PLANS: Readonly<Record<Target["kind"], MenuPlan>> = {
   ],
 };
 
-export function itemsOf(target: Target): MenuItem[] {
-  if (target.kind === "colour") return colours(target);
-  return tidyLines(PLANS[target.kind].flatMap((each) => itemOf(each, target)));
+export function itemsOf(editor: Editor, target: Target): MenuItem[] {
+  if (target.kind === "colour") return colours(editor, target);
+  return tidyLines(PLANS[target.kind].flatMap((each) => itemOf(editor, each, target)));
 }
 
-function itemOf(planned: MenuPlan[number], target: Target): MenuItem[] {
+function itemOf(editor: Editor, planned: MenuPlan[number], target: Target): MenuItem[] {
   if (planned === "line") return ["line"];
-  if (planned === "colours") return [{ label: t("Colour"), entries: colours(target) }];
+  if (planned === "colours") return [{ label: t("Colour"), entries: colours(editor, target) }];
   if (typeof planned === "object") {
-    const entries = tidyLines(planned.plan.flatMap((each) => itemOf(each, target)));
+    const entries = tidyLines(planned.plan.flatMap((each) => itemOf(editor, each, target)));
     return entries.length === 0 ? [] : [{ label: t(planned.title), entries }];
   }
   const command = commandOf(planned);
@@ -150,7 +150,7 @@ function itemOf(planned: MenuPlan[number], target: Target): MenuItem[] {
       label: t(SHORT[planned] ?? command.title),
       ...(key === undefined ? {} : { keys: shownKey(key) }),
       ...(enabled ? {} : { disabled: true }),
-      ...checked(planned),
+      ...checked(editor, planned),
       run: () => runCommand(planned),
     },
   ];
@@ -188,8 +188,8 @@ const HIDDEN_WHEN_DISABLED = new Set([
   "node.pullOut",
 ]);
 
-function checked(id: string): { checked?: boolean } {
-  const group = currentFrame();
+function checked(editor: Editor, id: string): { checked?: boolean } {
+  const group = currentFrame(editor);
   if (group === undefined || !id.startsWith("frame.")) return {};
   const { collapsed, mode } = frameState(group);
   if (id === "frame.collapse") return { checked: collapsed };
@@ -206,8 +206,8 @@ function tidyLines(items: MenuItem[]): MenuItem[] {
   });
 }
 
-function colours(target: Target): MenuItem[] {
-  const { graph, selected } = activeEditor().tab;
+function colours(editor: Editor, target: Target): MenuItem[] {
+  const { graph, selected } = editor.tab;
   const frame = target.kind === "frame" ? frameOf(graph, target.key) : undefined;
   const now = frame === undefined ? (graph.nodes[selected[0] ?? ""]?.color ?? null) : frame.color;
   const name = frame === undefined ? colourName(now) : now;
@@ -215,7 +215,8 @@ function colours(target: Target): MenuItem[] {
     {
       label: t("No colour"),
       checked: now === null,
-      run: () => (frame === undefined ? paintSelected(null) : paintFrame(frame.key, null)),
+      run: () =>
+        frame === undefined ? paintSelected(editor, null) : paintFrame(editor, frame.key, null),
     },
     ...PALETTE.map((each) => ({
       label: t(each.title),
@@ -223,8 +224,8 @@ function colours(target: Target): MenuItem[] {
       checked: frame === undefined ? name === each.id : name === each.frame,
       run: () =>
         frame === undefined
-          ? paintSelected({ color: each.color, bgcolor: each.bgcolor })
-          : paintFrame(frame.key, each.frame),
+          ? paintSelected(editor, { color: each.color, bgcolor: each.bgcolor })
+          : paintFrame(editor, frame.key, each.frame),
     })),
     { label: t("Another colour…"), run: () => askColour(frame?.key ?? null) },
   ];

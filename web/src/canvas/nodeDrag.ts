@@ -3,7 +3,6 @@
  * disconnects it, Alt copies it.
  */
 
-import type { Node } from "@xyflow/react";
 import { duplicateAt } from "../state/editing/clipboard";
 import { insertionSockets, insertNode, pullOutOfWires, wireAt } from "../state/editing/connecting";
 import { beginDrag, endDrag, isDragged, leaveDrag } from "../state/editing/moving";
@@ -35,10 +34,10 @@ interface Drag {
 
 let drag: Drag | null = null;
 
-type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
+export type Dragged = MouseEvent | TouchEvent | React.MouseEvent;
 
 export function startDrag(editor: Editor, event: Dragged): void {
-  beginDrag();
+  beginDrag(editor);
   drag = {
     editor,
     copying: event.altKey,
@@ -49,20 +48,13 @@ export function startDrag(editor: Editor, event: Dragged): void {
   };
 }
 
-export function continueDrag(event: Dragged, _node: Node, nodes: readonly Node[]): void {
-  followDrag(
-    event,
-    nodes.map((each) => each.id),
-  );
-}
-
 /** Runs after each step of a drag of these nodes. */
 export function followDrag(event: Dragged, keys: readonly string[]): void {
   if (drag === null) return;
   const { editor } = drag;
   if ("clientX" in event && isShaken(drag, event.clientX)) {
     // In the same undo step as the move.
-    pullOutOfWires(keys, editor.tab.log.done.at(-1)?.thread ?? undefined);
+    pullOutOfWires(editor, keys, editor.tab.log.done.at(-1)?.thread ?? undefined);
     drag.turns = [];
   }
   const [key] = keys;
@@ -71,40 +63,37 @@ export function followDrag(event: Dragged, keys: readonly string[]): void {
   if (over !== useWiring.getState().over) useWiring.setState({ over });
 }
 
-export function stopDrag(_event: Dragged, _node: Node, nodes: readonly Node[]): void {
-  finishDrag(nodes.map((each) => each.id));
-}
-
 /** Runs when the button is released: nodes stay there, and one over a wire is inserted into it. */
-export function finishDrag(keys: readonly string[]): void {
+export function finishDrag(shown: Editor, keys: readonly string[]): void {
   const { over } = useWiring.getState();
   const ended = drag;
+  const editor = ended?.editor ?? shown;
   drag = null;
   const [key] = keys;
   if (over !== null && key !== undefined && ended !== null) {
     // In the same undo step as the move.
-    const thread = ended.editor.tab.log.done.at(-1)?.thread ?? undefined;
-    insertNode(key, over, middleOf(ended.editor, key), thread);
+    const thread = editor.tab.log.done.at(-1)?.thread ?? undefined;
+    insertNode(editor, key, over, middleOf(editor, key), thread);
   }
-  endDrag();
+  endDrag(editor);
   if (ended?.copying === true) dropCopies(ended, keys);
   if (over !== null) useWiring.setState({ over: null });
 }
 
 /** Runs when the canvas is unmounted: dragged nodes stay where they are. */
-export function dropDrag(tab: string): void {
+export function dropDrag(editor: Editor): void {
   drag = null;
-  leaveDrag(tab);
+  leaveDrag(editor);
   useWiring.setState({ over: null });
 }
 
 /** Moves the nodes back, and leaves copies with the same inputs where they were dropped. */
-function dropCopies(ended: Drag, keys: readonly string[]): void {
-  const { log, graph } = ended.editor.tab;
-  if (log.done.length <= ended.before) return;
+function dropCopies({ editor, before }: Drag, keys: readonly string[]): void {
+  const { log, graph } = editor.tab;
+  if (log.done.length <= before) return;
   const bounds = boundsOf(graph, keys);
-  undoEdit();
-  if (bounds !== null) duplicateAt(keys, bodyAt(bounds));
+  undoEdit(editor);
+  if (bounds !== null) duplicateAt(editor, keys, bodyAt(bounds));
 }
 
 /** Whether the pointer moved to and fro several times within a short time. */
@@ -140,7 +129,7 @@ function wireUnder(editor: Editor, key: string, event: Dragged): string | null {
     node.inputs.some((each) => each.link !== null) ||
     node.outputs.some((each) => each.links.length > 0);
   if (joined) return null;
-  const fits = (link: string) => insertionSockets(schema, link, node) !== null;
+  const fits = (link: string) => insertionSockets(editor, schema, link, node) !== null;
   const pointer =
     "clientX" in event
       ? canvas(editor.id)?.toGraph({ x: event.clientX, y: event.clientY })

@@ -12,7 +12,7 @@ import { openFiles } from "../state/files/files";
 import { boundsOf } from "../state/nodes/shape";
 import { isInstance } from "../state/outcomes/places";
 import { DRAGGED } from "../state/results/dragged";
-import type { Editor } from "../state/session/editor";
+import { type Editor, useEditor } from "../state/session/editor";
 import { animationDuration } from "../state/session/motion";
 import { useView } from "../state/session/view";
 import { clickNode, clickPainted, isAdding } from "./clickNode";
@@ -34,11 +34,12 @@ interface Painted {
  * Handlers that keep their identity until what is painted changes: React Flow updates on new ones.
  */
 export function usePointing(
-  editor: Editor,
+  _editor: Editor,
   flow: Flow,
   pointer: RefObject<Point | null>,
   { overview, isPainted }: Painted,
 ) {
+  const editor = useEditor();
   return useMemo(() => {
     const positionOf = (event: MouseEvent) =>
       flow.screenToFlowPosition(screenOf(event), { snapToGrid: false });
@@ -47,12 +48,14 @@ export function usePointing(
         const at = positionOf(event);
         const frame = overview ? frameAt(editor.graph, at, flow.getZoom()) : null;
         if (frame !== null) {
-          void import("../state/editing/framing").then((module) => module.selectFrame(frame));
+          void import("../state/editing/framing").then((module) =>
+            module.selectFrame(editor, frame),
+          );
           return;
         }
         const key = overview ? nodeAt(editor, at) : null;
         const wire = isPainted ? paintedWireAt(editor, at, flow.getZoom()) : null;
-        if (wire !== null && !(isAdding(event) && key !== null)) clickWire(event, wire);
+        if (wire !== null && !(isAdding(event) && key !== null)) clickWire(editor, event, wire);
         else clickPainted(editor, event, key);
       },
       onNodeClick: (event: MouseEvent, node: FlowNode) => clickNode(editor, event, node),
@@ -67,7 +70,7 @@ export function usePointing(
         const frame = overview ? frameAt(editor.graph, at, flow.getZoom()) : null;
         const key = overview && frame === null ? nodeAt(editor, at) : null;
         if (key !== null && isInstance(editor.tab, key)) {
-          enter(key);
+          enter(editor, key);
           return;
         }
         const bounds = boundsAt(editor, key, frame);
@@ -80,25 +83,25 @@ export function usePointing(
         }
       },
       onDragOver: (event: DragEvent) => event.preventDefault(),
-      onDrop: (event: DragEvent) => drop(event, flow),
+      onDrop: (event: DragEvent) => drop(editor, event, flow),
     };
     return { pane, box };
   }, [editor, flow, pointer, overview, isPainted]);
 }
 
 /** Takes in a dropped result from the dock, or a dropped file. */
-function drop(event: DragEvent, flow: Flow): void {
+function drop(editor: Editor, event: DragEvent, flow: Flow): void {
   event.preventDefault();
   const screen = screenOf(event);
   const dragged = event.dataTransfer.getData(DRAGGED);
   const { target } = event;
   if (dragged !== "") {
     void import("../state/results/results").then((module) =>
-      module.takeDropped(dragged, target, screen),
+      module.takeDropped(editor, dragged, target, screen),
     );
     return;
   }
-  void openFiles(event.dataTransfer.files, flow.screenToFlowPosition(screen));
+  void openFiles(editor, event.dataTransfer.files, flow.screenToFlowPosition(screen));
 }
 
 function screenOf({ clientX: x, clientY: y }: MouseEvent): Point {
@@ -113,13 +116,13 @@ function boundsAt({ graph }: Editor, node: string | null, frame: string | null):
 }
 
 /** Opens the subgraph of the instance that was double-clicked; false if it was none. */
-function enterAt({ tab }: Editor, target: EventTarget): boolean {
+function enterAt(editor: Editor, target: EventTarget): boolean {
   if (!(target instanceof Element) || target.closest("input, textarea, button, .field") !== null) {
     return false;
   }
   const key = target.closest<HTMLElement>("[data-node]")?.dataset.node;
-  if (key === undefined || !isInstance(tab, key)) return false;
-  enter(key);
+  if (key === undefined || !isInstance(editor.tab, key)) return false;
+  enter(editor, key);
   return true;
 }
 

@@ -47,9 +47,10 @@ export function pressedAt(
   const { target, altKey, shiftKey } = event;
   if (!(target instanceof Element)) return null;
   const handle = target.closest<HTMLElement>(".react-flow__handle");
-  if (handle !== null) return pressOnSockets(socketsOfHandle(editor, handle), altKey, shiftKey);
+  if (handle !== null)
+    return pressOnSockets(editor, socketsOfHandle(editor, handle), altKey, shiftKey);
   const point = target.closest<HTMLElement>("[data-point]")?.dataset.point;
-  if (point !== undefined) return altKey ? pressOnPoint(point) : null;
+  if (point !== undefined) return altKey ? pressOnPoint(editor, point) : null;
   if (target.closest(".react-flow__pane") === null) return null;
   if (target.closest(".react-flow__node, .react-flow__viewport-portal") !== null) return null;
   const sockets = socketsBeside(
@@ -57,7 +58,7 @@ export function pressedAt(
     at,
     pressDistance(zoom, event.pointerType === "touch") / zoom,
   );
-  if (sockets.length > 0) return pressOnSockets(sockets, altKey, shiftKey);
+  if (sockets.length > 0) return pressOnSockets(editor, sockets, altKey, shiftKey);
   return altKey || shiftKey || zoom < OVERVIEW_BELOW ? null : pressOnWireEnd(editor, at, zoom);
 }
 
@@ -67,21 +68,23 @@ function pressDistance(zoom: number, isTouch: boolean): number {
 }
 
 function pressOnSockets(
+  editor: Editor,
   places: readonly SocketPlace[],
   alt: boolean,
   shift: boolean,
 ): Press | null {
   if (places.length === 0) return null;
-  const sockets = () => places.flatMap((each) => pulledAt(each.node, each.socket, each.side) ?? []);
+  const sockets = () =>
+    places.flatMap((each) => pulledAt(editor, each.node, each.socket, each.side) ?? []);
   return {
-    drag: () => pullFrom(sockets(), alt, shift),
+    drag: () => pullFrom(editor, sockets(), alt, shift),
     tap: () => newPull(sockets()),
   };
 }
 
-function pressOnPoint(point: string): Press {
+function pressOnPoint(editor: Editor, point: string): Press {
   const branch = () => {
-    const pulled = pulledFrom(point);
+    const pulled = pulledFrom(editor, point);
     return pulled === null ? null : newPull([pulled]);
   };
   return { drag: branch, tap: null };
@@ -125,5 +128,8 @@ function pressOnWireEnd(editor: Editor, at: Point, zoom: number): Press | null {
   const distanceTo = (end: Point) => Math.hypot(end.x - at.x, end.y - at.y);
   const [toSource, toTarget] = [distanceTo(ends.source), distanceTo(ends.target)];
   if (Math.min(toSource, toTarget) > END_LENGTH / zoom) return null;
-  return { drag: () => pullEnd(link.key, toSource < toTarget ? "output" : "input"), tap: null };
+  return {
+    drag: () => pullEnd(editor, link.key, toSource < toTarget ? "output" : "input"),
+    tap: null,
+  };
 }

@@ -213,7 +213,7 @@ export class PullPointer {
   #drop(pull: Pull, screen: Point): void {
     const target = this.#targetAt(pull, screen);
     endPull();
-    dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
+    dropPull(this.#view.editor, pull, target, { screen, at: this.#view.toGraph(screen) });
   }
 
   /** The first tap on a socket begins a pull; the second tap ends it. */
@@ -224,7 +224,7 @@ export class PullPointer {
       const target = this.#targetAt(pull, screen);
       endPull();
       if (target.kind === "nothing") return;
-      dropPull(pull, target, { screen, at: this.#view.toGraph(screen) });
+      dropPull(this.#view.editor, pull, target, { screen, at: this.#view.toGraph(screen) });
       return;
     }
     const started = press?.tap?.() ?? null;

@@ -55,13 +55,14 @@ function socketAt(
   const reach = Math.min(SNAP_DISTANCE / zoom, (hit?.box.width ?? Number.POSITIVE_INFINITY) / 4);
   const isCandidate = (each: SocketPlace) =>
     each.side === pull.seeks &&
-    (!each.isField || verdictAt(pull, each.node, each.socket).refusal === null);
+    (!each.isField || verdictAt(editor, pull, each.node, each.socket).refusal === null);
   const [nearest, ...others] = socketsNear(editor, at, reach, isCandidate);
   if (nearest === undefined) return null;
   const { node, socket, isField } = nearest;
   // Several sockets at one place count as their node.
-  if (others.length > 0) return { kind: "body", node, verdict: verdictOn(pull, node, null) };
-  const verdict = verdictAt(pull, node, socket);
+  if (others.length > 0)
+    return { kind: "body", node, verdict: verdictOn(editor, pull, node, null) };
+  const verdict = verdictAt(editor, pull, node, socket);
   // Zoomed out, the sockets of a node are too small to tell apart.
   if (verdict.refusal !== null && zoom < OVERVIEW_BELOW) return onNode(editor, pull, node, at);
   return { kind: isField ? "field" : "socket", node, verdict };
@@ -69,7 +70,7 @@ function socketAt(
 
 function onNode(editor: Editor, pull: Pull, node: string, at: Point): Target {
   const row = rowAt(editor, node, at, pull.seeks);
-  const verdict = verdictOn(pull, node, row?.socket ?? null);
+  const verdict = verdictOn(editor, pull, node, row?.socket ?? null);
   const isField = row?.isField === true && verdict.socket === row.socket;
   return { kind: isField ? "field" : "body", node, verdict };
 }
@@ -84,7 +85,7 @@ function besideNode(editor: Editor, { seeks }: Pull, at: Point, zoom: number): s
 function onFold(editor: Editor, pull: Pull, at: Point, fold: Fold): Target {
   const rows = socketsOfFold(editor, fold).filter((each) => each.side === pull.seeks);
   const [row] = rows.sort((one, other) => Math.abs(one.at.y - at.y) - Math.abs(other.at.y - at.y));
-  const verdictOfRow = row === undefined ? null : verdictAt(pull, row.node, row.socket);
+  const verdictOfRow = row === undefined ? null : verdictAt(editor, pull, row.node, row.socket);
   if (row !== undefined && verdictOfRow !== null && verdictOfRow.refusal === null) {
     return { kind: "body", node: row.node, verdict: verdictOfRow };
   }
@@ -100,8 +101,8 @@ function onWire(editor: Editor, pull: Pull, at: Point, zoom: number): Target {
     ...pull.from.flatMap((each) => linksAt(graph, each)),
     ...(pull.detached?.links ?? []),
   ]);
-  const fits = (key: string) => !own.has(key) && verdictOnWire(pull, key) !== null;
+  const fits = (key: string) => !own.has(key) && verdictOnWire(editor, pull, key) !== null;
   const link = wireAt(editor, at, WIRE_DISTANCE / zoom, fits);
-  const verdict = link === null ? null : verdictOnWire(pull, link);
+  const verdict = link === null ? null : verdictOnWire(editor, pull, link);
   return link === null || verdict === null ? NOTHING : { kind: "wire", link, verdict };
 }

@@ -1,4 +1,5 @@
 /** Widgets, renderers and command pages of plugins, each in a frame of its own. */
+
 import type { MessageFromPage } from "../api/extensions";
 import type { Json } from "../document/json";
 import { copyNodes } from "../document/snippet";
@@ -10,7 +11,7 @@ import {
   useExtensions,
 } from "../state/catalog/extensions";
 import { insertWorkflow } from "../state/commands/pluginCommands";
-import { activeTab } from "../state/session/studio";
+import { useEditor } from "../state/session/editor";
 import { notify, notifyError } from "../state/session/view";
 import { Frame, type PageContent } from "./Frame";
 import "./extensions.css";
@@ -74,8 +75,9 @@ async function bytesOf(url: string): Promise<ArrayBuffer> {
 }
 
 function PluginCommandFrame({ command }: PluginCommandProps) {
+  const editor = useEditor();
   const content = (): PageContent => {
-    const { graph, selected } = activeTab();
+    const { graph, selected } = editor.tab;
     return {
       selection: selected.length === 0 ? null : copyNodes(graph, selected),
       settings: settingsOf(command.pack),

@@ -1,6 +1,7 @@
 /**
  * The batch dialog: the axes that vary and their values; shows the number of runs before the start.
  */
+
 import { Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema } from "../api/types";
@@ -14,7 +15,8 @@ import { isWidget } from "../state/nodes/widgets";
 import { expectedOf } from "../state/outcomes/queue";
 import { useRuns } from "../state/outcomes/runs";
 import { MAX_RUNS, runBatch } from "../state/runs/batch";
-import { activeTab, schemaOf } from "../state/session/studio";
+import { type Editor, useEditor } from "../state/session/editor";
+import { schemaOf } from "../state/session/studio";
 import { errorText, notifyError, useView } from "../state/session/view";
 import { Select } from "../widgets/Select";
 import { plainDigits } from "../words/digits";
@@ -41,8 +43,8 @@ interface Row {
 type Values = { values: Json[] } | { wrong: string };
 const SEEDS = ["seed", "noise_seed"];
 
-function widgetsOf(): Widget[] {
-  const { graph } = activeTab();
+function widgetsOf(editor: Editor): Widget[] {
+  const { graph } = editor.tab;
   return graph.order.flatMap((key) => {
     const node = graph.nodes[key];
     const schema = node === undefined ? undefined : schemaOf(node.type);
@@ -118,7 +120,8 @@ function valuesOf(row: Row, widget: Widget | undefined): Values {
 }
 
 export function Batch() {
-  const [widgets] = useState(widgetsOf);
+  const editor = useEditor();
+  const [widgets] = useState(() => widgetsOf(editor));
   const [rows, setRows] = useState<readonly Row[]>(() => [firstRow(widgets, [])]);
   const [queued, setQueued] = useState<number | null>(null);
   const read = rows.map((row) =>
@@ -133,7 +136,7 @@ export function Batch() {
   const go = () => {
     if (axes === null) return;
     setQueued(0);
-    runBatch(axes, setQueued).then(close, (error: unknown) => {
+    runBatch(editor, axes, setQueued).then(close, (error: unknown) => {
       setQueued(null);
       notifyError(error);
     });
@@ -219,9 +222,10 @@ function axesOf(
 }
 
 function Runs({ count }: { count: number }) {
+  const editor = useEditor();
   const past = useRuns((state) => state.past);
   if (count > MAX_RUNS) return t("{{count}} runs are too many; the maximum is 1000.", { count });
-  const workflow = activeTab().workflow.saved.id;
+  const workflow = editor.tab.workflow.saved.id;
   const id = typeof workflow === "string" ? workflow : "";
   const each = expectedOf({ id: "", status: "pending", workflow_id: id }, past);
   if (each === null || count === 0) return t("{{count}} runs", { count });

@@ -1,4 +1,5 @@
 /** The list of blueprints: add one to the canvas; rename or delete your own. */
+
 import { Plus, Trash2 } from "lucide-react";
 import { useEffect } from "react";
 import {
@@ -10,6 +11,7 @@ import {
 } from "../state/catalog/blueprints";
 import { askConfirmation } from "../state/session/ask";
 import { canvas } from "../state/session/canvas";
+import { useEditor } from "../state/session/editor";
 import { openSheet } from "../state/session/view";
 import { t } from "../words/words";
 import { Dialog } from "./Dialog";
@@ -22,6 +24,7 @@ async function remove(name: string): Promise<void> {
 }
 
 export function Blueprints() {
+  const editor = useEditor();
   const all = useBlueprints((state) => state.all);
   useEffect(() => void refreshBlueprints(), []);
   const close = () => openSheet(null);
@@ -58,7 +61,7 @@ export function Blueprints() {
                 const handle = canvas();
                 close();
                 if (schema !== undefined && handle !== null) {
-                  placeBlueprint(schema, handle.toGraph(handle.pointer()));
+                  placeBlueprint(editor, schema, handle.toGraph(handle.pointer()));
                 }
               }}
             >

@@ -21,6 +21,7 @@ import { compareWithOpen, compareWorkflows } from "../state/results/difference";
 import { compareJobs, latestBeside } from "../state/results/lightbox";
 import { copyFact, downloadJobs, giveAsInput, openResult } from "../state/results/results";
 import { reproduce } from "../state/results/startReproduce";
+import { type Editor, useEditor } from "../state/session/editor";
 import { t } from "../words/words";
 
 interface Action {
@@ -32,6 +33,7 @@ interface Action {
 }
 
 export function ChosenBar() {
+  const editor = useEditor();
   const chosen = useHistory((state) => state.chosen);
   // Read again after each change of a star.
   useHistory((state) => state.jobs);
@@ -40,7 +42,7 @@ export function ChosenBar() {
   return (
     <div className="chosen" role="toolbar" aria-label={t("Selected results")}>
       <span className="found">{t("{{count}} selected", { count: chosen.size })}</span>
-      {actionsFor(jobs).map(({ label, brief, Icon, run }) => (
+      {actionsFor(editor, jobs).map(({ label, brief, Icon, run }) => (
         <button
           key={label}
           type="button"
@@ -57,7 +59,7 @@ export function ChosenBar() {
   );
 }
 
-function actionsFor(jobs: readonly ListedJob[]): Action[] {
+function actionsFor(editor: Editor, jobs: readonly ListedJob[]): Action[] {
   const ids = jobs.map((job) => job.id);
   const starred = jobs.every((job) => job.starred);
   const [first, second] = jobs;
@@ -68,7 +70,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
       Icon: Star,
       run: () => void star(ids, !starred),
     },
-    ...(jobs.length === 1 && first !== undefined ? actionsForOne(first) : []),
+    ...(jobs.length === 1 && first !== undefined ? actionsForOne(editor, first) : []),
     ...(jobs.length === 2 && first !== undefined && second !== undefined
       ? actionsForTwo(first, second)
       : []),
@@ -82,7 +84,7 @@ function actionsFor(jobs: readonly ListedJob[]): Action[] {
   ];
 }
 
-function actionsForOne(job: ListedJob): Action[] {
+function actionsForOne(editor: Editor, job: ListedJob): Action[] {
   const { id, batch } = job;
   const made = outputOf(job);
   const latest = latestBeside(id);
@@ -92,11 +94,11 @@ function actionsForOne(job: ListedJob): Action[] {
       label: t("Reproduce"),
       brief: true,
       Icon: RotateCcw,
-      run: () => reproduce(id),
+      run: () => reproduce(editor, id),
     },
     made === null
       ? null
-      : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(made.file) },
+      : { label: t("Use as an input"), Icon: ImageUp, run: () => giveAsInput(editor, made.file) },
     {
       label: t("Copy the prompt"),
       brief: true,
@@ -114,7 +116,7 @@ function actionsForOne(job: ListedJob): Action[] {
     {
       label: t("Differences from the open workflow"),
       Icon: GitCompareArrows,
-      run: () => void compareWithOpen(id),
+      run: () => void compareWithOpen(editor, id),
     },
     batch === undefined
       ? null

@@ -2,6 +2,7 @@
  * The banner for a file that has changed under its open document, with the ways to resolve it:
  * nothing is lost.
  */
+
 import { TriangleAlert, X } from "lucide-react";
 import {
   endConflict,
@@ -10,11 +11,13 @@ import {
   saveAsCopy,
   useConflicts,
 } from "../state/files/saving";
-import { activeTab, useActive } from "../state/session/studio";
+import { useEditor } from "../state/session/editor";
+import { useActive } from "../state/session/studio";
 import { t } from "../words/words";
 import "./conflict.css";
 
 export function ConflictBar() {
+  const editor = useEditor();
   const id = useActive((each) => each.id);
   const name = useActive((each) => each.name);
   const conflict = useConflicts(({ conflicts }) => conflicts[id]);
@@ -27,17 +30,17 @@ export function ConflictBar() {
           name,
         })}
       </p>
-      <button type="button" onClick={() => void saveAsCopy(activeTab())}>
+      <button type="button" onClick={() => void saveAsCopy(editor.tab)}>
         {t("Save both")}
       </button>
       <button
         type="button"
         title={t("The current file is kept as a version.")}
-        onClick={() => void overwriteOtherVersion(activeTab(), conflict)}
+        onClick={() => void overwriteOtherVersion(editor.tab, conflict)}
       >
         {t("Overwrite the other version")}
       </button>
-      <button type="button" onClick={() => openOtherVersion(activeTab(), conflict)}>
+      <button type="button" onClick={() => openOtherVersion(editor.tab, conflict)}>
         {t("Open the other version")}
       </button>
       <button

@@ -2,6 +2,7 @@
  * Connects a node by keyboard: first choose one of its sockets, then one that fits, best and
  * nearest first.
  */
+
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { type KeyboardEvent, type ReactNode, useMemo, useRef, useState } from "react";
 import { dropPull } from "../state/editing/drop";
@@ -16,7 +17,8 @@ import { nameIn } from "../state/nodes/naming";
 import { boundsOf } from "../state/nodes/shape";
 import { nameOf } from "../state/nodes/sockets";
 import { canvas } from "../state/session/canvas";
-import { activeTab, useActive, useStudio } from "../state/session/studio";
+import { type Editor, useEditor } from "../state/session/editor";
+import { useActive, useStudio } from "../state/session/studio";
 import { type Connecting, useView } from "../state/session/view";
 import { Listbox, Option } from "../widgets/Listbox";
 import { t } from "../words/words";
@@ -52,9 +54,10 @@ function close(): void {
 }
 
 function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
+  const editor = useEditor();
   const graph = useActive((tab) => tab.graph);
   const catalog = useStudio((state) => state.catalog);
-  const [pulled, setPulled] = useState<Pulled | null>(() => sourceOfLink(link));
+  const [pulled, setPulled] = useState<Pulled | null>(() => sourceOfLink(editor, link));
   const sockets = useMemo(() => socketsAt(graph, catalog, node), [graph, catalog, node]);
   const found = useMemo(
     () => (pulled === null ? [] : candidatesFor(graph, catalog, pulled)),
@@ -68,7 +71,7 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
         label={t("Connect {{node}}", { node: title })}
         hint={t("Choose a socket of {{node}}", { node: title })}
         lines={socketLines(sockets, setPulled)}
-        onLeave={() => leave(node)}
+        onLeave={() => leave(editor, node)}
       />
     );
   }
@@ -82,8 +85,8 @@ function Steps({ connecting: { node, link } }: { connecting: Connecting }) {
           ? t("Choose a target for {{type}} of {{node}}", { type, node: title })
           : t("Choose a source for {{type}} of {{node}}", { type, node: title })
       }
-      lines={targetLines(found, pulled, link)}
-      onLeave={() => (link === undefined ? setPulled(null) : leave(node))}
+      lines={targetLines(editor, found, pulled, link)}
+      onLeave={() => (link === undefined ? setPulled(null) : leave(editor, node))}
     />
   );
 }
@@ -103,6 +106,7 @@ function socketLines(
 
 /** The sockets that fit, and, unless a wire is being moved, a line for a new node. */
 function targetLines(
+  editor: Editor,
   found: readonly Candidate[],
   pulled: Pulled,
   link: string | undefined,
@@ -113,11 +117,11 @@ function targetLines(
       name: `${each.title} · ${each.label}`,
       where: each.taken === null ? "" : t("disconnects {{node}}", { node: each.taken }),
       type: each.type,
-      take: () => connect(pulled, each, link),
+      take: () => connect(editor, pulled, each, link),
     }),
   );
   if (link !== undefined) return lines;
-  const take = () => addNew(pulled);
+  const take = () => addNew(editor, pulled);
   return [...lines, { id: "new", name: t("New node…"), where: "", type: null, take }];
 }
 
@@ -130,38 +134,43 @@ function whereOf(side: Pulled["side"], joined: readonly string[]): string {
 }
 
 /** The output that a wire comes from whose target is being moved. */
-function sourceOfLink(key: string | undefined): Pulled | null {
-  const { graph } = activeTab();
+function sourceOfLink(editor: Editor, key: string | undefined): Pulled | null {
+  const { graph } = editor.tab;
   const link = graph.links[key ?? ""];
   return link === undefined ? null : sourceOf(graph, link);
 }
 
-function leave(node: string): void {
+function leave(editor: Editor, node: string): void {
   close();
-  focusOn(node);
+  focusOn(editor, node);
 }
 
 /** Drops on the chosen socket, as the pointer would. */
-function connect(pulled: Pulled, { node, socket }: Candidate, link: string | undefined): void {
+function connect(
+  editor: Editor,
+  pulled: Pulled,
+  { node, socket }: Candidate,
+  link: string | undefined,
+): void {
   close();
-  const pull = link === undefined ? newPull([pulled]) : pullEnd(link, "input");
+  const pull = link === undefined ? newPull([pulled]) : pullEnd(editor, link, "input");
   if (pull !== null) {
-    const target: Target = { kind: "socket", node, verdict: verdictAt(pull, node, socket) };
+    const target: Target = { kind: "socket", node, verdict: verdictAt(editor, pull, node, socket) };
     const screen = canvas()?.pointer() ?? { x: 0, y: 0 };
-    dropPull(pull, target, { screen, at: screen });
+    dropPull(editor, pull, target, { screen, at: screen });
   }
-  focusOn(pulled.node);
+  focusOn(editor, pulled.node);
 }
 
 /** Opens the palette as if a wire had been dropped beside the node. */
-function addNew(pulled: Pulled): void {
+function addNew(editor: Editor, pulled: Pulled): void {
   close();
-  const bounds = boundsOf(activeTab().graph, [pulled.node]);
+  const bounds = boundsOf(editor.tab.graph, [pulled.node]);
   const screen = canvas()?.pointer() ?? { x: 0, y: 0 };
   if (bounds === null) return;
   const x =
     pulled.side === "output" ? bounds.x + bounds.width + BESIDE : bounds.x - bounds.width - BESIDE;
-  const at = freeBelow(activeTab().graph, { x, y: bounds.y });
+  const at = freeBelow(editor.tab.graph, { x, y: bounds.y });
   useView.setState({ palette: { screen, at, pulled } });
 }
 

@@ -1,4 +1,5 @@
 /** The differences between two workflows as a list; a line leads to its node. */
+
 import type { ReactNode } from "react";
 import type { LevelDifference, NodeChange, WireChange } from "../document/diff";
 import type { Graph, Workflow } from "../document/graph";
@@ -8,6 +9,7 @@ import { goTo } from "../state/editing/levels";
 import { titleOf } from "../state/nodes/naming";
 import { closeDifference, showMarks, useDifference } from "../state/results/difference";
 import { differenceOf } from "../state/results/differing";
+import { useEditor } from "../state/session/editor";
 import { schemaOf, useActive } from "../state/session/studio";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";
@@ -169,10 +171,11 @@ interface LeadsProps {
 }
 
 function Leads({ graph, node, workflow, text = nameIn(graph, node) }: LeadsProps) {
+  const editor = useEditor();
   if (workflow === null) return <span>{text}</span>;
   const go = () => {
     const found = allNodes(workflow).find((each) => each.node === graph.nodes[node]);
-    if (found !== undefined) goTo(found.id);
+    if (found !== undefined) goTo(editor, found.id);
   };
   return (
     <button type="button" className="link" onClick={go}>

@@ -1,9 +1,11 @@
 /** The failure of a node: the message in plain words, and the details folded. */
+
 import { AlertTriangle, ClipboardCopy } from "lucide-react";
 import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { placeOf, useRuns } from "../state/outcomes/runs";
 import { changedSince, inputsGiven, reportOf, tracebackOf } from "../state/runs/failure";
 import { run } from "../state/runs/running";
+import { useEditor } from "../state/session/editor";
 import { useActive, useStudio } from "../state/session/studio";
 import { notify, notifyError } from "../state/session/view";
 import { t } from "../words/words";
@@ -11,6 +13,7 @@ import "./run.css";
 
 /** The node's id in prompts. */
 export function Failure({ node }: { node: string }) {
+  const editor = useEditor();
   const tab = useActive((each) => each.id);
   const error = useRuns((state) => state.errors[placeOf(tab, node)]);
   const isFormer = useRuns((state) => placeOf(tab, node) in state.former);
@@ -56,7 +59,7 @@ export function Failure({ node }: { node: string }) {
         </details>
       )}
       <footer>
-        <button type="button" onClick={() => void run({ keepSeeds: true, count: 1 })}>
+        <button type="button" onClick={() => void run(editor, { keepSeeds: true, count: 1 })}>
           {t("Try again")}
         </button>
         <button type="button" onClick={() => void copy()}>
@@ -70,6 +73,7 @@ export function Failure({ node }: { node: string }) {
 
 /** The differences from the version of the document that last ran without an error. */
 function Since() {
+  const editor = useEditor();
   const tab = useActive((each) => each);
   const worked = useRuns((state) => state.lastSuccessful[tab.id]);
   const catalog = useStudio((state) => state.catalog);
@@ -84,7 +88,7 @@ function Since() {
         <ul>
           {changes.map(({ node, text }) => (
             <li key={`${node} ${text}`}>
-              <button type="button" className="link" onClick={() => goTo(node)}>
+              <button type="button" className="link" onClick={() => goTo(editor, node)}>
                 {titleOfPrompt(tab, node, catalog) ?? `#${node}`}
               </button>{" "}
               {text}

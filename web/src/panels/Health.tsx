@@ -2,12 +2,14 @@
  * The state of the selected node: its problems with their fixes, and what the next run will do with
  * it.
  */
+
 import { AlertTriangle } from "lucide-react";
 import type { GraphNode } from "../document/graph";
 import { useRunOf } from "../state/outcomes/places";
 import { costOf, markOf } from "../state/outcomes/plan";
 import { type NodeRun, placeOf, useRuns } from "../state/outcomes/runs";
 import { problemsOf } from "../state/runs/fixes";
+import { useEditor } from "../state/session/editor";
 import { promptIdOf, useActive } from "../state/session/studio";
 import { t } from "../words/words";
 import { Failure } from "./Failure";
@@ -15,6 +17,7 @@ import "./run.css";
 import { bytesOf, spanOf } from "../words/format";
 
 export function Health({ node }: { node: GraphNode }) {
+  const editor = useEditor();
   const open = useActive((each) => each.id);
   const report = useRuns((state) => state.problems[open]);
   const { node_errors = {}, missing = {} } = report ?? {};
@@ -24,7 +27,7 @@ export function Health({ node }: { node: GraphNode }) {
   const { run } = useRunOf(node.key);
   const id = useActive((each) => promptIdOf(each, node.key));
   const isInside = (each: string) => each === id || each.startsWith(`${id}:`);
-  const all = tab === null ? [] : problemsOf(tab, report, {});
+  const all = tab === null ? [] : problemsOf(editor, tab, report, {});
   const problems = all.filter((each) => each.node !== null && isInside(each.node));
   const start = placeOf(open, "");
   const failed = Object.keys(errors).find(

@@ -1,4 +1,5 @@
 /** The selected node in full: values, wires, results, problems and description. */
+
 import { Suspense } from "react";
 import { viewUrl } from "../api/client";
 import type { InputSchema, NodeSchema } from "../api/types";
@@ -13,6 +14,7 @@ import { isInstance, placeHere, problemsAt, runAt, useRunOf } from "../state/out
 import { useRuns } from "../state/outcomes/runs";
 import { openPicture, openPictureAt, pictureAttribute } from "../state/results/pictureActions";
 import { useContent } from "../state/session/content";
+import { useEditor } from "../state/session/editor";
 import { promptIdOf, select, useActive, useStudio } from "../state/session/studio";
 import { MediaPreview } from "../widgets/MediaPreview";
 import { part } from "../widgets/part";
@@ -51,6 +53,7 @@ const LISTED = 150;
 
 /** The list of all nodes by name, if none is selected. */
 function Outline() {
+  const editor = useEditor();
   const tab = useActive((each) => each);
   const { graph } = tab;
   const catalog = useStudio((state) => state.catalog);
@@ -68,7 +71,7 @@ function Outline() {
           const state = isWrong ? "wrong" : runAt(runs, placeHere(tab, key), instance)?.state;
           return (
             <li key={key}>
-              <button type="button" data-key={key} onClick={() => select([key])}>
+              <button type="button" data-key={key} onClick={() => select(editor, [key])}>
                 <i className={`state ${state ?? "waiting"}`} />
                 {titleOf(node, catalog[node.type])}
                 <span className="kind">{kindOf(node, catalog[node.type])}</span>
@@ -128,6 +131,7 @@ function About({ node }: { node: GraphNode }) {
 
 /** The source of each input of a node. */
 function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema[] }) {
+  const editor = useEditor();
   const links = useActive(({ graph }) => graph.links);
   if (inputs.length === 0) return null;
   const sourceOf = (name: string) => {
@@ -153,7 +157,7 @@ function Wires({ node, inputs }: { node: GraphNode; inputs: readonly InputSchema
                   {input.section === "optional" ? t("optional") : t("nothing yet")}
                 </span>
               ) : (
-                <button type="button" className="link" onClick={() => select([source])}>
+                <button type="button" className="link" onClick={() => select(editor, [source])}>
                   <SourceName node={source} />
                 </button>
               )}

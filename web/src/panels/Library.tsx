@@ -2,6 +2,7 @@
  * The node library: all nodes by category or by pack, with a search, bookmarks and a preview. A node
  * is dragged to the canvas, or added in its middle by `Enter` or a double click.
  */
+
 import { Plus } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
 import { createPortal } from "react-dom";
@@ -14,8 +15,9 @@ import { freeBelow } from "../state/finding/placing";
 import { TITLE, WIDTH } from "../state/nodes/shape";
 import { announce } from "../state/outcomes/announcements";
 import { canvas } from "../state/session/canvas";
+import { type Editor, useEditor } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
-import { activeTab, useStudio } from "../state/session/studio";
+import { useStudio } from "../state/session/studio";
 import { openSheet, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { LibraryTree } from "./LibraryTree";
@@ -31,6 +33,7 @@ function close(): void {
 }
 
 export function Library() {
+  const editor = useEditor();
   const [typed, setTyped] = useState("");
   const [order, setOrder] = useState<LibraryOrder>("category");
   const [chosen, setChosen] = useState<NodeSchema | null>(null);
@@ -42,7 +45,8 @@ export function Library() {
     if (event.key === "Escape" && typed === "") close();
     else if (event.key === "Escape") setTyped("");
     else if (event.key === "ArrowDown") tree.current?.focus();
-    else if (event.key === "Enter" && rows[0]?.kind === "node") addInMiddle(rows[0].found.schema);
+    else if (event.key === "Enter" && rows[0]?.kind === "node")
+      addInMiddle(editor, rows[0].found.schema);
     else return;
     event.preventDefault();
   };
@@ -71,7 +75,7 @@ export function Library() {
         rows={rows}
         onTurn={turn}
         onChoose={setChosen}
-        onAdd={addInMiddle}
+        onAdd={(schema) => addInMiddle(editor, schema)}
         onPress={press}
         onLeave={close}
       />
@@ -146,6 +150,7 @@ interface ChosenProps {
 
 /** The chosen node: drawn like its card, with its description. */
 function Chosen({ schema, onPress }: ChosenProps) {
+  const editor = useEditor();
   const isMarked = useSetting("calotype.bookmarks").includes(schema.class_type);
   const help = () => {
     useView.setState({ helpOf: schema.class_type });
@@ -154,7 +159,7 @@ function Chosen({ schema, onPress }: ChosenProps) {
   return (
     <section className="chosen" aria-label={t("About {{node}}", { node: schema.display_name })}>
       <div className="acts">
-        <button type="button" className="plain-button" onClick={() => addInMiddle(schema)}>
+        <button type="button" className="plain-button" onClick={() => addInMiddle(editor, schema)}>
           <Plus size={13} aria-hidden /> {t("Add to the graph")}
         </button>
         <button type="button" className="link" onClick={help}>
@@ -191,7 +196,7 @@ function Ghost({ schema, at, zoom }: Carried) {
 }
 
 /** Adds a node in the middle of the part of the canvas that no drawer covers. */
-function addInMiddle(schema: NodeSchema): void {
+function addInMiddle(editor: Editor, schema: NodeSchema): void {
   const handle = canvas();
   const box = document.querySelector(".canvas")?.getBoundingClientRect();
   if (handle === null || box === undefined) return;
@@ -202,7 +207,7 @@ function addInMiddle(schema: NodeSchema): void {
     y: box.top + box.height / 3,
   });
   const corner = { x: Math.round(at.x - WIDTH / 2), y: Math.round(at.y) };
-  const key = placeNode(schema, freeBelow(activeTab().graph, corner));
+  const key = placeNode(editor, schema, freeBelow(editor.tab.graph, corner));
   if (key !== "") handle.reveal(key);
   announce(key === "" ? "" : t("Added {{node}}", { node: schema.display_name }));
 }

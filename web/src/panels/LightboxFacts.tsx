@@ -17,6 +17,7 @@ import { compareWithOpen } from "../state/results/difference";
 import { closeLightbox, compareJobs, latestBeside } from "../state/results/lightbox";
 import { downloadJobs, giveAsInput, openResult, type Result } from "../state/results/results";
 import { reproduce } from "../state/results/startReproduce";
+import { useEditor } from "../state/session/editor";
 import { notifyError } from "../state/session/view";
 import { dayAndTime, spanOf } from "../words/format";
 import { t } from "../words/words";
@@ -94,6 +95,7 @@ function Text({ title, text }: { title: string; text: string }) {
 
 /** The actions for a result that are possible now. */
 function useActions(job: ListedJob, result: Result) {
+  const editor = useEditor();
   const made = outputOf(job);
   const latest = latestBeside(job.id);
   const starred = useHistory(
@@ -119,13 +121,13 @@ function useActions(job: ListedJob, result: Result) {
     {
       label: t("Reproduce"),
       Icon: RotateCcw,
-      run: leave(() => reproduce(job.id)),
+      run: leave(() => reproduce(editor, job.id)),
       can: true,
     },
     {
       label: t("Use as an input"),
       Icon: ImageUp,
-      run: leave(() => made !== null && giveAsInput(made.file)),
+      run: leave(() => made !== null && giveAsInput(editor, made.file)),
       can: made !== null && result.files.some(({ medium }) => medium === "image"),
     },
     {
@@ -137,7 +139,7 @@ function useActions(job: ListedJob, result: Result) {
     {
       label: t("Differences from the open workflow"),
       Icon: GitCompareArrows,
-      run: leave(() => void compareWithOpen(job.id)),
+      run: leave(() => void compareWithOpen(editor, job.id)),
       can: true,
     },
     {

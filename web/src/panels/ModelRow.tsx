@@ -1,4 +1,5 @@
 /** A missing model: where it comes from and goes, what is offered instead, and its download. */
+
 import { useState } from "react";
 import type { ModelNeed } from "../api/downloads";
 import type { DownloadState } from "../api/types";
@@ -11,13 +12,14 @@ import {
   startDownload,
   useDownloads,
 } from "../state/runs/downloads";
-import { activeTab } from "../state/session/studio";
+import { useEditor } from "../state/session/editor";
 import { notifyError } from "../state/session/view";
 import { bytesOf, percent } from "../words/format";
 import { t } from "../words/words";
 import { NodeLinks } from "./NodeLinks";
 
 export function ModelRow({ need }: { need: ModelNeed }) {
+  const editor = useEditor();
   const facts = useDownloads((state) => (need.url === null ? undefined : state.facts[need.url]));
   const download = useDownloads((state) => downloadOf(state.all, need));
   const size = download?.size ?? need.size ?? facts?.size ?? null;
@@ -44,7 +46,7 @@ export function ModelRow({ need }: { need: ModelNeed }) {
           <Act
             key={name}
             label={t("Use {{name}}", { name })}
-            run={async () => putFile(activeTab(), need, name)}
+            run={async () => putFile(editor.tab, need, name)}
           />
         ))}
         {download === undefined && <Begin need={need} />}

@@ -1,9 +1,11 @@
 /** The models on this server by kind, with their folders; a click uses one. */
+
 import { RefreshCw } from "lucide-react";
 import { useCallback, useEffect, useState } from "react";
 import { type ModelFile, type ModelKind, modelPreviewUrl } from "../api/client";
 import { refreshCatalog } from "../state/catalog/catalog";
 import { addLoader } from "../state/files/models";
+import { useEditor } from "../state/session/editor";
 import { client } from "../state/session/server";
 import { notifyError, useView } from "../state/session/view";
 import { t } from "../words/words";
@@ -85,13 +87,14 @@ function Kind({ kind, open }: { kind: Found; open: boolean }) {
 }
 
 function File({ kind, file }: { kind: string; file: ModelFile }) {
+  const editor = useEditor();
   const [hasPreview, setHasPreview] = useState(true);
   return (
     <li>
       <button
         type="button"
         title={t("Add a node that loads it")}
-        onClick={() => addLoader(kind, file)}
+        onClick={() => addLoader(editor, kind, file)}
       >
         {hasPreview && (
           <img

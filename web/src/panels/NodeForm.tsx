@@ -1,4 +1,5 @@
 /** The fields of the selected node as a form: the important ones first, the rest folded below. */
+
 import { Info, RotateCcw } from "lucide-react";
 import { useState } from "react";
 import type { InputSchema, NodeSchema } from "../api/types";
@@ -9,6 +10,7 @@ import { useField } from "../state/fields/fields";
 import { isView } from "../state/nodes/fieldTypes";
 import { inputsOf } from "../state/nodes/inputs";
 import { isWidget } from "../state/nodes/widgets";
+import { useEditor } from "../state/session/editor";
 import { Field, labelOf } from "../widgets/Field";
 import { FieldMenu } from "../widgets/FieldMenu";
 import { t } from "../words/words";
@@ -44,8 +46,9 @@ function Lines({ node, schema, fields }: LinesProps) {
 
 /** A folded section; it starts open if a value in it was changed. */
 function Folded({ title, node, schema, fields }: LinesProps & { title: string }) {
+  const editor = useEditor();
   if (fields.length === 0) return null;
-  const changed = fields.filter((each) => isChanged(node.key, each)).length;
+  const changed = fields.filter((each) => isChanged(editor, node.key, each)).length;
   return (
     <details className="form-more" open={changed > 0 || fields.length <= 2}>
       <summary>
@@ -68,17 +71,18 @@ function Line({
   schema: NodeSchema;
   input: InputSchema;
 }) {
+  const editor = useEditor();
   const field = useField(node, schema, input);
   const PluginWidget = useExtensions((state) => state.Widget);
   const plugin = field.linked ? null : pluginWidgetOf(input);
   const [explained, setExplained] = useState(false);
   const { tooltip, multiline } = input.options;
-  const changed = !field.linked && isChanged(node.key, input);
+  const changed = !field.linked && isChanged(editor, node.key, input);
   const label = labelOf(input);
   return (
     <div className={`form-line${multiline === true ? " tall" : ""}${changed ? " changed" : ""}`}>
       <div className="form-field">
-        <FieldMenu items={() => menuOf(node.key, input)}>
+        <FieldMenu items={() => menuOf(editor, node.key, input)}>
           {plugin !== null && PluginWidget !== null ? (
             <PluginWidget {...field} widget={plugin} node={node.type} />
           ) : (
@@ -103,7 +107,7 @@ function Line({
             className="form-act reset"
             aria-label={t("Reset {{label}} to its default", { label })}
             title={t("Reset to the default")}
-            onClick={() => resetField(node.key, input)}
+            onClick={() => resetField(editor, node.key, input)}
           >
             <RotateCcw size={12} aria-hidden />
           </button>

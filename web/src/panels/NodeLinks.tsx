@@ -1,5 +1,7 @@
 /** The nodes that use something, each with a button that shows the node. */
+
 import { goTo, titleOfPrompt } from "../state/editing/levels";
+import { useEditor } from "../state/session/editor";
 import { useActive, useStudio } from "../state/session/studio";
 import { openSheet } from "../state/session/view";
 import { t } from "../words/words";
@@ -8,11 +10,12 @@ const MOST_USERS = 4;
 
 /** Given by their ids in prompts. */
 export function NodeLinks({ nodes }: { nodes: readonly string[] }) {
+  const editor = useEditor();
   const tab = useActive((each) => each);
   const catalog = useStudio((state) => state.catalog);
   const show = (id: string) => {
     openSheet(null);
-    goTo(id);
+    goTo(editor, id);
   };
   return (
     <span className="users">

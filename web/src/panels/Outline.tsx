@@ -1,4 +1,5 @@
 /** The document as a tree: for screen readers, and to find a node by name. */
+
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { ChevronRight } from "lucide-react";
 import { type KeyboardEvent, useEffect, useMemo, useRef, useState } from "react";
@@ -12,7 +13,8 @@ import { problemsAt, runAt } from "../state/outcomes/places";
 import { placeOf, useRuns } from "../state/outcomes/runs";
 import { sentencesOf } from "../state/outcomes/sentences";
 import { canvas } from "../state/session/canvas";
-import { activeTab, select, showLevel, useActive, useStudio } from "../state/session/studio";
+import { type Editor, useEditor } from "../state/session/editor";
+import { select, showLevel, useActive, useStudio } from "../state/session/studio";
 import { useView } from "../state/session/view";
 import { t } from "../words/words";
 import { PanelHead } from "./PanelHead";
@@ -37,12 +39,13 @@ export function Outline() {
 }
 
 function useRows() {
+  const editor = useEditor();
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
   const [folds, setFolds] = useState<Folds>(() => ({
     closed: new Set(),
     // The path to the level on the screen is open from the start.
-    opened: new Set(activeTab().level.map((_, index, all) => all.slice(0, index + 1).join(":"))),
+    opened: new Set(editor.tab.level.map((_, index, all) => all.slice(0, index + 1).join(":"))),
   }));
   const rows = useMemo(() => outlineOf(workflow, catalog, folds), [workflow, catalog, folds]);
   const fold = ({ id, kind }: OutlineRow, open: boolean) => {
@@ -88,6 +91,7 @@ function useDrawn(count: number, selected: number, setAt: (index: number) => voi
 }
 
 function Tree() {
+  const editor = useEditor();
   const { rows, fold } = useRows();
   const selected = useSelectedRow(rows);
   const [at, setAt] = useState(Math.max(0, selected));
@@ -99,7 +103,7 @@ function Tree() {
     const wanted = rows[next];
     setAt(next);
     list.scrollToIndex(next);
-    if (wanted !== undefined) show(wanted);
+    if (wanted !== undefined) show(editor, wanted);
   };
   const key = useTreeKeys({ rows, now, go, fold });
   const drawn = list.getVirtualItems();
@@ -148,6 +152,7 @@ interface Walked {
 
 /** The keys of the tree: move, fold, and find a row by its first letters. */
 function useTreeKeys({ rows, now, go, fold }: Walked): (event: KeyboardEvent) => void {
+  const editor = useEditor();
   const [typed, setTyped] = useState({ text: "", at: 0 });
   const row = rows[now];
   const type = (letter: string) => {
@@ -169,7 +174,7 @@ function useTreeKeys({ rows, now, go, fold }: Walked): (event: KeyboardEvent) =>
     else if (event.key === "ArrowRight" && row.open === true) go(now + 1);
     else if (event.key === "ArrowLeft" && row.open === true) fold(row, false);
     else if (event.key === "ArrowLeft") go(holderAt(rows, now));
-    else if (event.key === "Enter" && row.kind === "node") enter(row);
+    else if (event.key === "Enter" && row.kind === "node") enter(editor, row);
     else if (event.key === "Escape") close();
     else if (event.key.length === 1 && event.key !== " ") type(event.key);
     else return;
@@ -187,19 +192,19 @@ function holderAt(rows: readonly OutlineRow[], from: number): number {
 }
 
 /** Shows the node or level of a row on the canvas; the focus stays in the outline. */
-function show({ kind, key, path }: OutlineRow): void {
-  if (path.join() !== activeTab().level.join()) showLevel(path);
-  if (kind === "frame") selectFrame(key);
+function show(editor: Editor, { kind, key, path }: OutlineRow): void {
+  if (path.join() !== editor.tab.level.join()) showLevel(editor, path);
+  if (kind === "frame") selectFrame(editor, key);
   else {
-    select([key]);
+    select(editor, [key]);
     canvas()?.reveal(key);
   }
 }
 
-function enter(row: OutlineRow): void {
-  show(row);
+function enter(editor: Editor, row: OutlineRow): void {
+  show(editor, row);
   // Another level is rendered only after this.
-  requestAnimationFrame(() => focusOn(row.key));
+  requestAnimationFrame(() => focusOn(editor, row.key));
 }
 
 /** The state of a node in the run, and its problems. */

@@ -1,6 +1,7 @@
 /**
  * The node palette: adds a node or replaces one, found by a few letters of its name or by category.
  */
+
 import { Search } from "lucide-react";
 import {
   type KeyboardEvent,
@@ -22,7 +23,8 @@ import { socketsFor } from "../state/finding/fitting";
 import { completed, completions } from "../state/finding/query";
 import { titleOf } from "../state/nodes/naming";
 import { nameOf } from "../state/nodes/sockets";
-import { activeTab, schemaOf, useActive, useStudio } from "../state/session/studio";
+import { type Editor, useEditor } from "../state/session/editor";
+import { schemaOf, useActive, useStudio } from "../state/session/studio";
 import { openSheet, type Palette as PaletteValue, useView } from "../state/session/view";
 import { t } from "../words/words";
 import { NodeAbout } from "./NodeAbout";
@@ -47,6 +49,7 @@ export function Palette() {
 }
 
 function useOffers(palette: PaletteValue, typed: string, path: string | null) {
+  const editor = useEditor();
   const nodes = useStudio((state) => state.catalog);
   const blueprints = useBlueprints((state) => state.all);
   useEffect(() => void refreshBlueprints(), []);
@@ -58,8 +61,8 @@ function useOffers(palette: PaletteValue, typed: string, path: string | null) {
   const used = useView((state) => state.used);
   const recent = useView((state) => state.recent);
   return useMemo(
-    () => offersOf({ catalog, graph, usage: { used, recent }, palette, typed, path }),
-    [catalog, graph, used, recent, palette, typed, path],
+    () => offersOf(editor, { catalog, graph, usage: { used, recent }, palette, typed, path }),
+    [catalog, graph, used, recent, palette, typed, path, editor],
   );
 }
 
@@ -81,6 +84,7 @@ function joinedBy(
 
 /** The state of the palette (text, category, highlighted node) and its actions. */
 function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | null>) {
+  const editor = useEditor();
   const catalog = useStudio((state) => state.catalog);
   const [typed, setTyped] = useState("");
   const [path, setPath] = useState<string | null>(null);
@@ -115,7 +119,7 @@ function useChoosing(palette: PaletteValue, input: RefObject<HTMLInputElement | 
     }
     const { schema: wanted } = offer.found;
     if (!stay) close();
-    putDown(wanted, palette, count, found.socket);
+    putDown(editor, wanted, palette, count, found.socket);
     setCount(count + 1);
   };
   const turnBy = (steps: number) => setTurn(turn + steps);
@@ -165,6 +169,7 @@ function handleKey(event: KeyboardEvent, choosing: Choosing, palette: PaletteVal
 }
 
 function Open({ palette }: { palette: PaletteValue }) {
+  const editor = useEditor();
   const box = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLInputElement>(null);
   const choosing = useChoosing(palette, input);
@@ -206,7 +211,7 @@ function Open({ palette }: { palette: PaletteValue }) {
             joined={found.socket ?? null}
             side={palette.pulled?.side ?? null}
             onHelp={() => showHelp(schema.class_type)}
-            loss={lossIn(palette, schema.class_type)}
+            loss={lossIn(editor, palette, schema.class_type)}
           />
         )}
       </div>
@@ -220,6 +225,7 @@ function Open({ palette }: { palette: PaletteValue }) {
 
 /** Adds the chosen node: in another's place, into a wire, or at the palette's place. */
 function putDown(
+  editor: Editor,
   wanted: NodeSchema,
   palette: PaletteValue,
   count: number,
@@ -227,13 +233,19 @@ function putDown(
 ): void {
   // Users often add several nodes in a row.
   setTabAddsNode(true);
-  if (palette.replaces !== undefined) replaceNodes(palette.replaces, wanted);
-  else if (palette.into !== undefined) addIntoWire(wanted, palette.into, palette.at);
+  if (palette.replaces !== undefined) replaceNodes(editor, palette.replaces, wanted);
+  else if (palette.into !== undefined) addIntoWire(editor, wanted, palette.into, palette.at);
   else {
     // Nodes added in a row are offset from each other, and only the first one is joined to the
     // wire.
     const place = { x: palette.at.x + count * 32, y: palette.at.y + count * 32 };
-    placeNode(wanted, place, count === 0 ? palette.pulled : null, count === 0 ? socket : undefined);
+    placeNode(
+      editor,
+      wanted,
+      place,
+      count === 0 ? palette.pulled : null,
+      count === 0 ? socket : undefined,
+    );
   }
 }
 
@@ -247,6 +259,7 @@ interface TypingProps {
 }
 
 function Typing({ ref, palette, typed, active, onType, children }: TypingProps) {
+  const editor = useEditor();
   return (
     <div className="search">
       <Search size={15} aria-hidden />
@@ -260,7 +273,7 @@ function Typing({ ref, palette, typed, active, onType, children }: TypingProps) 
         // biome-ignore lint/a11y/noAutofocus: the palette was just opened to type into it
         autoFocus
         aria-label={t("Name of a node")}
-        placeholder={placeholderOf(palette)}
+        placeholder={placeholderOf(editor, palette)}
         value={typed}
         onChange={(event) => onType(event.currentTarget.value)}
       />
@@ -323,9 +336,9 @@ function showHelp(type: string): void {
   openSheet("help");
 }
 
-function placeholderOf({ pulled, into, replaces }: PaletteValue): string {
+function placeholderOf(editor: Editor, { pulled, into, replaces }: PaletteValue): string {
   if (replaces !== undefined) {
-    const { graph } = activeTab();
+    const { graph } = editor.tab;
     const node = graph.nodes[replaces[0] ?? ""];
     const title = node === undefined ? "" : titleOf(node, schemaOf(node.type));
     return t("Replace {{title}} with…", { title });
@@ -344,8 +357,12 @@ function nothingText({ pulled, into }: PaletteValue): string {
   return t("No node matches.");
 }
 
-function lossIn({ replaces }: PaletteValue, type: string): string | null | undefined {
-  const { graph } = activeTab();
+function lossIn(
+  editor: Editor,
+  { replaces }: PaletteValue,
+  type: string,
+): string | null | undefined {
+  const { graph } = editor.tab;
   const old = graph.nodes[replaces?.[0] ?? ""];
   const schema = schemaOf(type);
   if (old === undefined || schema === undefined) return undefined;

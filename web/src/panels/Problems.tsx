@@ -7,6 +7,7 @@ import { goTo, titleOfPrompt } from "../state/editing/levels";
 import { useRuns } from "../state/outcomes/runs";
 import { problemsIn } from "../state/outcomes/sentences";
 import { type Problem, type ProblemGroup, problemsOf } from "../state/runs/fixes";
+import { type Editor, useEditor } from "../state/session/editor";
 import { useActive, useStudio } from "../state/session/studio";
 import { useView } from "../state/session/view";
 import { t } from "../words/words";
@@ -37,11 +38,12 @@ export function useProblemCount(): number {
 }
 
 export function Problems() {
+  const editor = useEditor();
   const tab = useActive((each) => each);
   const report = useRuns((state) => state.problems[tab.id]);
   const failures = useRuns((state) => state.failures);
   const former = useRuns((state) => state.former);
-  const problems = problemsOf(tab, report, failures, former);
+  const problems = problemsOf(editor, tab, report, failures, former);
   const groups = Object.keys(TITLES).flatMap((group) => {
     const found = problems.filter((each) => each.group === group);
     return found.length === 0 ? [] : [{ group: group as ProblemGroup, found }];
@@ -66,13 +68,14 @@ export function Problems() {
 }
 
 function Line({ problem: { node, input, text, fixes, group } }: { problem: Problem }) {
+  const editor = useEditor();
   const catalog = useStudio((state) => state.catalog);
   const tab = useActive((each) => each);
   return (
     <li>
       <i className={group === "former" ? "state" : "state wrong"} />
       {node !== null && (
-        <button type="button" className="link" onClick={() => goToField(node, input)}>
+        <button type="button" className="link" onClick={() => goToField(editor, node, input)}>
           {titleOfPrompt(tab, node, catalog) ?? `#${node}`}
         </button>
       )}
@@ -91,8 +94,8 @@ function Line({ problem: { node, input, text, fixes, group } }: { problem: Probl
 }
 
 /** Shows a node, and moves the focus to the field with the problem. */
-function goToField(node: string, input: string | null): void {
-  goTo(node);
+function goToField(editor: Editor, node: string, input: string | null): void {
+  goTo(editor, node);
   useView.setState({ inspector: true });
   const key = node.split(":").at(-1) ?? "";
   if (input === null) return;

@@ -37,6 +37,7 @@ import {
   stageWindow,
   useStage,
 } from "../state/results/stage";
+import { useEditor } from "../state/session/editor";
 import { notifyError, useView } from "../state/session/view";
 import { IconButton } from "../widgets/IconButton";
 import { part } from "../widgets/part";
@@ -288,6 +289,7 @@ function useResult({ id }: ListedJob): Result | null {
 
 /** The prompt, the seed and the actions beneath the picture. */
 function Facts({ job }: { job: ListedJob }) {
+  const editor = useEditor();
   const result = useResult(job);
   const { execution_start_time: start, execution_end_time: end } = job;
   const facts = result?.facts;
@@ -318,7 +320,7 @@ function Facts({ job }: { job: ListedJob }) {
           label={t("Use as an input")}
           icon={ImageUp}
           disabled={made === null}
-          onClick={() => made !== null && giveAsInput(made.file)}
+          onClick={() => made !== null && giveAsInput(editor, made.file)}
         />
         <IconButton
           label={t("Open its workflow")}

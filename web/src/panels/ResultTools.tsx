@@ -1,11 +1,14 @@
 /** The most frequent actions for a result, on its thumbnail. */
+
 import { FileInput, ImageDown, ImageUp } from "lucide-react";
 import type { ListedJob } from "../api/results";
 import { outputOf } from "../state/outcomes/outputs";
 import { downloadJobs, giveAsInput, openResult } from "../state/results/results";
+import { useEditor } from "../state/session/editor";
 import { t } from "../words/words";
 
 export function ResultTools({ job }: { job: ListedJob }) {
+  const editor = useEditor();
   const made = outputOf(job);
   return (
     <span className="tools">
@@ -14,7 +17,7 @@ export function ResultTools({ job }: { job: ListedJob }) {
           type="button"
           aria-label={t("Use as an input")}
           title={t("Use as an input")}
-          onClick={() => giveAsInput(made.file)}
+          onClick={() => giveAsInput(editor, made.file)}
         >
           <ImageUp size={13} aria-hidden />
         </button>

@@ -1,4 +1,5 @@
 /** The run bar: the Run button, what a run would do, and the progress of the current one. */
+
 import { ChevronDown, Dices, LoaderCircle, Play, Square } from "lucide-react";
 import { Suspense, useEffect, useRef, useState } from "react";
 import { titleOfPrompt } from "../state/editing/levels";
@@ -9,6 +10,7 @@ import { type ActiveRun, placeOf, runBeside, useRuns } from "../state/outcomes/r
 import { wholeSentence } from "../state/outcomes/sentences";
 import { interrupt, run } from "../state/runs/running";
 import { runCommand } from "../state/session/commandRegistry";
+import { useEditor } from "../state/session/editor";
 import { client } from "../state/session/server";
 import { useActive, useStudio } from "../state/session/studio";
 import { showDock } from "../state/session/view";
@@ -78,6 +80,7 @@ export function RunBar() {
 }
 
 function RunButton() {
+  const editor = useEditor();
   const connection = useRuns((state) => state.connection);
   const sending = useRuns((state) => state.sending);
   return (
@@ -85,7 +88,7 @@ function RunButton() {
       type="button"
       className={connection === "open" ? "primary" : "primary away"}
       title={withKey(t("Run"), "run.run")}
-      onClick={() => void run()}
+      onClick={() => void run(editor)}
     >
       {sending ? (
         <LoaderCircle size={15} className="spin" aria-hidden />

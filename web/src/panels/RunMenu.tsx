@@ -1,11 +1,13 @@
 /**
  * The menu of the Run button: all run commands, and running on every change.
  */
+
 import { type RefObject, useEffect, useRef, useState } from "react";
 import { keyFor } from "../state/commands/keymap";
 import { wordsOf } from "../state/outcomes/plan";
 import { planForTargets, selectedTargets } from "../state/runs/partialPlan";
 import { isEnabled, runCommand, useCommands } from "../state/session/commandRegistry";
+import { useEditor } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
 import { errorText as wordsOfError } from "../state/session/view";
 import { type MenuItem, MenuRows } from "../widgets/Menu";
@@ -43,10 +45,11 @@ const PART = "run.selected";
 
 /** What a run up to the selection would do. */
 function Foreseen() {
+  const editor = useEditor();
   const [words, setWords] = useState<string | null>(null);
   useEffect(() => {
     let gone = false;
-    planForTargets(selectedTargets()).then(
+    planForTargets(editor, selectedTargets(editor)).then(
       (plan) => {
         if (!gone)
           setWords(plan === null ? t("This part cannot run yet") : wordsOf(plan).join(" · "));
@@ -58,7 +61,7 @@ function Foreseen() {
     return () => {
       gone = true;
     };
-  }, []);
+  }, [editor]);
   return words ?? "…";
 }
 

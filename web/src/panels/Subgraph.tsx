@@ -2,6 +2,7 @@
  * In the inspector: the ports of a subgraph, the overrides of an instance, and the widgets that a
  * subgraph shows outside.
  */
+
 import { ArrowDown, ArrowUp, LogIn, Pin, RotateCcw, Trash2 } from "lucide-react";
 import {
   type Definition,
@@ -28,6 +29,7 @@ import {
 import { inputsOf } from "../state/nodes/inputs";
 import { titleOf } from "../state/nodes/naming";
 import { isWidget } from "../state/nodes/widgets";
+import { useEditor } from "../state/session/editor";
 import { useActive, useStudio } from "../state/session/studio";
 import { t } from "../words/words";
 import "./subgraph.css";
@@ -49,6 +51,7 @@ export function SubgraphSection({ node }: { node: GraphNode }) {
 }
 
 function Instance({ node, definition }: { node: GraphNode; definition: Definition }) {
+  const editor = useEditor();
   const workflow = useActive((tab) => tab.workflow);
   const count = instancesOf(workflow, definition.id).length;
   return (
@@ -62,23 +65,27 @@ function Instance({ node, definition }: { node: GraphNode; definition: Definitio
           onKeyDown={blurOnEnter}
           onBlur={(event) => {
             const text = event.currentTarget.value.trim();
-            if (text !== definition.name) renameSubgraph(definition.id, text);
+            if (text !== definition.name) renameSubgraph(editor, definition.id, text);
           }}
         />
       </label>
       <div className="doings">
-        <button type="button" className="plain" onClick={() => enter(node.key)}>
+        <button type="button" className="plain" onClick={() => enter(editor, node.key)}>
           <LogIn size={13} aria-hidden /> {t("Open")}
         </button>
-        <button type="button" className="plain" onClick={unpackSelected}>
+        <button type="button" className="plain" onClick={() => unpackSelected(editor)}>
           {t("Unpack")}
         </button>
         {count > 1 && (
-          <button type="button" className="plain" onClick={separateSelected}>
+          <button type="button" className="plain" onClick={() => separateSelected(editor)}>
             {t("Give it its own subgraph")}
           </button>
         )}
-        <button type="button" className="plain" onClick={() => void saveBlueprint(node.key)}>
+        <button
+          type="button"
+          className="plain"
+          onClick={() => void saveBlueprint(editor, node.key)}
+        >
           {t("Save as a blueprint")}
         </button>
       </div>
@@ -125,6 +132,7 @@ function Inside({ definition }: { definition: Definition }) {
 
 /** The values of this instance that replace those inside. */
 function Overrides({ node }: { node: GraphNode }) {
+  const editor = useEditor();
   const schema = useStudio((state) => state.catalog[node.type]);
   const own = (schema?.inputs ?? []).filter(
     (each) => isWidget(each) && node.values[each.name] != null,
@@ -143,7 +151,7 @@ function Overrides({ node }: { node: GraphNode }) {
                 type="button"
                 className="ghost"
                 aria-label={t("Reset {{name}} to the subgraph's value", { name: label })}
-                onClick={() => resetValue(node.key, name)}
+                onClick={() => resetValue(editor, node.key, name)}
               >
                 <RotateCcw size={13} aria-hidden />
               </button>
@@ -156,6 +164,7 @@ function Overrides({ node }: { node: GraphNode }) {
 }
 
 function Ports({ definition, side }: { definition: Definition; side: Side }) {
+  const editor = useEditor();
   const ports = portsOf(definition, side);
   const { id } = definition;
   return (
@@ -178,7 +187,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
                 onKeyDown={blurOnEnter}
                 onBlur={(event) => {
                   const text = event.currentTarget.value.trim();
-                  if (text !== label) labelPort(id, side, slot, text);
+                  if (text !== label) labelPort(editor, id, side, slot, text);
                 }}
               />
               <button
@@ -186,7 +195,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
                 className="ghost"
                 aria-label={t("Move {{name}} up", { name: label })}
                 disabled={slot === 0}
-                onClick={() => reorderPort(id, side, slot, slot - 1)}
+                onClick={() => reorderPort(editor, id, side, slot, slot - 1)}
               >
                 <ArrowUp size={13} aria-hidden />
               </button>
@@ -195,7 +204,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
                 className="ghost"
                 aria-label={t("Move {{name}} down", { name: label })}
                 disabled={slot === ports.length - 1}
-                onClick={() => reorderPort(id, side, slot, slot + 1)}
+                onClick={() => reorderPort(editor, id, side, slot, slot + 1)}
               >
                 <ArrowDown size={13} aria-hidden />
               </button>
@@ -203,7 +212,7 @@ function Ports({ definition, side }: { definition: Definition; side: Side }) {
                 type="button"
                 className="ghost"
                 aria-label={t("Remove the port {{name}}", { name: label })}
-                onClick={() => dropPort(id, side, slot)}
+                onClick={() => dropPort(editor, id, side, slot)}
               >
                 <Trash2 size={13} aria-hidden />
               </button>
@@ -223,6 +232,7 @@ interface ShownProps {
 
 /** The widgets of a node that the instances of the subgraph around it show. */
 function ShownOutside({ node, definition, title }: ShownProps) {
+  const editor = useEditor();
   const workflow = useActive((tab) => tab.workflow);
   const schema = useStudio((state) => state.catalog[node.type]);
   const widgets = schema === undefined ? [] : inputsOf(schema, node).filter(isWidget);
@@ -243,7 +253,9 @@ function ShownOutside({ node, definition, title }: ShownProps) {
             type="button"
             className={isShown ? "plain on" : "plain"}
             aria-pressed={isShown}
-            onClick={() => showWidget(definition.id, { node: node.key, widget: name }, !isShown)}
+            onClick={() =>
+              showWidget(editor, definition.id, { node: node.key, widget: name }, !isShown)
+            }
           >
             <Pin size={12} aria-hidden /> {label}
           </button>

@@ -1,4 +1,5 @@
 /** The top bar: the open documents, and the commands for the whole document. */
+
 import {
   Columns2,
   Download,
@@ -15,6 +16,7 @@ import { Suspense, useRef, useState } from "react";
 import { keyFor, withKey } from "../state/commands/keymap";
 import { download } from "../state/files/files";
 import { runCommand } from "../state/session/commandRegistry";
+import { useEditor } from "../state/session/editor";
 import { useSetting } from "../state/session/settings";
 import { redoEdit, undoEdit, useActive, useShowsApp } from "../state/session/studio";
 import { useView } from "../state/session/view";
@@ -26,6 +28,7 @@ import { Tabs } from "./Tabs";
 const BrandMenu = part(() => import("./BrandMenu").then((module) => module.BrandMenu));
 
 export function TopBar() {
+  const editor = useEditor();
   const theme = useSetting("calotype.theme");
   const app = useShowsApp();
   return (
@@ -57,7 +60,7 @@ export function TopBar() {
           label={t("Download")}
           title={t("Download as a file")}
           icon={Download}
-          onClick={download}
+          onClick={() => download(editor)}
         />
         <i className="rule" />
         <IconButton
@@ -148,6 +151,7 @@ function ModeSwitch() {
 }
 
 function UndoAndRedo() {
+  const editor = useEditor();
   const done = useActive((tab) => tab.log.done.at(-1)?.label);
   const undone = useActive((tab) => tab.log.undone.at(-1)?.label);
   return (
@@ -161,7 +165,7 @@ function UndoAndRedo() {
         }
         icon={Undo2}
         disabled={done === undefined}
-        onClick={undoEdit}
+        onClick={() => undoEdit(editor)}
       />
       <IconButton
         label={t("Redo")}
@@ -172,7 +176,7 @@ function UndoAndRedo() {
         }
         icon={Redo2}
         disabled={undone === undefined}
-        onClick={redoEdit}
+        onClick={() => redoEdit(editor)}
       />
     </>
   );

@@ -1,11 +1,13 @@
 /**
  * Earlier versions of a workflow, with time, size and last edit; each can be viewed and restored.
  */
+
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
 import { type Difference, differenceOf } from "../document/restore";
 import { useVersionsOf } from "../state/files/saving";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/files/versions";
+import { useEditor } from "../state/session/editor";
 import { nameOf } from "../state/session/paths";
 import { library } from "../state/session/server";
 import { type Tab, useActive } from "../state/session/studio";
@@ -103,6 +105,7 @@ interface Shown {
 }
 
 function Preview({ version, name, current }: Shown) {
+  const editor = useEditor();
   const [workflow, setWorkflow] = useState<Tab["workflow"] | null>(null);
   const [broken, setBroken] = useState(false);
   useEffect(() => {
@@ -116,7 +119,7 @@ function Preview({ version, name, current }: Shown) {
   const goBack = () => {
     if (workflow === null) return;
     openSheet(null);
-    restoreVersion(workflow);
+    restoreVersion(editor, workflow);
   };
   return (
     <section aria-label={dayAndTime(version.when)}>

@@ -1,4 +1,5 @@
 /** The saved workflows by folder, the closed and deleted ones, and the import of files. */
+
 import { FileUp, LayoutTemplate, Search } from "lucide-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { chooseFiles } from "../state/files/choosing";
@@ -9,6 +10,7 @@ import {
   restoreWorkflow,
   useWorkflows,
 } from "../state/files/workflows";
+import { useEditor } from "../state/session/editor";
 import { lastPart, nameOf } from "../state/session/paths";
 import { notifyError, openSheet, useView } from "../state/session/view";
 import { ago } from "../words/format";
@@ -142,6 +144,7 @@ function Kept({ name, when, action, run }: KeptItem) {
 }
 
 function Elsewhere() {
+  const editor = useEditor();
   return (
     <footer>
       <button
@@ -153,7 +156,7 @@ function Elsewhere() {
       >
         <LayoutTemplate size={13} aria-hidden /> {t("Start from a template")}
       </button>
-      <button type="button" onClick={() => chooseFiles(close)}>
+      <button type="button" onClick={() => chooseFiles(editor, close)}>
         <FileUp size={13} aria-hidden /> {t("Open a file")}
       </button>
     </footer>

@@ -13,8 +13,7 @@ import { focusSideAt } from "../state/editing/splitView";
 import { useWiring } from "../state/editing/wiring";
 import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
 import { canvas } from "../state/session/canvas";
-import { activeEditor } from "../state/session/editor";
-import { activeTab } from "../state/session/studio";
+import { type Editor, useEditor } from "../state/session/editor";
 
 /** A press that moves no further, in pixels, is a click. */
 const CLICK_DISTANCE = 5;
@@ -33,6 +32,7 @@ export interface Carried {
 
 /** Returns what is carried, and the handler of presses on a row. */
 export function useCarrying() {
+  const editor = useEditor();
   const [carried, setCarried] = useState<Carried | null>(null);
   const ending = useRef<AbortController | null>(null);
   useEffect(() => () => ending.current?.abort(), []);
@@ -45,12 +45,13 @@ export function useCarrying() {
       setCarried(null);
       if (useWiring.getState().over !== null) useWiring.setState({ over: null });
     });
-    listen(event.nativeEvent, schema, made, setCarried);
+    listen(editor, event.nativeEvent, schema, made, setCarried);
   };
   return { carried, press };
 }
 
 function listen(
+  editor: Editor,
   pressed: PointerEvent,
   schema: NodeSchema,
   ending: AbortController,
@@ -67,13 +68,13 @@ function listen(
     carries = true;
     event.preventDefault();
     const at = { x: event.clientX, y: event.clientY };
-    useWiring.setState({ over: isOverCanvas(at) ? wireUnder(schema, at) : null });
-    show({ schema, at, zoom: activeTab().viewport?.zoom ?? 1 });
+    useWiring.setState({ over: isOverCanvas(at) ? wireUnder(editor, schema, at) : null });
+    show({ schema, at, zoom: editor.tab.viewport?.zoom ?? 1 });
   };
   const release = (event: PointerEvent) => {
     if (event.pointerId !== pressed.pointerId) return;
     const at = { x: event.clientX, y: event.clientY };
-    if (carries && isOverCanvas(at)) putDown(schema, at);
+    if (carries && isOverCanvas(at)) putDown(editor, schema, at);
     ending.abort();
   };
   const cancel = () => ending.abort();
@@ -97,22 +98,22 @@ function isOverCanvas({ x, y }: Point): boolean {
 }
 
 /** The wire at a place of the screen that a node of this class would be inserted into. */
-function wireUnder(schema: NodeSchema, screen: Point): string | null {
+function wireUnder(editor: Editor, schema: NodeSchema, screen: Point): string | null {
   const at = canvas()?.toGraph(screen);
   if (at === undefined || isBlueprint(schema)) return null;
-  const reach = WIRE_DISTANCE / (activeTab().viewport?.zoom ?? 1);
-  return wireAt(activeEditor(), at, reach, (link) => insertionSockets(schema, link) !== null);
+  const reach = WIRE_DISTANCE / (editor.tab.viewport?.zoom ?? 1);
+  return wireAt(editor, at, reach, (link) => insertionSockets(editor, schema, link) !== null);
 }
 
 /** The pointer holds the node by the middle of its title. */
-function putDown(schema: NodeSchema, screen: Point): void {
+function putDown(editor: Editor, schema: NodeSchema, screen: Point): void {
   focusSideAt(screen);
   const at = canvas()?.toGraph(screen);
   if (at === undefined) return;
-  const wire = wireUnder(schema, screen);
+  const wire = wireUnder(editor, schema, screen);
   const corner = { x: onGrid(at.x - WIDTH / 2), y: onGrid(at.y - TITLE / 2) };
-  if (wire === null) placeNode(schema, corner);
-  else addIntoWire(schema, wire, at);
+  if (wire === null) placeNode(editor, schema, corner);
+  else addIntoWire(editor, schema, wire, at);
   canvas()?.focus();
 }
 

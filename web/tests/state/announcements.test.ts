@@ -1,6 +1,8 @@
 /** Announcements of edits, in each language. */
+
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { announceAll, useAnnouncements } from "../../src/state/outcomes/announcements";
+import { activeEditor } from "../../src/state/session/editor";
 import { edit } from "../../src/state/session/studio";
 import { type Language, setLanguage, t } from "../../src/words/words";
 
@@ -18,7 +20,7 @@ afterEach(async () => {
 });
 
 const change = (label: string) =>
-  edit(label, (draft) => {
+  edit(activeEditor(), label, (draft) => {
     draft.lastNodeId += 1;
   });
 const lines = () => useAnnouncements.getState().lines.map(({ text }) => text);

@@ -55,7 +55,7 @@ function expectApart(): void {
 
 test("a whole graph: nothing overlaps, sources stand left, frames hold what they held; one undo", async () => {
   const before = activeTab().graph;
-  await layOutNodes(before.order);
+  await layOutNodes(activeEditor(), before.order);
   expectApart();
   const boxes = boxesOf(activeEditor());
   const { graph, log } = activeTab();
@@ -73,14 +73,14 @@ test("a whole graph: nothing overlaps, sources stand left, frames hold what they
     if (isPrompt) expect(encloses(outer, box)).toBe(true);
     else expect(overlaps(outer, box)).toBe(false);
   }
-  undoEdit();
+  undoEdit(activeEditor());
   expect(activeTab().graph).toEqual(before);
 });
 
 test("a folded frame is laid out as the box that is drawn, with what is in it", async () => {
-  edit("Fold", (draft) => setFrameCollapsed(draft, frame("outer").key, true));
+  edit(activeEditor(), "Fold", (draft) => setFrameCollapsed(draft, frame("outer").key, true));
   const then = activeTab().graph;
-  await layOutNodes(then.order);
+  await layOutNodes(activeEditor(), then.order);
   expectApart();
   const { graph } = activeTab();
   const [fold] = foldingOf(graph).folds;
@@ -99,11 +99,11 @@ test("only what is asked for moves, and what is pinned stays", async () => {
   const { graph } = activeTab();
   const some = graph.order.slice(4, 9);
   const [pinned = ""] = some;
-  edit("Pin", (draft) => {
+  edit(activeEditor(), "Pin", (draft) => {
     const node = draft.nodes[pinned];
     if (node !== undefined) node.saved = { ...node.saved, flags: { pinned: true } };
   });
-  await layOutNodes(some);
+  await layOutNodes(activeEditor(), some);
   for (const key of graph.order) {
     const stays = !some.includes(key) || key === pinned;
     const now = activeTab().graph.nodes[key]?.position;

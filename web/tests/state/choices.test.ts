@@ -1,9 +1,11 @@
 /** A node whose choices are typed into it. */
+
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
 import { changeValueAt, placeNode } from "../../src/state/editing/actions";
 import { inputsOf } from "../../src/state/nodes/inputs";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   openWorkflow,
@@ -50,7 +52,7 @@ test("a new one has an empty field, and one more for each choice that is typed",
   openWorkflow({ nodes: [], links: [] }, { name: "new" });
   const schema = schemaOf("CustomCombo");
   if (schema === undefined) throw new Error("there is no class");
-  placeNode(schema, { x: 0, y: 0 });
+  placeNode(activeEditor(), schema, { x: 0, y: 0 });
   expect(fields().map((each) => each.options.display_name)).toEqual(["option1"]);
   type(0, "fast");
   type(1, "slow");
@@ -60,8 +62,8 @@ test("a new one has an empty field, and one more for each choice that is typed",
   expect(savedValues()).toEqual(["fast", 0, "fast", "slow"]);
   type(0, "faster");
   expect(savedValues()).toEqual(["faster", 0, "faster", "slow"]);
-  undoEdit();
-  undoEdit();
+  undoEdit(activeEditor());
+  undoEdit(activeEditor());
   expect(words()).toEqual(["fast", ""]);
   expect(savedValues()).toEqual(["fast", 0, "fast"]);
 });

@@ -1,4 +1,5 @@
 /** Lists of saved files, the order of tabs, and the difference between two versions. */
+
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
@@ -15,6 +16,7 @@ import { recordClosed, useClosed } from "../../src/state/files/closed";
 import { moveTab, stepTab } from "../../src/state/files/tabs";
 import { foldersOf } from "../../src/state/files/workflows";
 import { askText, useQuestion } from "../../src/state/session/ask";
+import { activeEditor } from "../../src/state/session/editor";
 import { lastPart, nameOf, nameProblem, pathOf } from "../../src/state/session/paths";
 import {
   activeTab,
@@ -173,18 +175,19 @@ test("a document that is undone to what was saved is not to be saved, however it
   useStudio.setState({ tabs: [], catalog: {} });
   const node = { id: 1, type: "Note", pos: [0, 0], widgets_values: ["one"] };
   const id = openWorkflow({ nodes: [node], links: [], version: 0.4 }, { name: "saved" });
-  const move = (x: number) => edit("Move", (draft) => moveNodes(draft, { 1: { x, y: 0 } }));
+  const move = (x: number) =>
+    edit(activeEditor(), "Move", (draft) => moveNodes(draft, { 1: { x, y: 0 } }));
   move(8);
   expect(isDirty(activeTab())).toBe(true);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(isDirty(activeTab())).toBe(false);
-  redoEdit();
+  redoEdit(activeEditor());
   expect(isDirty(activeTab())).toBe(true);
   changeTab(id, (tab) => ({ savedWorkflow: tab.workflow }));
   move(16);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(isDirty(activeTab())).toBe(false);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(isDirty(activeTab())).toBe(true);
 });
 
@@ -193,13 +196,13 @@ describe("a catalog that comes to know a class", () => {
     const node = { id: 1, type: "Future", pos: [0, 0], widgets_values: [42] };
     useStudio.setState({ tabs: [], catalog: {} });
     openWorkflow({ nodes: [node], links: [], version: 0.4 }, { name: "of others" });
-    edit("Move", (draft) => moveNodes(draft, { 1: { x: 8, y: 8 } }));
+    edit(activeEditor(), "Move", (draft) => moveNodes(draft, { 1: { x: 8, y: 8 } }));
     expect(activeTab().graph.nodes["1"]?.values).toEqual({ "#0": 42 });
     const count = { name: "count", type: "INT", section: "required", choices: null, options: {} };
     const known = { class_type: "Future", python_module: "pack", inputs: [count], outputs: [] };
     setCatalog({ Future: known as unknown as NodeSchema });
     expect(activeTab().graph.nodes["1"]?.values).toEqual({ count: 42 });
-    undoEdit();
+    undoEdit(activeEditor());
     expect(activeTab().graph.nodes["1"]?.values).toEqual({ count: 42 });
   });
 });

@@ -1,10 +1,12 @@
 /** Problems of a workflow are described in sentences, and fixed by edits. */
+
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { InputProblem, ValidationReport } from "../../src/api/client";
 import { workflowOfPrompt } from "../../src/state/embedded/prompt";
 import { changedSince } from "../../src/state/runs/failure";
 import { problemsOf } from "../../src/state/runs/fixes";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   edit,
@@ -55,7 +57,7 @@ function report(type: string, problem: Partial<InputProblem>): ValidationReport 
 }
 
 function only(found: ValidationReport) {
-  const problems = problemsOf(activeTab(), found, {});
+  const problems = problemsOf(activeEditor(), activeTab(), found, {});
   expect(problems.length).toBe(1);
   return problems[0];
 }
@@ -107,7 +109,10 @@ test("a missing wire is drawn from what fits, never from the node itself", () =>
 
 test("what failed comes first, with the words it failed with", () => {
   const { id } = activeTab();
-  const found = problemsOf(activeTab(), undefined, { [`${id}/7:2`]: "no memory", "else/1": "x" });
+  const found = problemsOf(activeEditor(), activeTab(), undefined, {
+    [`${id}/7:2`]: "no memory",
+    "else/1": "x",
+  });
   expect(found.map(({ node, text, group }) => [node, text, group])).toEqual([
     ["7:2", "no memory", "run"],
   ]);
@@ -116,7 +121,7 @@ test("what failed comes first, with the words it failed with", () => {
 test("nodes that came and went are told", () => {
   const before = activeTab().workflow;
   const gone = key("Load");
-  edit("Delete", (draft) => {
+  edit(activeEditor(), "Delete", (draft) => {
     delete draft.nodes[gone];
     draft.order = draft.order.filter((each) => each !== gone);
   });
@@ -218,7 +223,7 @@ describe("fixes never make a graph that runs and is wrong", () => {
     expect(fixesFor("VAEDecode", "samples").map(({ title }) => title)).toEqual([
       "Connect Empty Latent Image",
     ]);
-    edit("Mute", (draft) => {
+    edit(activeEditor(), "Mute", (draft) => {
       const node = draft.nodes[key("EmptyLatentImage")];
       if (node !== undefined) node.mode = 2;
     });

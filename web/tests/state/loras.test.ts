@@ -43,13 +43,14 @@ const FIELD = { node: "2", input: "text" };
 /** Types a fragment into the prompt and takes the first completion, like the field does. */
 async function takeFirst(word = "<lora:ink", place = FIELD) {
   const thread = threadOf(place.node, place.input);
-  const write = (value: string) => changeValue(place.node, place.input, value, thread);
+  const write = (value: string) =>
+    changeValue(activeEditor(), place.node, place.input, value, thread);
   write(`a boat, ${word}`);
-  const [found] = await completionsFor(word, place);
+  const [found] = await completionsFor(activeEditor(), word, place);
   if (found === undefined) throw new Error("nothing is offered");
   const taken = found.choose?.() ?? null;
   write(`a boat, ${found.insert ?? found.text}`);
-  endThread();
+  endThread(activeEditor());
   return { found, taken };
 }
 
@@ -83,7 +84,9 @@ beforeEach(() => {
 
 describe("what is offered", () => {
   const offered = async (word: string) =>
-    (await completionsFor(word, FIELD)).map(({ text, detail }) => `${text} (${detail})`);
+    (await completionsFor(activeEditor(), word, FIELD)).map(
+      ({ text, detail }) => `${text} (${detail})`,
+    );
 
   test("by their sign all LoRAs, those whose own names begin so first", async () => {
     const loader = (name: string) => `${name} (LoRA, adds a loader)`;
@@ -115,10 +118,10 @@ test("the server's files are listed once, and again after it was looked through 
   vi.spyOn(client, "catalog").mockResolvedValue(CATALOG);
   vi.spyOn(client, "extensions").mockResolvedValue([]);
   await refreshCatalog();
-  for (const word of ["<lora:", "<lora:i", "in"]) await completionsFor(word, FIELD);
+  for (const word of ["<lora:", "<lora:i", "in"]) await completionsFor(activeEditor(), word, FIELD);
   expect(client.models).toHaveBeenCalledTimes(1);
   await refreshCatalog();
-  await completionsFor("<lora:", FIELD);
+  await completionsFor(activeEditor(), "<lora:", FIELD);
   expect(client.models).toHaveBeenCalledTimes(2);
 });
 
@@ -146,9 +149,9 @@ describe("choosing one", () => {
       "Change text",
       "Load the LoRA style/ink",
     ]);
-    undoEdit();
+    undoEdit(activeEditor());
     expect([loaders(), textOf("2"), wires()]).toEqual([[], "a boat, <lora:ink", before]);
-    redoEdit();
+    redoEdit(activeEditor());
     expect([textOf("2"), wires()]).toEqual(["a boat, ", after]);
     expect(taken?.undo()).toBe(true);
     expect([loaders(), textOf("2"), wires()]).toEqual([[], "a boat, <lora:ink", before]);
@@ -168,12 +171,12 @@ describe("choosing one", () => {
   test("the box's undo takes it back past its own typing, and past nothing else", async () => {
     const { taken } = await takeFirst();
     const thread = threadOf("2", "text");
-    changeValue("2", "text", "a boat, at sea", thread);
-    changeValue("2", "text", "a boat, ", thread);
+    changeValue(activeEditor(), "2", "text", "a boat, at sea", thread);
+    changeValue(activeEditor(), "2", "text", "a boat, ", thread);
     expect(taken?.undo()).toBe(true);
     expect([loaders().length, textOf("2")]).toEqual([0, "a boat, <lora:ink"]);
     expect(taken?.redo()).toBe(true);
-    changeValue("3", "text", "blurry");
+    changeValue(activeEditor(), "3", "text", "blurry");
     expect(taken?.undo()).toBe(false);
     expect([loaders().length, textOf("3")]).toEqual([1, "blurry"]);
   });
@@ -204,7 +207,7 @@ describe("choosing one", () => {
       prompt(2, "Encode", 7, 0),
       sampler(4, 6, 0, 2),
     ]);
-    expect(loaderPosition(FIELD)?.loaded).toEqual(new Set(["boat.safetensors"]));
+    expect(loaderPosition(activeEditor(), FIELD)?.loaded).toEqual(new Set(["boat.safetensors"]));
     await takeFirst();
     expect(wires()).toEqual([
       "1.0 > 8.model",
@@ -271,7 +274,7 @@ describe("choosing one", () => {
       } as unknown as Json,
       { name: "inner" },
     );
-    showLevel(["9"]);
+    showLevel(activeEditor(), ["9"]);
     await takeFirst();
     const [loader] = loaders();
     expect(wires()).toEqual(
@@ -292,7 +295,7 @@ describe("choosing one", () => {
 describe("the tag it is", () => {
   const tag = { text: "style/ink", insert: "<lora:style/ink:1>", detail: "LoRA tag" };
   const first = async (place: { node: string; input: string } | null = FIELD) =>
-    (await completionsFor("<lora:ink", place))[0];
+    (await completionsFor(activeEditor(), "<lora:ink", place))[0];
 
   test("where no field is known, or none of these nodes loads it", async () => {
     expect(await first(null)).toEqual(tag);

@@ -1,10 +1,12 @@
 /** What workflows need: sentences, the notice when one is opened, and files under another name. */
+
 import { afterEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { ModelNeed, Needs } from "../../src/api/downloads";
 import type { DownloadState } from "../../src/api/types";
 import { putFile, recordNeeds, sentenceOf, watchNeeds } from "../../src/state/files/needs";
 import { downloadOf, onDownloadsChanged, useDownloads } from "../../src/state/runs/downloads";
+import { activeEditor } from "../../src/state/session/editor";
 import { activeTab, openWorkflow, setCatalog, undoEdit } from "../../src/state/session/studio";
 import { useView } from "../../src/state/session/view";
 
@@ -76,7 +78,7 @@ test("a file here under another name replaces the value in all nodes, and one un
   open();
   putFile(activeTab(), NEED, "Sub/A.safetensors");
   expect(values()).toEqual(["Sub/A.safetensors", "Sub/A.safetensors"]);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(values()).toEqual(["a.safetensors", "a.safetensors"]);
 });
 

@@ -76,8 +76,8 @@ test("a subgraph stands in the middle of what it replaces, on no other node", ()
   const places = () =>
     Object.fromEntries([1, 2, 3, 4, 5].map((key) => [key, activeTab().graph.nodes[key]?.position]));
   const before = places();
-  select(["2", "3"]);
-  packSelected();
+  select(activeEditor(), ["2", "3"]);
+  packSelected(activeEditor());
   const [made = ""] = activeTab().selected;
   const box = boxOf(made);
   for (const [key, other] of boxesOf(activeEditor()))
@@ -88,32 +88,32 @@ test("a subgraph stands in the middle of what it replaces, on no other node", ()
   expect(Math.abs(box.x + box.width / 2 - 900)).toBeLessThan(300);
   expect(Math.abs(box.y + box.height / 2 - 330)).toBeLessThan(300);
   expect(activeTab().log.done).toHaveLength(1);
-  unpackSelected();
+  unpackSelected(activeEditor());
   expect(places()).toEqual(before);
 });
 
 test("what is unpacked has been moved with its instance", () => {
-  select(["2", "3"]);
-  packSelected();
+  select(activeEditor(), ["2", "3"]);
+  packSelected(activeEditor());
   const opened = saved() as { nodes: { id: number; type: string; pos: number[] }[] };
   const instance = opened.nodes.find(({ type }) => type !== "Step");
   if (instance !== undefined) instance.pos = instance.pos.map((each) => each + 50);
   openWorkflow(opened as unknown as Json, { name: "Again" });
-  select([String(instance?.id)]);
-  unpackSelected();
+  select(activeEditor(), [String(instance?.id)]);
+  unpackSelected(activeEditor());
   expect(activeTab().graph.nodes["2"]?.position).toEqual({ x: 450, y: 50 });
   expect(activeTab().graph.nodes["3"]?.position).toEqual({ x: 1250, y: 650 });
 });
 
 test("a subgraph without instances is not saved, and comes back by undo", () => {
-  select(["2"]);
-  packSelected();
-  select([...activeTab().selected, "3"]);
-  packSelected();
+  select(activeEditor(), ["2"]);
+  packSelected(activeEditor());
+  select(activeEditor(), [...activeTab().selected, "3"]);
+  packSelected(activeEditor());
   expect(definitionsOf(saved())).toHaveLength(2);
-  removeSelected();
+  removeSelected(activeEditor());
   expect(definitionsOf(saved())).toEqual([]);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(definitionsOf(saved())).toHaveLength(2);
 });
 
@@ -134,8 +134,8 @@ test("what no node needed in the file stays in it", () => {
   } as unknown as Json;
   openWorkflow(file, { name: "File" });
   expect(definitionsOf(saved())).toEqual(["Unused", "Used", "Within"]);
-  select(["9"]);
-  removeSelected();
+  select(activeEditor(), ["9"]);
+  removeSelected(activeEditor());
   expect(definitionsOf(saved())).toEqual(["Unused", "Within"]);
 });
 
@@ -147,8 +147,8 @@ function packFirst(): { instance: string; inputs: NodeSchema["inputs"] } {
   const inside = graph.order.filter(
     (key) => !/^(CheckpointLoaderSimple|SaveImage)$/.test(graph.nodes[key]?.type ?? ""),
   );
-  select(inside);
-  packSelected();
+  select(activeEditor(), inside);
+  packSelected(activeEditor());
   const [instance = ""] = activeTab().selected;
   const type = activeTab().graph.nodes[instance]?.type ?? "";
   return { instance, inputs: (schemaOf(type)?.inputs ?? []).filter(isWidget) };
@@ -174,7 +174,7 @@ test("a new subgraph shows the fields that users change most, prompts by their t
     24,
     4,
   ]);
-  undoEdit();
+  undoEdit(activeEditor());
   expect(Object.keys(activeTab().workflow.definitions)).toEqual([]);
 });
 
@@ -215,12 +215,14 @@ test("a field that a wire supplies is not shown, and no more than a dozen are", 
   const sampler = schemaOf("KSampler");
   const number = schemaOf("PrimitiveInt");
   if (sampler === undefined || number === undefined) throw new Error("There are no such nodes.");
-  const keys = Array.from({ length: 6 }, (_, at) => placeNode(sampler, { x: at * 400, y: 0 }));
+  const keys = Array.from({ length: 6 }, (_, at) =>
+    placeNode(activeEditor(), sampler, { x: at * 400, y: 0 }),
+  );
   const [first = ""] = keys;
-  const supply = placeNode(number, { x: -400, y: 0 });
-  connectWire({ from: supply, slot: 0, to: first, input: "steps" });
-  select(keys);
-  packSelected();
+  const supply = placeNode(activeEditor(), number, { x: -400, y: 0 });
+  connectWire(activeEditor(), { from: supply, slot: 0, to: first, input: "steps" });
+  select(activeEditor(), keys);
+  packSelected(activeEditor());
   const type = activeTab().graph.nodes[activeTab().selected[0] ?? ""]?.type ?? "";
   const widgets = (schemaOf(type)?.inputs ?? []).filter(isWidget);
   const names = widgets.map(({ name }) => name.replace(/_\d+$/, ""));

@@ -1,8 +1,10 @@
 /** A wire that is pulled into the open: the node that it most usually leads to is offered first. */
+
 import { expect, test } from "vitest";
 import { emptyGraph } from "../../src/document/graph";
 import { offersOf } from "../../src/state/editing/offers";
 import { newNode } from "../../src/state/nodes/widgets";
+import { activeEditor } from "../../src/state/session/editor";
 import { builtinCatalog } from "../builtinCatalog";
 
 const catalog = builtinCatalog();
@@ -95,7 +97,7 @@ function offered(socket: string, used: Readonly<Record<string, number>> = {}): s
     side: side as "input" | "output",
     type,
   };
-  const groups = offersOf({
+  const groups = offersOf(activeEditor(), {
     catalog,
     graph: { ...graph, order: [made.key], nodes: { [made.key]: made } },
     usage: { used, recent: Object.keys(used) },

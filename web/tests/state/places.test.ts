@@ -1,8 +1,10 @@
 /** A late response applies to the document it was requested for, whether it is shown or not. */
+
 import { beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { changeValueAt } from "../../src/state/editing/actions";
 import { rollSeeds } from "../../src/state/fields/rolling";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   closeTab,
@@ -34,14 +36,14 @@ test("a value that was asked for in another document is set there, and undone th
   changeValueAt(place, "1", "seed", 42);
   expect([seedOf(first), seedOf(second)]).toEqual([42, 2]);
   expect(activeTab().id).toBe(second);
-  undoEdit();
+  undoEdit(activeEditor());
   expect([seedOf(first), seedOf(second)]).toEqual([42, 2]);
 });
 
 test("seeds are rolled in the document that is run", () => {
   const first = tabOf(open([1, "increment"]));
   const second = open([2, "increment"]);
-  rollSeeds(first);
+  rollSeeds(activeEditor(), first);
   expect([seedOf(first?.id ?? ""), seedOf(second)]).toEqual([2, 2]);
 });
 

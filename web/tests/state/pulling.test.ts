@@ -94,12 +94,12 @@ beforeEach(() => {
 });
 
 const at = (node: string, socket: string, side: Pulled["side"]): Pulled => {
-  const found = pulledAt(node, socket, side);
+  const found = pulledAt(activeEditor(), node, socket, side);
   if (found === null) throw new Error(`there is no node ${node}`);
   return found;
 };
 const from = (node: string, socket: string, side: Pulled["side"], keys = ""): Pull => {
-  const pull = pullFrom([at(node, socket, side)], keys === "alt", keys === "shift");
+  const pull = pullFrom(activeEditor(), [at(node, socket, side)], keys === "alt", keys === "shift");
   if (pull === null) throw new Error("nothing is pulled");
   return pull;
 };
@@ -118,7 +118,7 @@ const brief = (target: Target) =>
     : `${target.kind}: ${target.verdict.refusal ?? target.verdict.socket}`;
 const drop = (pull: Pull, place: Point, zoom = 1) => {
   const target = targetAt(activeEditor(), pull, place, zoom);
-  dropPull(pull, target, { screen: place, at: place });
+  dropPull(activeEditor(), pull, target, { screen: place, at: place });
   return brief(target);
 };
 const links = () => {
@@ -195,9 +195,9 @@ describe("what a place is", () => {
       `socket: ${circle}`,
     );
     expect(brief(targetAt(activeEditor(), back, body("7"), 1))).toBe(`body: ${circle}`);
-    expect(markOf(back, at("7", "given", "input"))).toBe("dim");
-    expect(markOf(back, at("3", "negative", "input"))).toBe("fit");
-    expect(markOf(back, at("8", "0", "output"))).toBe("held");
+    expect(markOf(activeEditor(), back, at("7", "given", "input"))).toBe("dim");
+    expect(markOf(activeEditor(), back, at("3", "negative", "input"))).toBe("fit");
+    expect(markOf(activeEditor(), back, at("8", "0", "output"))).toBe("held");
   });
 });
 
@@ -210,7 +210,7 @@ describe("what a drop does", () => {
     drop(from("3", "positive", "input"), EMPTY);
     expect(useView.getState().palette).toBeNull();
     expect(links()).toEqual(START.slice(0, 1));
-    undoEdit();
+    undoEdit(activeEditor());
     expect(links()).toEqual(START);
   });
 
@@ -220,7 +220,7 @@ describe("what a drop does", () => {
     expect(links()).toEqual(both);
     drop(from("3", "positive", "input"), on("3", "negative", "input"));
     expect(links()).toEqual(["1: 1.1 > 2.clip", "2: 2.0 > 3.negative"]);
-    undoEdit();
+    undoEdit(activeEditor());
     expect(links()).toEqual(both);
   });
 

@@ -1,4 +1,5 @@
 /** A run is planned with the seeds it will use, and the document does not change. */
+
 import { beforeAll, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { moveNodes, removeNodes } from "../../src/document/edit";
@@ -6,6 +7,7 @@ import { readGraph } from "../../src/document/read";
 import { writeGraph } from "../../src/document/write";
 import { workflowOfPrompt } from "../../src/state/embedded/prompt";
 import { canRoll, rollSeeds, rolls, workflowToRun } from "../../src/state/fields/rolling";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   edit,
@@ -55,25 +57,25 @@ test("what was undone before a run can be redone after it, where it is not about
   openWorkflow(writeGraph(workflow), { name: "rolled" });
   const now = () => activeTab().graph.nodes[node.key];
   const move = (x: number) =>
-    edit("Move", (draft) => moveNodes(draft, { [node.key]: { x, y: 0 } }));
+    edit(activeEditor(), "Move", (draft) => moveNodes(draft, { [node.key]: { x, y: 0 } }));
   move(100);
   move(200);
-  undoEdit();
-  undoEdit();
-  rollSeeds();
+  undoEdit(activeEditor());
+  undoEdit(activeEditor());
+  rollSeeds(activeEditor());
   expect(now()?.values.seed).toBe(5);
-  redoEdit();
-  redoEdit();
+  redoEdit(activeEditor());
+  redoEdit(activeEditor());
   expect(now()?.position.x).toBe(200);
   expect(now()?.values.seed).toBe(5);
-  for (let step = 0; step < 3; step += 1) undoEdit();
+  for (let step = 0; step < 3; step += 1) undoEdit(activeEditor());
   expect(now()?.values.seed).toBe(4);
   expect(now()?.position.x).not.toBe(100);
 
-  for (let step = 0; step < 3; step += 1) redoEdit();
-  edit("Delete", (draft) => removeNodes(draft, [node.key]));
-  undoEdit();
-  rollSeeds();
+  for (let step = 0; step < 3; step += 1) redoEdit(activeEditor());
+  edit(activeEditor(), "Delete", (draft) => removeNodes(draft, [node.key]));
+  undoEdit(activeEditor());
+  rollSeeds(activeEditor());
   expect(activeTab().log.undone).toEqual([]);
 });
 
@@ -82,11 +84,11 @@ test("a fixed seed gets another value on request only, and stays fixed", () => {
   openWorkflow(writeGraph(workflow), { name: "fixed" });
   const values = () => activeTab().workflow.nodes[node.key]?.values;
   expect([rolls(workflow), canRoll(workflow)]).toEqual([false, true]);
-  rollSeeds();
+  rollSeeds(activeEditor());
   expect(values()?.seed).toBe(4);
   const seeds = new Set<unknown>();
   for (let time = 0; time < 40; time += 1) {
-    rollSeeds(activeTab(), true);
+    rollSeeds(activeEditor(), activeTab(), true);
     seeds.add(values()?.seed);
   }
   expect(seeds.size).toBeGreaterThan(1);

@@ -1,4 +1,5 @@
 /** A failure is dimmed once its node, or anything upstream of it, was edited. */
+
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import type { ExecutionError } from "../../src/api/types";
@@ -8,6 +9,7 @@ import { changeValue, disconnect } from "../../src/state/editing/actions";
 import { handleMessage } from "../../src/state/outcomes/events";
 import { placeOf, recordSubmitted, useRuns } from "../../src/state/outcomes/runs";
 import { watchFailures } from "../../src/state/runs/staleFailures";
+import { activeEditor } from "../../src/state/session/editor";
 import {
   activeTab,
   edit,
@@ -98,29 +100,29 @@ afterEach(() => stop());
 test("an edit of what feeds the node makes it a former failure, undone it is one again", () => {
   fail("2:6");
   expect(failed()).toEqual({ failures: ["2:6"], former: [] });
-  changeValue("3", "size", 4);
-  edit("Move", (draft) => moveNodes(draft, { "1": { x: 9, y: 9 } }));
+  changeValue(activeEditor(), "3", "size", 4);
+  edit(activeEditor(), "Move", (draft) => moveNodes(draft, { "1": { x: 9, y: 9 } }));
   expect(failed()).toEqual({ failures: ["2:6"], former: [] });
-  changeValue("1", "size", 4);
+  changeValue(activeEditor(), "1", "size", 4);
   expect(failed()).toEqual({ failures: [], former: ["2:6"] });
-  undoEdit();
+  undoEdit(activeEditor());
   expect(failed()).toEqual({ failures: ["2:6"], former: [] });
-  disconnect("1");
+  disconnect(activeEditor(), "1");
   expect(failed()).toEqual({ failures: [], former: ["2:6"] });
 });
 
 test("inside a subgraph, too, and only what feeds it", () => {
   fail("2:5");
-  showLevel(["2"]);
-  changeValue("6", "size", 3);
+  showLevel(activeEditor(), ["2"]);
+  changeValue(activeEditor(), "6", "size", 3);
   expect(failed().former).toEqual([]);
-  changeValue("5", "size", 3);
+  changeValue(activeEditor(), "5", "size", 3);
   expect(failed()).toEqual({ failures: [], former: ["2:5"] });
 });
 
 test("the next run begins without it", () => {
   fail("1");
-  changeValue("1", "size", 7);
+  changeValue(activeEditor(), "1", "size", 7);
   expect(failed().former).toEqual(["1"]);
   handleMessage({ type: "execution_start", data: { prompt_id: prompt, timestamp: 0 } }, 0);
   expect(failed()).toEqual({ failures: [], former: [] });

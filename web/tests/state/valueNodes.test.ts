@@ -1,4 +1,5 @@
 /** Nodes connected to a field to hold its value. */
+
 import { beforeEach, describe, expect, test } from "vitest";
 import { readCatalog } from "../../src/api/catalog";
 import { writeGraph } from "../../src/document/write";
@@ -6,6 +7,7 @@ import { placeNode } from "../../src/state/editing/actions";
 import { convertToInput } from "../../src/state/fields/fieldActions";
 import { rollSeeds } from "../../src/state/fields/rolling";
 import { withPrimitive } from "../../src/state/nodes/primitive";
+import { activeEditor } from "../../src/state/session/editor";
 import { activeTab, openWorkflow, schemaOf, useStudio } from "../../src/state/session/studio";
 
 const catalog = withPrimitive(
@@ -42,7 +44,7 @@ beforeEach(() => {
 function put(name: string): void {
   const input = schemaOf("Size")?.inputs.find((each) => each.name === name);
   if (input === undefined) throw new Error("there is no such field");
-  convertToInput("1", input);
+  convertToInput(activeEditor(), "1", input);
 }
 
 const held = () => Object.values(activeTab().graph.nodes).find((each) => each.key !== "1")?.values;
@@ -50,7 +52,7 @@ const held = () => Object.values(activeTab().graph.nodes).find((each) => each.ke
 describe("a node that holds a field's value", () => {
   test("has that value, and no run changes it", () => {
     put("width");
-    rollSeeds();
+    rollSeeds(activeEditor());
     expect(held()).toEqual({ value: 128, control_after_generate: "fixed" });
   });
 
@@ -62,7 +64,12 @@ describe("a node that holds a field's value", () => {
   test("has it, too, where it was found by a wire from the field", () => {
     const schema = schemaOf("PrimitiveInt");
     if (schema === undefined) throw new Error("there is no such node");
-    placeNode(schema, { x: 0, y: 0 }, { node: "1", socket: "width", side: "input", type: "INT" });
+    placeNode(
+      activeEditor(),
+      schema,
+      { x: 0, y: 0 },
+      { node: "1", socket: "width", side: "input", type: "INT" },
+    );
     expect(held()).toEqual({ value: 128, control_after_generate: "fixed" });
   });
 
@@ -81,7 +88,7 @@ describe("a node that holds a field's value", () => {
   test("begins with what its author says where it stands alone", () => {
     const schema = schemaOf("Counted");
     if (schema === undefined) throw new Error("there is no such node");
-    placeNode(schema, { x: 0, y: 0 });
+    placeNode(activeEditor(), schema, { x: 0, y: 0 });
     expect(held()).toMatchObject({ control_after_generate: "increment" });
   });
 });

@@ -1,4 +1,5 @@
 /** The editor of an app: its fields, their order and labels, and its results. */
+
 import { ArrowDown, ArrowUp, Plus, Sparkles, X } from "lucide-react";
 import { useState } from "react";
 import { type App, fieldKey } from "../../document/app";
@@ -13,6 +14,7 @@ import {
   toggleOutput,
 } from "../../state/editing/app";
 import { titleOf } from "../../state/nodes/naming";
+import { useEditor } from "../../state/session/editor";
 import { useActive, useStudio } from "../../state/session/studio";
 import { t } from "../../words/words";
 
@@ -20,6 +22,7 @@ import { t } from "../../words/words";
 const LISTED = 60;
 
 export function AppEditor({ app }: { app: App }) {
+  const editor = useEditor();
   return (
     <div className="app-editor">
       <ol aria-label={t("Fields of the form")}>
@@ -36,12 +39,12 @@ export function AppEditor({ app }: { app: App }) {
           checked={app.first}
           onChange={(event) => {
             const first = event.currentTarget.checked;
-            changeApp("Open as an app", (before) => ({ ...before, first }));
+            changeApp(editor, "Open as an app", (before) => ({ ...before, first }));
           }}
         />
         {t("Open this workflow as an app")}
       </label>
-      <button type="button" className="plain" onClick={suggestApp}>
+      <button type="button" className="plain" onClick={() => suggestApp(editor)}>
         <Sparkles size={13} aria-hidden /> {t("Choose automatically")}
       </button>
     </div>
@@ -49,6 +52,7 @@ export function AppEditor({ app }: { app: App }) {
 }
 
 function Line({ app, at }: { app: App; at: number }) {
+  const editor = useEditor();
   const field = app.fields[at];
   const title = useStudio(({ catalog, tabs, active }) => {
     const node = tabs.find((each) => each.id === active)?.workflow.nodes[field?.node ?? ""];
@@ -65,7 +69,7 @@ function Line({ app, at }: { app: App; at: number }) {
           className="ghost"
           aria-label={t("Move {{name}} up", { name })}
           disabled={at === 0}
-          onClick={() => moveField(at, -1)}
+          onClick={() => moveField(editor, at, -1)}
         >
           <ArrowUp size={13} aria-hidden />
         </button>
@@ -74,7 +78,7 @@ function Line({ app, at }: { app: App; at: number }) {
           className="ghost"
           aria-label={t("Move {{name}} down", { name })}
           disabled={at === app.fields.length - 1}
-          onClick={() => moveField(at, 1)}
+          onClick={() => moveField(editor, at, 1)}
         >
           <ArrowDown size={13} aria-hidden />
         </button>
@@ -82,7 +86,7 @@ function Line({ app, at }: { app: App; at: number }) {
           type="button"
           className="ghost"
           aria-label={t("Remove {{name}}", { name })}
-          onClick={() => changeField(at, null)}
+          onClick={() => changeField(editor, at, null)}
         >
           <X size={13} aria-hidden />
         </button>
@@ -90,12 +94,12 @@ function Line({ app, at }: { app: App; at: number }) {
       <Words
         label={t("Name in the form")}
         value={field.label}
-        onChange={(label) => changeField(at, { label })}
+        onChange={(label) => changeField(editor, at, { label })}
       />
       <Words
         label={t("Heading above it")}
         value={field.heading}
-        onChange={(heading) => changeField(at, { heading })}
+        onChange={(heading) => changeField(editor, at, { heading })}
       />
     </li>
   );
@@ -129,6 +133,7 @@ function Words({ label, value, onChange }: WordsProps) {
 }
 
 function Offered({ app }: { app: App }) {
+  const editor = useEditor();
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
   const [typed, setTyped] = useState("");
@@ -151,7 +156,7 @@ function Offered({ app }: { app: App }) {
       <ul>
         {shown.slice(0, LISTED).map((each) => (
           <li key={fieldKey(each)}>
-            <button type="button" onClick={() => addField(each)}>
+            <button type="button" onClick={() => addField(editor, each)}>
               <Plus size={13} aria-hidden /> {each.name}
             </button>
           </li>
@@ -165,6 +170,7 @@ function Offered({ app }: { app: App }) {
 }
 
 function ResultChoice({ app }: { app: App }) {
+  const editor = useEditor();
   const workflow = useActive((tab) => tab.workflow);
   const catalog = useStudio((state) => state.catalog);
   return (
@@ -177,7 +183,7 @@ function ResultChoice({ app }: { app: App }) {
             <input
               type="checkbox"
               checked={app.outputs.includes(key)}
-              onChange={() => toggleOutput(key)}
+              onChange={() => toggleOutput(editor, key)}
             />
             {titleOf(node, catalog[node.type])}
           </label>

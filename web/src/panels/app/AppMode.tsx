@@ -2,6 +2,7 @@
  * App mode: a workflow as a simple form with its results beside it; it edits the same values as the
  * graph.
  */
+
 import { PencilLine, Sparkles } from "lucide-react";
 import { useState } from "react";
 import { viewUrl } from "../../api/client";
@@ -13,6 +14,7 @@ import type { Output } from "../../state/outcomes/outputs";
 import { useRunOf } from "../../state/outcomes/places";
 import { useRuns } from "../../state/outcomes/runs";
 import { openPicture, pictureAttribute } from "../../state/results/pictureActions";
+import { useEditor } from "../../state/session/editor";
 import { schemaOf, useActive, useStudio } from "../../state/session/studio";
 import { Field } from "../../widgets/Field";
 import { MediaPreview } from "../../widgets/MediaPreview";
@@ -83,10 +85,11 @@ export function AppMode() {
 }
 
 function NoForm() {
+  const editor = useEditor();
   return (
     <div className="app-empty">
       <p>{t("This workflow has no form yet.")}</p>
-      <button type="button" className="primary" onClick={suggestApp}>
+      <button type="button" className="primary" onClick={() => suggestApp(editor)}>
         <Sparkles size={14} aria-hidden /> {t("Create a form from its prompts, sizes and seeds")}
       </button>
     </div>

@@ -2,6 +2,7 @@
  * Blueprints: the user's own subgraphs, stored on the server in the folder that other editors of
  * this format use, and those of plugins. The palette lists them among the nodes.
  */
+
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
 import { HttpError } from "../../api/transport";
@@ -13,9 +14,10 @@ import { copyNodes, pasteNodes } from "../../document/snippet";
 import { t } from "../../words/words";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { askForName } from "../session/ask";
+import type { Editor } from "../session/editor";
 import { nameProblem } from "../session/paths";
 import { client } from "../session/server";
-import { activeTab, edit, layout, select, useStudio } from "../session/studio";
+import { edit, layout, select, useStudio } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 
 const FOLDER = "subgraphs";
@@ -98,7 +100,12 @@ export function isBlueprint(schema: NodeSchema): boolean {
 }
 
 /** Adds a blueprint as the last step of an edit with the same thread. Returns its key. */
-export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): string | null {
+export function placeBlueprint(
+  editor: Editor,
+  schema: NodeSchema,
+  at: Point,
+  thread?: string,
+): string | null {
   const found = Object.values(useBlueprints.getState().all ?? {}).find(
     (each) => each.schema.class_type === schema.class_type,
   );
@@ -106,6 +113,7 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
   let keys: string[] = [];
   try {
     edit(
+      editor,
       t("Add {{name}}", { name: found.name }),
       (draft, workflow) => {
         keys = pasteNodes(draft, found.content, layout, at, false, workflow);
@@ -116,13 +124,13 @@ export function placeBlueprint(schema: NodeSchema, at: Point, thread?: string): 
     if (!(error instanceof NotAWorkflowError)) throw error;
     notifyError(error);
   }
-  select(keys);
+  select(editor, keys);
   return keys[0] ?? null;
 }
 
 /** Saves the subgraph of an instance as a blueprint, with the instance's values. */
-export async function saveBlueprint(key: string): Promise<void> {
-  const { graph, workflow } = activeTab();
+export async function saveBlueprint(editor: Editor, key: string): Promise<void> {
+  const { graph, workflow } = editor.tab;
   const definition = subgraphOf(workflow.definitions, graph.nodes[key]?.type);
   if (definition === undefined) return;
   const name = await askForName(t("Save the blueprint as"), fileNameFor(definition.name));

@@ -2,6 +2,7 @@
  * Commands for the graph by keyboard: moving between nodes, editing, connecting; the regions of the
  * screen; the outline.
  */
+
 import type { Direction } from "../../document/navigation";
 import { t } from "../../words/words";
 import {
@@ -15,11 +16,12 @@ import { nameIn } from "../nodes/naming";
 import { announce } from "../outcomes/announcements";
 import { canvas } from "../session/canvas";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab, select, useStudio } from "../session/studio";
 import { toggleDrawer, useView } from "../session/view";
 import { focusNextRegion } from "./regions";
 
-const hasNode = () => keyboardNode() !== null;
+const hasNode = () => keyboardNode(activeEditor()) !== null;
 const isOneWire = () => activeTab().selectedLinks.length === 1;
 
 export const leavingCommands: readonly Command[] = [
@@ -29,8 +31,8 @@ export const leavingCommands: readonly Command[] = [
     group: "Node",
     keys: ["Escape"],
     fields: true,
-    enabled: () => nodeOfField() !== null,
-    run: () => focusOn(nodeOfField() ?? ""),
+    enabled: () => nodeOfField(activeEditor()) !== null,
+    run: () => focusOn(activeEditor(), nodeOfField(activeEditor()) ?? ""),
   },
 ];
 
@@ -45,7 +47,7 @@ export const accessCommands: readonly Command[] = [
     group: "Node",
     keys: ["Enter"],
     enabled: hasNode,
-    run: editNode,
+    run: () => editNode(activeEditor()),
   },
   {
     id: "node.connect",
@@ -53,14 +55,14 @@ export const accessCommands: readonly Command[] = [
     group: "Node",
     keys: ["C"],
     enabled: hasNode,
-    run: () => useView.setState({ connecting: { node: keyboardNode() ?? "" } }),
+    run: () => useView.setState({ connecting: { node: keyboardNode(activeEditor()) ?? "" } }),
   },
   {
     id: "wire.next",
     title: "Select the next wire of the node",
     group: "Graph",
     keys: ["Shift+C"],
-    enabled: () => wiresAt(keyboardNode()).length > 0,
+    enabled: () => wiresAt(keyboardNode(activeEditor())).length > 0,
     run: selectNextWire,
   },
   {
@@ -96,7 +98,8 @@ export const accessCommands: readonly Command[] = [
     id: "view.canvas",
     title: "Go to the graph",
     group: "View",
-    run: () => (hasNode() ? focusOn(keyboardNode() ?? "") : canvas()?.focus()),
+    run: () =>
+      hasNode() ? focusOn(activeEditor(), keyboardNode(activeEditor()) ?? "") : canvas()?.focus(),
   },
   {
     id: "view.outline",
@@ -116,7 +119,7 @@ function walking(way: Direction, title: string): Command {
     group: "Node",
     keys: [arrow],
     enabled,
-    run: () => walkTo(way),
+    run: () => walkTo(activeEditor(), way),
   };
 }
 
@@ -132,14 +135,14 @@ function wiresAt(key: string | null): string[] {
 
 /** The focus stays on the node, but Delete and the commands for wires now act on the wire. */
 function selectNextWire(): void {
-  const key = keyboardNode();
+  const key = keyboardNode(activeEditor());
   const { graph, selectedLinks } = activeTab();
   const all = wiresAt(key);
   const next = all[(all.indexOf(selectedLinks[0] ?? "") + 1) % all.length];
   const link = graph.links[next ?? ""];
   if (key === null || next === undefined || link === undefined) return;
   canvas()?.focusNode(key);
-  select([], [next]);
+  select(activeEditor(), [], [next]);
   const { catalog } = useStudio.getState();
   announce(
     t("Wire of {{type}} from {{from}} to {{to}}", {

@@ -1,4 +1,5 @@
 /** Commands for selecting, aligning, auto-layout, colours, notes and pins. */
+
 import type { Axis, Side } from "../../document/arrange";
 import type { Paint } from "../../document/flags";
 import { addNote, isNote } from "../../document/notes";
@@ -18,6 +19,7 @@ import { PALETTE } from "../nodes/colours";
 import { bodyAt } from "../nodes/shape";
 import { canvas } from "../session/canvas";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { changeSetting } from "../session/settings";
 import { activeTab, edit, select } from "../session/studio";
 
@@ -43,7 +45,7 @@ export const arrangeCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Escape"],
     enabled: () => useArranging.getState().marquee !== null,
-    run: cancelMarquee,
+    run: () => cancelMarquee(activeEditor()),
   },
   {
     id: "drag.cancel",
@@ -51,14 +53,14 @@ export const arrangeCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Escape"],
     enabled: isDragged,
-    run: cancelDrag,
+    run: () => cancelDrag(activeEditor()),
   },
   {
     id: "select.invert",
     title: "Invert the selection",
     group: "Edit",
     keys: ["Ctrl+I"],
-    run: invertSelection,
+    run: () => invertSelection(activeEditor()),
   },
   connected("upstream", "Select all nodes upstream of the selection", "["),
   connected("downstream", "Select all nodes downstream of the selection", "]"),
@@ -96,7 +98,7 @@ export const arrangeCommands: readonly Command[] = [
     group: "Node",
     keys: ["P"],
     enabled: some,
-    run: togglePinned,
+    run: () => togglePinned(activeEditor()),
   },
   paint("none", "Remove the colour of the selected nodes", null),
   ...PALETTE.map(({ id, color, bgcolor }) => paint(id, PAINTING[id] ?? id, { color, bgcolor })),
@@ -119,12 +121,13 @@ export const arrangeCommands: readonly Command[] = [
 
 /** Loaded on first use, as it is large and seldom used. */
 async function tidy(keys: readonly string[]): Promise<void> {
+  const editor = activeEditor();
   const tidying = await import("../editing/autoLayout");
-  await tidying.layOutNodes(keys);
+  await tidying.layOutNodes(editor, keys);
 }
 
 function connected(way: "upstream" | "downstream" | "both", title: string, key: string): Command {
-  const run = () => selectConnected(way);
+  const run = () => selectConnected(activeEditor(), way);
   return { id: `select.${way}`, title, group: "Edit", keys: [key], enabled: some, run };
 }
 
@@ -134,7 +137,7 @@ function tool(tool: Tool, title: string, key: string): Command {
 }
 
 function align(side: Side, title: string, key: string): Command {
-  const run = () => alignSelected(side);
+  const run = () => alignSelected(activeEditor(), side);
   return { id: `arrange.${side}`, title, group: "Graph", keys: [key], enabled: several, run };
 }
 
@@ -145,12 +148,12 @@ function distribute(axis: Axis, title: string, key: string): Command {
     group: "Graph",
     keys: [key],
     enabled: () => activeTab().selected.length > 2,
-    run: () => distributeSelected(axis),
+    run: () => distributeSelected(activeEditor(), axis),
   };
 }
 
 function paint(id: string, title: string, colours: Paint | null): Command {
-  const run = () => paintSelected(colours);
+  const run = () => paintSelected(activeEditor(), colours);
   return { id: `colour.${id}`, title, group: "Node", enabled: some, run };
 }
 
@@ -166,9 +169,9 @@ function noteAtPointer(): void {
   const handle = canvas();
   const corner = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
   let key = "";
-  edit("Add a note", (draft) => {
+  edit(activeEditor(), "Add a note", (draft) => {
     key = addNote(draft, bodyAt(corner), NOTE_SIZE);
   });
-  select([key]);
+  select(activeEditor(), [key]);
   useArranging.setState({ writing: key });
 }

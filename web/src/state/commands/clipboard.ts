@@ -4,6 +4,7 @@ import { paste, selectionAsText } from "../editing/clipboard";
 import { useRenaming } from "../editing/renaming";
 import { canvas } from "../session/canvas";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab } from "../session/studio";
 
 export const clipboardCommands: readonly Command[] = [
@@ -13,7 +14,7 @@ export const clipboardCommands: readonly Command[] = [
     group: "Edit",
     enabled: () => activeTab().selected.length > 0,
     run: async () => {
-      const text = selectionAsText();
+      const text = selectionAsText(activeEditor());
       if (text !== null) await navigator.clipboard.writeText(text);
     },
   },
@@ -25,7 +26,7 @@ export const clipboardCommands: readonly Command[] = [
       const handle = canvas();
       if (handle === null) return;
       const at = handle.toGraph(handle.pointer());
-      paste({ text: await navigator.clipboard.readText(), html: "" }, at, false);
+      paste(activeEditor(), { text: await navigator.clipboard.readText(), html: "" }, at, false);
     },
   },
   {

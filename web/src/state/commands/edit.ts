@@ -2,7 +2,8 @@
 
 import { moveNodes } from "../../document/edit";
 import type { Point } from "../../document/graph";
-import { removeSelected, selectAll } from "../editing/actions";
+import { removeSelected } from "../editing/actions";
+import { selectAll } from "../editing/arranging";
 import { pinnedOf } from "../editing/boxes";
 import { duplicateSelected } from "../editing/clipboard";
 import { GRID } from "../nodes/shape";
@@ -21,7 +22,7 @@ export const editCommands: readonly Command[] = [
     keys: ["Ctrl+Z"],
     app: true,
     enabled: () => activeTab().log.done.length > 0,
-    run: undoEdit,
+    run: () => undoEdit(activeEditor()),
   },
   {
     id: "edit.redo",
@@ -30,14 +31,14 @@ export const editCommands: readonly Command[] = [
     keys: ["Ctrl+Shift+Z", "Ctrl+Y"],
     app: true,
     enabled: () => activeTab().log.undone.length > 0,
-    run: redoEdit,
+    run: () => redoEdit(activeEditor()),
   },
   {
     id: "edit.selectAll",
     title: "Select all nodes",
     group: "Edit",
     keys: ["Ctrl+A"],
-    run: selectAll,
+    run: () => selectAll(activeEditor()),
   },
   {
     id: "edit.selectNone",
@@ -45,7 +46,7 @@ export const editCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Escape"],
     enabled: hasSelection,
-    run: () => select([]),
+    run: () => select(activeEditor(), []),
   },
   {
     id: "edit.duplicate",
@@ -53,7 +54,7 @@ export const editCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Ctrl+D"],
     enabled: hasNodes,
-    run: duplicateSelected,
+    run: () => duplicateSelected(activeEditor()),
   },
   {
     id: "edit.delete",
@@ -61,7 +62,7 @@ export const editCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Delete", "Backspace"],
     enabled: hasSelection,
-    run: () => removeSelected(),
+    run: () => removeSelected(activeEditor()),
   },
   {
     id: "edit.deleteAndHeal",
@@ -69,7 +70,7 @@ export const editCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Ctrl+Delete", "Ctrl+Backspace"],
     enabled: hasNodes,
-    run: () => removeSelected(true),
+    run: () => removeSelected(activeEditor(), true),
   },
   nudge("Left", "Nudge the selected nodes left", { x: -GRID, y: 0 }),
   nudge("Right", "Nudge the selected nodes right", { x: GRID, y: 0 }),
@@ -89,8 +90,9 @@ function nudge(arrow: string, title: string, by: Point): Command {
 }
 
 function nudgeSelected(by: Point): void {
-  const { graph, selected } = activeTab();
-  const pinned = pinnedOf(activeEditor(), selected);
+  const editor = activeEditor();
+  const { graph, selected } = editor.tab;
+  const pinned = pinnedOf(editor, selected);
   const moved = selected.flatMap((key) => {
     const from = graph.nodes[key]?.position;
     return from === undefined || pinned.has(key)
@@ -98,6 +100,6 @@ function nudgeSelected(by: Point): void {
       : [[key, { x: from.x + by.x, y: from.y + by.y }] as const];
   });
   if (moved.length === 0) return;
-  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(moved)), "nudge");
-  window.addEventListener("keyup", endThread, { once: true });
+  edit(editor, "Move", (draft) => moveNodes(draft, Object.fromEntries(moved)), "nudge");
+  window.addEventListener("keyup", () => endThread(editor), { once: true });
 }

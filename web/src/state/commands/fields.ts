@@ -1,4 +1,5 @@
 /** Commands for the focused field, for keys and the command palette. */
+
 import type { InputSchema } from "../../api/types";
 import { removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
@@ -15,6 +16,7 @@ import { inputsOf } from "../nodes/inputs";
 import { inputNamed } from "../nodes/shape";
 import { controlOf } from "../nodes/widgets";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab, edit, promptIdOf, schemaOf } from "../session/studio";
 
 interface Focused {
@@ -65,23 +67,23 @@ export const fieldCommands: readonly Command[] = [
     group: "Node",
     enabled: () => {
       const field = focused();
-      return field !== null && isChanged(field.node, field.input);
+      return field !== null && isChanged(activeEditor(), field.node, field.input);
     },
-    run: onField(({ node, input }) => resetField(node, input)),
+    run: onField(({ node, input }) => resetField(activeEditor(), node, input)),
   },
   {
     id: "field.copy",
     title: "Copy the field's value",
     group: "Node",
     enabled: hasField,
-    run: onField(({ node, input }) => copyValue(node, input)),
+    run: onField(({ node, input }) => copyValue(activeEditor(), node, input)),
   },
   {
     id: "field.paste",
     title: "Paste a value into the field",
     group: "Node",
     enabled: hasField,
-    run: onField(({ node, input }) => pasteFieldValue(node, input)),
+    run: onField(({ node, input }) => pasteFieldValue(activeEditor(), node, input)),
   },
   {
     id: "field.feed",
@@ -91,7 +93,7 @@ export const fieldCommands: readonly Command[] = [
       const field = focused();
       return field !== null && linkOf(field) === undefined;
     },
-    run: onField(({ node, input }) => convertToInput(node, input)),
+    run: onField(({ node, input }) => convertToInput(activeEditor(), node, input)),
   },
   {
     id: "field.unlink",
@@ -103,7 +105,8 @@ export const fieldCommands: readonly Command[] = [
     },
     run: onField((field) => {
       const link = linkOf(field);
-      if (link !== undefined) edit("Unlink", (draft) => removeLink(draft, link.key));
+      if (link !== undefined)
+        edit(activeEditor(), "Unlink", (draft) => removeLink(draft, link.key));
     }),
   },
   {
@@ -127,8 +130,8 @@ function keepSeeds(): void {
       const control = controlOf(schema, input);
       const used = seeds[seedPlace(tab.id, promptIdOf(tab, key), input.name)];
       if (control === null || used === undefined) continue;
-      changeValue(key, input.name, used, "keep seeds");
-      changeValue(key, control, "fixed", "keep seeds");
+      changeValue(activeEditor(), key, input.name, used, "keep seeds");
+      changeValue(activeEditor(), key, control, "fixed", "keep seeds");
     }
   }
 }

@@ -2,6 +2,7 @@
 
 import { download } from "../files/files";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor, type Editor } from "../session/editor";
 import { newTab } from "../session/studio";
 import { openSheet, toggleDrawer } from "../session/view";
 
@@ -33,7 +34,7 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+S"],
     fields: true,
-    run: async () => void (await (await import("../files/saving")).save()),
+    run: () => save(activeEditor()),
   },
   {
     id: "file.saveAs",
@@ -41,13 +42,13 @@ export const fileCommands: readonly Command[] = [
     group: "File",
     keys: ["Ctrl+Shift+S"],
     fields: true,
-    run: async () => void (await (await import("../files/saving")).save(true)),
+    run: () => save(activeEditor(), true),
   },
   {
     id: "file.download",
     title: "Download the workflow as a file",
     group: "File",
-    run: download,
+    run: () => download(activeEditor()),
   },
   {
     id: "file.versions",
@@ -56,3 +57,8 @@ export const fileCommands: readonly Command[] = [
     run: async () => (await import("../files/saving")).showVersions(null),
   },
 ];
+
+async function save(editor: Editor, underAnotherName = false): Promise<void> {
+  const saving = await import("../files/saving");
+  await saving.save(editor, underAnotherName);
+}

@@ -15,6 +15,7 @@ import {
   toggleFrameCollapsed,
 } from "../editing/framing";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab, select } from "../session/studio";
 
 export const frameCommands: readonly Command[] = [
@@ -23,30 +24,38 @@ export const frameCommands: readonly Command[] = [
     title: "Add an empty group",
     group: "Graph",
     run: () => {
-      select([]);
-      frameSelected(t("Group"));
+      select(activeEditor(), []);
+      frameSelected(activeEditor(), t("Group"));
     },
   },
-  frame("collapse", "Fold the group", "Ctrl+Alt+C", ({ key }) => toggleFrameCollapsed(key)),
+  frame("collapse", "Fold the group", "Ctrl+Alt+C", ({ key }) =>
+    toggleFrameCollapsed(activeEditor(), key),
+  ),
   frame("bypass", "Bypass the group", "Ctrl+Alt+B", ({ key }) =>
-    setFrameMode(key, MODE.bypassed, "Bypass the group"),
+    setFrameMode(activeEditor(), key, MODE.bypassed, "Bypass the group"),
   ),
   frame("mute", "Mute the group", "Ctrl+Alt+M", ({ key }) =>
-    setFrameMode(key, MODE.muted, "Mute the group"),
+    setFrameMode(activeEditor(), key, MODE.muted, "Mute the group"),
   ),
-  frame("fit", "Fit the group to its contents", "Ctrl+Alt+F", ({ key }) => fitFrameToContents(key)),
-  frame("select", "Select all nodes of the group", "Ctrl+Alt+A", ({ key }) => selectFrame(key)),
+  frame("fit", "Fit the group to its contents", "Ctrl+Alt+F", ({ key }) =>
+    fitFrameToContents(activeEditor(), key),
+  ),
+  frame("select", "Select all nodes of the group", "Ctrl+Alt+A", ({ key }) =>
+    selectFrame(activeEditor(), key),
+  ),
   {
     id: "frame.addSelected",
     title: "Extend the group to the selected nodes",
     group: "Graph",
-    enabled: () => currentFrame() !== undefined && activeTab().selected.length > 0,
-    run: () => onFrame(({ key }) => addSelectedToFrame(key)),
+    enabled: () => currentFrame(activeEditor()) !== undefined && activeTab().selected.length > 0,
+    run: () => onFrame(({ key }) => addSelectedToFrame(activeEditor(), key)),
   },
   frame("dissolve", "Remove the group, keep its nodes", "Ctrl+Shift+G", ({ key }) =>
-    dissolveFrame(key),
+    dissolveFrame(activeEditor(), key),
   ),
-  frame("delete", "Delete the group and its contents", null, ({ key }) => deleteFrame(key)),
+  frame("delete", "Delete the group and its contents", null, ({ key }) =>
+    deleteFrame(activeEditor(), key),
+  ),
 ];
 
 function frame(
@@ -60,12 +69,12 @@ function frame(
     title,
     group: "Graph",
     ...(key === null ? {} : { keys: [key] }),
-    enabled: () => currentFrame() !== undefined,
+    enabled: () => currentFrame(activeEditor()) !== undefined,
     run: () => onFrame(act),
   };
 }
 
 function onFrame(act: (group: Group) => void): void {
-  const group = currentFrame();
+  const group = currentFrame(activeEditor());
   if (group !== undefined) act(group);
 }

@@ -1,12 +1,14 @@
 /** Commands for adding nodes and for their modes. */
+
 import { MODE } from "../../document/graph";
 import { t } from "../../words/words";
-import { toggleCollapsed, toggleMode } from "../editing/actions";
+import { toggleCollapsed, toggleMode } from "../editing/arranging";
 import { useRenaming } from "../editing/renaming";
 import { canMask, maskNode } from "../fields/masking";
 import { avoidOverlap } from "../finding/placing";
 import { canvas } from "../session/canvas";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab } from "../session/studio";
 import { useView } from "../session/view";
 
@@ -27,7 +29,8 @@ export const graphCommands: readonly Command[] = [
     keys: ["Ctrl+G"],
     enabled: hasNodes,
     run: async () => {
-      const frame = (await import("../editing/framing")).frameSelected(t("Group"));
+      const editor = activeEditor();
+      const frame = (await import("../editing/framing")).frameSelected(editor, t("Group"));
       useRenaming.setState({ frame });
     },
   },
@@ -37,7 +40,7 @@ export const graphCommands: readonly Command[] = [
     group: "Node",
     keys: ["Ctrl+B"],
     enabled: hasNodes,
-    run: () => toggleMode(MODE.bypassed),
+    run: () => toggleMode(activeEditor(), MODE.bypassed),
   },
   {
     id: "node.mute",
@@ -45,16 +48,16 @@ export const graphCommands: readonly Command[] = [
     group: "Node",
     keys: ["Ctrl+M"],
     enabled: hasNodes,
-    run: () => toggleMode(MODE.muted),
+    run: () => toggleMode(activeEditor(), MODE.muted),
   },
   {
     id: "node.mask",
     title: "Edit the mask of the selected image",
     group: "Node",
-    enabled: canMask,
+    enabled: () => canMask(activeEditor()),
     run: () => {
       const [key] = activeTab().selected;
-      if (key !== undefined) maskNode(key);
+      if (key !== undefined) maskNode(activeEditor(), key);
     },
   },
   {
@@ -63,7 +66,7 @@ export const graphCommands: readonly Command[] = [
     group: "Node",
     keys: ["Alt+C"],
     enabled: hasNodes,
-    run: toggleCollapsed,
+    run: () => toggleCollapsed(activeEditor()),
   },
 ];
 

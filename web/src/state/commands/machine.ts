@@ -1,4 +1,5 @@
 /** Commands for the machine's memory and log, and for what leaves the editor as a file. */
+
 import { writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
@@ -8,6 +9,7 @@ import { useRuns } from "../outcomes/runs";
 import { saveListedPicture } from "../results/pictureActions";
 import { picturesOf } from "../results/stage";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { client } from "../session/server";
 import { activeTab } from "../session/studio";
 import { notify, openSheet, toggleDock } from "../session/view";
@@ -21,7 +23,7 @@ export const machineCommands: readonly Command[] = [
     title: "Open a file from this computer",
     group: "File",
     app: true,
-    run: () => chooseFiles(),
+    run: () => chooseFiles(activeEditor()),
   },
   {
     id: "file.exportApi",

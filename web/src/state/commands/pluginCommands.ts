@@ -1,10 +1,12 @@
 /** The commands that plugins declare: each opens a page of the plugin, or inserts its nodes. */
+
 import type { Declaration } from "../../api/extensions";
 import type { Json } from "../../document/json";
 import { type PluginCommand, useExtensions } from "../catalog/extensions";
 import { pasteValue } from "../editing/clipboard";
 import { canvas } from "../session/canvas";
 import { addCommands, type Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { client } from "../session/server";
 
 /** Adds plugins' commands to the editor's. Returns a function that removes them. */
@@ -35,5 +37,6 @@ async function act(command: PluginCommand): Promise<void> {
 /** Adds a plugin's nodes, like a paste that can be undone. Throws what pasting throws. */
 export function insertWorkflow(workflow: Json): void {
   const handle = canvas();
-  if (handle !== null) pasteValue(workflow, handle.toGraph(handle.pointer()), false);
+  if (handle !== null)
+    pasteValue(activeEditor(), workflow, handle.toGraph(handle.pointer()), false);
 }

@@ -1,4 +1,5 @@
 /** Commands for the queue, the history, and comparing results. */
+
 import { t } from "../../words/words";
 import { announce } from "../outcomes/announcements";
 import { changeFilter, chosenJobs, star, useHistory } from "../outcomes/history";
@@ -19,6 +20,7 @@ import { openStageWindow, toggleStage } from "../results/stage";
 import { reproduce } from "../results/startReproduce";
 import { cancelAll, cancelJob } from "../runs/running";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab } from "../session/studio";
 import { toggleDock, useView } from "../session/view";
 
@@ -144,7 +146,7 @@ export const resultCommands: readonly Command[] = [
     enabled: anyResult,
     run: () => {
       const job = current();
-      if (job !== undefined) reproduce(job.id);
+      if (job !== undefined) reproduce(activeEditor(), job.id);
     },
   },
   {
@@ -155,7 +157,7 @@ export const resultCommands: readonly Command[] = [
     run: () => {
       const job = current();
       const made = job === undefined ? null : outputOf(job);
-      if (made !== null) giveAsInput(made.file);
+      if (made !== null) giveAsInput(activeEditor(), made.file);
     },
   },
   {
@@ -177,7 +179,7 @@ export const resultCommands: readonly Command[] = [
     enabled: anyResult,
     run: () => {
       const job = current();
-      if (job !== undefined) void compareWithOpen(job.id);
+      if (job !== undefined) void compareWithOpen(activeEditor(), job.id);
     },
   },
   {

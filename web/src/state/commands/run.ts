@@ -5,6 +5,7 @@ import { useRuns } from "../outcomes/runs";
 import { selectedTargets } from "../runs/partialPlan";
 import { interrupt, run, stopAfterThis } from "../runs/running";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab } from "../session/studio";
 
 const hasNodes = () => activeTab().selected.length > 0;
@@ -18,7 +19,7 @@ export const runCommands: readonly Command[] = [
     group: "Run",
     keys: ["Ctrl+Enter"],
     fields: true,
-    run: () => run(),
+    run: () => run(activeEditor()),
   },
   {
     id: "run.newSeed",
@@ -27,7 +28,7 @@ export const runCommands: readonly Command[] = [
     keys: ["Alt+Shift+Enter"],
     fields: true,
     enabled: () => canRoll(activeTab().workflow),
-    run: () => run({ newSeeds: true }),
+    run: () => run(activeEditor(), { newSeeds: true }),
   },
   {
     id: "run.front",
@@ -35,7 +36,7 @@ export const runCommands: readonly Command[] = [
     group: "Run",
     keys: ["Ctrl+Shift+Enter"],
     fields: true,
-    run: () => run({ front: true }),
+    run: () => run(activeEditor(), { front: true }),
   },
   {
     id: "run.selected",
@@ -44,7 +45,7 @@ export const runCommands: readonly Command[] = [
     keys: ["Alt+Enter"],
     fields: true,
     enabled: hasNodes,
-    run: () => run({ targets: selectedTargets() }),
+    run: () => run(activeEditor(), { targets: selectedTargets(activeEditor()) }),
   },
   {
     id: "run.stop",

@@ -1,9 +1,11 @@
 /** Commands for what is seen of runs, and for runs that start by themselves. */
+
 import { previewsOf, setPreviews } from "../../document/previews";
 import { t } from "../../words/words";
 import { goTo } from "../editing/levels";
 import { placeOf, runBeside, useRuns } from "../outcomes/runs";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { changeSetting, type SettingId, setting } from "../session/settings";
 import { activeTab, edit } from "../session/studio";
 import { notify, useView } from "../session/view";
@@ -56,7 +58,7 @@ function togglePreviews(): void {
   const { graph, selected } = activeTab();
   const nodes = selected.flatMap((key) => graph.nodes[key] ?? []);
   const shown = nodes.some(previewsOf);
-  edit("Previews", (draft) => setPreviews(draft, selected, !shown));
+  edit(activeEditor(), "Previews", (draft) => setPreviews(draft, selected, !shown));
   notify(
     shown
       ? t("The selected nodes show no previews while they run.")
@@ -71,5 +73,5 @@ function failed(): string | null {
 }
 
 function show(node: string | null): void {
-  if (node !== null) goTo(node);
+  if (node !== null) goTo(activeEditor(), node);
 }

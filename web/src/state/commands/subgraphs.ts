@@ -11,10 +11,11 @@ import {
   unpackSelected,
 } from "../editing/subgraphs";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab } from "../session/studio";
 import { openSheet } from "../session/view";
 
-const hasInstances = () => selectedInstances().length > 0;
+const hasInstances = () => selectedInstances(activeEditor()).length > 0;
 const isInside = () => activeTab().level.length > 0;
 
 export const subgraphCommands: readonly Command[] = [
@@ -23,8 +24,8 @@ export const subgraphCommands: readonly Command[] = [
     title: "Enter the subgraph",
     group: "Graph",
     keys: ["Enter", "Alt+ArrowDown"],
-    enabled: canEnter,
-    run: () => enter(activeTab().selected[0] ?? ""),
+    enabled: () => canEnter(activeEditor()),
+    run: () => enter(activeEditor(), activeTab().selected[0] ?? ""),
   },
   {
     id: "subgraph.leave",
@@ -32,15 +33,15 @@ export const subgraphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Escape", "Alt+ArrowUp"],
     enabled: isInside,
-    run: leave,
+    run: () => leave(activeEditor()),
   },
   {
     id: "subgraph.make",
     title: "Make a subgraph of the selected nodes",
     group: "Graph",
     keys: ["Ctrl+Shift+E"],
-    enabled: () => packable().length > 0,
-    run: packSelected,
+    enabled: () => packable(activeEditor()).length > 0,
+    run: () => packSelected(activeEditor()),
   },
   {
     id: "subgraph.unpack",
@@ -48,14 +49,14 @@ export const subgraphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+Shift+U"],
     enabled: hasInstances,
-    run: unpackSelected,
+    run: () => unpackSelected(activeEditor()),
   },
   {
     id: "subgraph.separate",
     title: "Give the selected instances a subgraph of their own",
     group: "Graph",
     enabled: hasInstances,
-    run: separateSelected,
+    run: () => separateSelected(activeEditor()),
   },
   {
     id: "subgraph.duplicate",
@@ -63,14 +64,14 @@ export const subgraphCommands: readonly Command[] = [
     group: "Graph",
     keys: ["Ctrl+Shift+D"],
     enabled: hasInstances,
-    run: duplicateSeparately,
+    run: () => duplicateSeparately(activeEditor()),
   },
   {
     id: "subgraph.save",
     title: "Save the selected subgraph as a blueprint",
     group: "Graph",
-    enabled: canEnter,
-    run: () => saveBlueprint(activeTab().selected[0] ?? ""),
+    enabled: () => canEnter(activeEditor()),
+    run: () => saveBlueprint(activeEditor(), activeTab().selected[0] ?? ""),
   },
   {
     id: "subgraph.blueprints",

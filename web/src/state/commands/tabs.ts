@@ -3,6 +3,7 @@
 import { reopenLast } from "../files/restore";
 import { askTabName, closeDocument, moveTab, stepTab } from "../files/tabs";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { activeTab, useStudio } from "../session/studio";
 
 export const tabCommands: readonly Command[] = [
@@ -10,7 +11,7 @@ export const tabCommands: readonly Command[] = [
     id: "file.rename",
     title: "Rename the workflow",
     group: "File",
-    run: askTabName,
+    run: () => askTabName(activeEditor()),
   },
   {
     id: "file.close",

@@ -3,6 +3,7 @@
 import { refreshCatalog } from "../catalog/catalog";
 import { canvas } from "../session/canvas";
 import type { Command } from "../session/commandRegistry";
+import { activeEditor } from "../session/editor";
 import { changeSetting, setting } from "../session/settings";
 import { activeTab, showsApp } from "../session/studio";
 import { openSheet, toggleDock, toggleDrawer, useView } from "../session/view";
@@ -59,7 +60,11 @@ export const viewCommands: readonly Command[] = [
     app: true,
     keys: ["Alt+M"],
     fields: true,
-    run: async () => (await import("../editing/app")).showApp(!showsApp()),
+    run: async () => {
+      const editor = activeEditor();
+      const isShown = showsApp();
+      (await import("../editing/app")).showApp(editor, !isShown);
+    },
   },
   {
     id: "view.models",

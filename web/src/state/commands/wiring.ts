@@ -48,7 +48,7 @@ export const wiringCommands: readonly Command[] = [
     group: "Edit",
     keys: ["Delete", "Backspace"],
     enabled: () => useWiring.getState().points.length > 0,
-    run: () => removePoints(useWiring.getState().points),
+    run: () => removePoints(activeEditor(), useWiring.getState().points),
   },
   {
     id: "wire.addPoint",
@@ -57,7 +57,7 @@ export const wiringCommands: readonly Command[] = [
     enabled: isOne,
     run: () => {
       const [at, [key]] = [middle(), links()];
-      if (at !== null && key !== undefined) addPoint(key, at);
+      if (at !== null && key !== undefined) addPoint(activeEditor(), key, at);
     },
   },
   {
@@ -65,21 +65,21 @@ export const wiringCommands: readonly Command[] = [
     title: "Remove all reroute points of the selected wires",
     group: "Graph",
     enabled: () => links().some((key) => activeTab().graph.links[key]?.reroute != null),
-    run: () => straightenWires(links()),
+    run: () => straightenWires(activeEditor(), links()),
   },
   {
     id: "wire.portal",
     title: "Turn the selected wires into portals",
     group: "Graph",
     enabled: () => links().some((key) => activeTab().graph.links[key]?.portal === null),
-    run: () => nameWires(links()),
+    run: () => nameWires(activeEditor(), links()),
   },
   {
     id: "wire.show",
     title: "Turn the selected portals into wires",
     group: "Graph",
     enabled: () => links().some((key) => activeTab().graph.links[key]?.portal != null),
-    run: () => showWires(links()),
+    run: () => showWires(activeEditor(), links()),
   },
   {
     id: "wire.renamePortal",
@@ -94,7 +94,7 @@ export const wiringCommands: readonly Command[] = [
     title: "Go to the other end of the selected wire",
     group: "Graph",
     enabled: isOne,
-    run: () => jumpAlong(links()[0] ?? "", "source"),
+    run: () => jumpAlong(activeEditor(), links()[0] ?? "", "source"),
   },
   {
     id: "wire.insert",
@@ -113,7 +113,7 @@ export const wiringCommands: readonly Command[] = [
     title: "Pull the selected nodes out of their wires",
     group: "Node",
     enabled: hasNodes,
-    run: () => pullOutOfWires(activeTab().selected),
+    run: () => pullOutOfWires(activeEditor(), activeTab().selected),
   },
   {
     id: "node.replace",
@@ -133,7 +133,7 @@ export const wiringCommands: readonly Command[] = [
     title: "Recreate the selected nodes, keeping wires and values",
     group: "Node",
     enabled: hasNodes,
-    run: () => recreateNodes(activeTab().selected),
+    run: () => recreateNodes(activeEditor(), activeTab().selected),
   },
   {
     id: "node.swapInputs",
@@ -145,7 +145,7 @@ export const wiringCommands: readonly Command[] = [
         activeTab().selected.length === 1 && node !== undefined && swappableInputs(node) !== null
       );
     },
-    run: () => swapInputsOf(activeTab().selected[0] ?? ""),
+    run: () => swapInputsOf(activeEditor(), activeTab().selected[0] ?? ""),
   },
   {
     id: "view.quietWires",

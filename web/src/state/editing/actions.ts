@@ -1,4 +1,5 @@
 /** The user's basic edits of the graph; each is one entry of the log. */
+
 import type { NodeSchema } from "../../api/types";
 import {
   addNode,
@@ -7,12 +8,10 @@ import {
   removeInputs,
   removeLink,
   removeNodes,
-  setCollapsed,
-  setMode,
   setTitle,
   setValue,
 } from "../../document/edit";
-import { type Graph, MODE, type Point, type Workflow } from "../../document/graph";
+import type { Graph, Point, Workflow } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { routeThrough } from "../../document/reroute";
 import { t } from "../../words/words";
@@ -33,16 +32,8 @@ import {
 import { convertersFor, feeds, refusal } from "../nodes/sockets";
 import { setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { isSocket, isWidget, layoutOf, newNode } from "../nodes/widgets";
-import {
-  activeTab,
-  edit,
-  editAt,
-  graphAt,
-  type Place,
-  schemaOf,
-  select,
-  useStudio,
-} from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, graphAt, type Place, schemaOf, select, tabOf, useStudio } from "../session/studio";
 import { countUse, notify } from "../session/view";
 import { refusalToNest } from "./levels";
 import { resolveTypes } from "./match";
@@ -56,8 +47,8 @@ export interface Wire {
 }
 
 /** The reason why a wire is refused; null where it is allowed. */
-export function refusalOf({ from, slot, to, input }: Wire): string | null {
-  const { graph } = activeTab();
+export function refusalOf(editor: Editor, { from, slot, to, input }: Wire): string | null {
+  const { graph } = editor.tab;
   const [source, target] = [graph.nodes[from], graph.nodes[to]];
   if (source === undefined || target === undefined) return t("This node does not exist.");
   return refusal(graph, {
@@ -72,16 +63,16 @@ export function refusalOf({ from, slot, to, input }: Wire): string | null {
 /**
  * The classes of nodes that could convert between the two ends of a wire whose types do not fit.
  */
-export function convertersOf(wire: Wire): NodeSchema[] {
-  const { graph } = activeTab();
+export function convertersOf(editor: Editor, wire: Wire): NodeSchema[] {
+  const { graph } = editor.tab;
   if (wire.from === wire.to || feeds(graph, wire.to, wire.from)) return [];
-  const [fromType, toType] = typesOf(wire);
+  const [fromType, toType] = typesOf(editor, wire);
   return convertersFor(useStudio.getState().catalog, fromType, toType);
 }
 
 /** The types at the two ends of a wire. */
-function typesOf({ from, slot, to, input }: Wire): [string, string] {
-  const { nodes } = activeTab().graph;
+function typesOf(editor: Editor, { from, slot, to, input }: Wire): [string, string] {
+  const { nodes } = editor.tab.graph;
   const [source, target] = [nodes[from], nodes[to]];
   if (source === undefined || target === undefined) return ["*", "*"];
   return [
@@ -91,15 +82,16 @@ function typesOf({ from, slot, to, input }: Wire): [string, string] {
 }
 
 /** Adds a wire, or reports why it is refused and offers nodes that convert. */
-export function connectWire(wire: Wire): void {
-  const reason = refusalOf(wire);
+export function connectWire(editor: Editor, wire: Wire): void {
+  const reason = refusalOf(editor, wire);
   if (reason === null) {
-    edit("Connect", (draft, workflow) => connectInDraft(draft, workflow, wire));
+    edit(editor, "Connect", (draft, workflow) => connectInDraft(draft, workflow, wire));
     return;
   }
   notifyRefused(
+    editor,
     reason,
-    convertersOf(wire).map((schema) => ({ schema, wire })),
+    convertersOf(editor, wire).map((schema) => ({ schema, wire })),
   );
 }
 
@@ -108,18 +100,19 @@ export function connectWire(wire: Wire): void {
  * ones.
  */
 export function notifyRefused(
+  editor: Editor,
   reason: string,
   between: readonly { schema: NodeSchema; wire: Wire }[],
   moved: readonly string[] = [],
 ): void {
   const [first, ...others] = between.map(({ schema, wire }) => ({
     label: t("Insert {{node}} between", { node: schema.display_name }),
-    run: () => insertBetween(schema, wire, ...typesOf(wire), moved),
+    run: () => insertBetween(editor, schema, wire, ...typesOf(editor, wire), moved),
   }));
   notify(reason, first, others);
 }
 
-type DraftGraph = Parameters<Parameters<typeof edit>[1]>[0];
+type DraftGraph = Parameters<Parameters<typeof edit>[2]>[0];
 
 export function connectInDraft(draft: DraftGraph, workflow: Workflow, wire: Wire): void {
   const { from, slot, to, input } = withPort(draft, workflow, wire);
@@ -153,13 +146,14 @@ export function fillOutputs(node: DraftGraph["nodes"][string], slot: number): vo
 }
 
 export function insertBetween(
+  editor: Editor,
   schema: NodeSchema,
   wire: Wire,
   fromType: string,
   toType: string,
   moved: readonly string[] = [],
 ): void {
-  const { graph } = activeTab();
+  const { graph } = editor.tab;
   const [source, target] = [graph.nodes[wire.from], graph.nodes[wire.to]];
   const matchingInput = schema.inputs.find((each) => each.type === fromType);
   const outputSlot = schema.outputs.findIndex((each) => each.type === toType);
@@ -172,7 +166,7 @@ export function insertBetween(
   const others = schema.inputs.filter(
     (each) => each !== matchingInput && each.section === "required" && isSocket(each),
   );
-  edit(t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
+  edit(editor, t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = createNode(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     for (const key of moved) removeLink(draft, key);
@@ -222,35 +216,42 @@ function snapped(value: number): number {
  * Returns the node's key.
  */
 export function placeNode(
+  editor: Editor,
   schema: NodeSchema,
   corner: Point,
   pulled: Pulled | null = null,
   socket: string | undefined = pulled === null ? undefined : socketsFor(schema, pulled)[0],
 ): string {
   let key = "";
-  const nestRefusal = refusalToNest(schema.class_type);
+  const nestRefusal = refusalToNest(editor, schema.class_type);
   if (nestRefusal !== null) {
     notify(nestRefusal);
     return key;
   }
-  if (isBlueprint(schema)) return addBlueprint(schema, corner, pulled);
-  edit(t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
+  if (isBlueprint(schema)) return addBlueprint(editor, schema, corner, pulled);
+  edit(editor, t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
     const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
     if (pulled === null || socket === undefined) return;
-    adoptFieldValue(draft, node.key, schema, pulled);
+    adoptFieldValue(editor, draft, node.key, schema, pulled);
     connectInDraft(draft, workflow, wireTo(key, socket, pulled));
     if (pulled.through !== undefined) routeThrough(draft, pulled.through, key, socket);
   });
   countUse(schema.class_type);
-  select([key]);
+  select(editor, [key]);
   return key;
 }
 
 /** A node that holds a value takes over the value of the field it is connected to. */
-function adoptFieldValue(draft: DraftGraph, key: string, schema: NodeSchema, pulled: Pulled): void {
-  const target = activeTab().graph.nodes[pulled.node];
+function adoptFieldValue(
+  editor: Editor,
+  draft: DraftGraph,
+  key: string,
+  schema: NodeSchema,
+  pulled: Pulled,
+): void {
+  const target = editor.tab.graph.nodes[pulled.node];
   const holder = draft.nodes[key];
   if (pulled.side !== "input" || target === undefined || holder === undefined) return;
   const values = valuesForHolder(schema, target, schemaOf(target.type), pulled.socket);
@@ -271,26 +272,31 @@ export function placeNodeWithValues(
   values: Readonly<Record<string, Json>>,
 ): void {
   let key = "";
-  editAt(place, t("Add {{name}}", { name: schema.display_name }), (draft) => {
+  edit(place, t("Add {{name}}", { name: schema.display_name }), (draft) => {
     const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, { ...node, values: { ...node.values, ...values } });
   });
   countUse(schema.class_type);
-  const { id, level } = activeTab();
-  if (id === place.id && level.join(":") === place.level.join(":")) select([key]);
+  if (tabOf(place.id)?.level.join(":") === place.level.join(":")) select(place, [key]);
 }
 
 /** The wire is added once the subgraph exists: two edits that are undone together. */
-function addBlueprint(schema: NodeSchema, corner: Point, pulled: Pulled | null): string {
+function addBlueprint(
+  editor: Editor,
+  schema: NodeSchema,
+  corner: Point,
+  pulled: Pulled | null,
+): string {
   const thread = `blueprint ${crypto.randomUUID()}`;
-  const key = placeBlueprint(schema, bodyAt(corner), thread);
-  const placed = schemaOf(activeTab().graph.nodes[key ?? ""]?.type ?? "");
+  const key = placeBlueprint(editor, schema, bodyAt(corner), thread);
+  const placed = schemaOf(editor.tab.graph.nodes[key ?? ""]?.type ?? "");
   const socket =
     pulled === null || placed === undefined ? undefined : socketsFor(placed, pulled)[0];
   if (key === null || pulled === null || socket === undefined) return key ?? "";
   const wire = wireTo(key, socket, pulled);
   edit(
+    editor,
     t("Add {{name}}", { name: schema.display_name }),
     (draft, workflow) => connectInDraft(draft, workflow, wire),
     thread,
@@ -304,8 +310,14 @@ function wireTo(key: string, socket: string, pulled: Pulled): Wire {
     : { from: key, slot: Number(socket), to: pulled.node, input: pulled.socket };
 }
 
-export function changeValue(node: string, name: string, value: Json, thread?: string): void {
-  changeValueAt(activeTab(), node, name, value, thread);
+export function changeValue(
+  editor: Editor,
+  node: string,
+  name: string,
+  value: Json,
+  thread?: string,
+): void {
+  changeValueAt(editor.tab, node, name, value, thread);
 }
 
 /** Sets a value that arrives later, when its document may no longer be shown. */
@@ -323,7 +335,7 @@ export function changeValueAt(
   const combo = schema === undefined ? null : comboForField(schema, found, name);
   // A chosen entry stays chosen while it is typed, and the first entry is chosen automatically.
   const isChosen = combo !== null && (found.values[combo] ?? "") === (found.values[name] ?? "");
-  editAt(
+  edit(
     place,
     t("Change {{name}}", { name }),
     (draft) => {
@@ -352,41 +364,21 @@ function removeObsoleteInputs(
   if (obsolete.length > 0) removeInputs(draft, key, obsolete);
 }
 
-export function rename(node: string, title: string): void {
-  edit("Rename", (draft) => setTitle(draft, node, title));
+export function rename(editor: Editor, node: string, title: string): void {
+  edit(editor, "Rename", (draft) => setTitle(draft, node, title));
 }
 
-export function removeSelected(reconnect = false): void {
-  const { selected, selectedLinks } = activeTab();
+export function removeSelected(editor: Editor, reconnect = false): void {
+  const { selected, selectedLinks } = editor.tab;
   if (selected.length === 0 && selectedLinks.length === 0) return;
-  edit("Delete", (draft) => {
+  edit(editor, "Delete", (draft) => {
     for (const key of selectedLinks) removeLink(draft, key);
     if (reconnect) removeAndReconnect(draft, selected);
     else removeNodes(draft, selected);
   });
-  select([]);
+  select(editor, []);
 }
 
-export function disconnect(link: string): void {
-  edit("Disconnect", (draft) => removeLink(draft, link));
-}
-
-/** Sets the mode of the selected nodes, or `always` where all of them already have it. */
-export function toggleMode(mode: number): void {
-  const { graph, selected } = activeTab();
-  if (selected.length === 0) return;
-  const all = selected.every((key) => graph.nodes[key]?.mode === mode);
-  const label = mode === MODE.muted ? "Mute" : "Bypass";
-  edit(label, (draft) => setMode(draft, selected, all ? MODE.always : mode));
-}
-
-export function toggleCollapsed(): void {
-  const { graph, selected } = activeTab();
-  if (selected.length === 0) return;
-  const all = selected.every((key) => graph.nodes[key]?.collapsed === true);
-  edit("Collapse", (draft) => setCollapsed(draft, selected, !all));
-}
-
-export function selectAll(): void {
-  select(activeTab().graph.order);
+export function disconnect(editor: Editor, link: string): void {
+  edit(editor, "Disconnect", (draft) => removeLink(draft, link));
 }

@@ -1,6 +1,7 @@
 /**
  * The open document as an app: its form, the fields and results that can be added, and its edits.
  */
+
 import { useMemo } from "react";
 import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
@@ -10,8 +11,9 @@ import { isNote } from "../../document/notes";
 import { inputsOf } from "../nodes/inputs";
 import { titleOf } from "../nodes/naming";
 import { isWidget } from "../nodes/widgets";
+import { Editor } from "../session/editor";
 import { setting } from "../session/settings";
-import { activeTab, changeTab, edit, type Tab, useActive, useStudio } from "../session/studio";
+import { changeTab, edit, type Tab, useActive, useStudio } from "../session/studio";
 
 /** A field of the form with its node and input. */
 export interface ShownField extends AppField {
@@ -106,8 +108,8 @@ function suggestedApp(graph: Graph, catalog: Catalog): App {
   };
 }
 
-export function changeApp(label: string, change: (app: App) => App): void {
-  edit(label, (_draft, workflow) => setApp(workflow, change(readApp(workflow))));
+export function changeApp(editor: Editor, label: string, change: (app: App) => App): void {
+  edit(editor, label, (_draft, workflow) => setApp(workflow, change(readApp(workflow))));
 }
 
 function hasForm(workflow: Workflow): boolean {
@@ -116,16 +118,16 @@ function hasForm(workflow: Workflow): boolean {
 }
 
 /** Makes a form of what the workflow has; changes nothing where it has no field for one. */
-export function suggestApp(): void {
+export function suggestApp(editor: Editor): void {
   const { catalog } = useStudio.getState();
-  const { workflow } = activeTab();
+  const { workflow } = editor.tab;
   const app = suggestedApp(workflow, catalog);
-  if (app.fields.length > 0) changeApp("Choose the fields of the app", () => app);
+  if (app.fields.length > 0) changeApp(editor, "Choose the fields of the app", () => app);
 }
 
 /** Moves a field up or down, at most to the ends of the form. */
-export function moveField(at: number, by: number): void {
-  changeApp("Move a field of the app", (app) => {
+export function moveField(editor: Editor, at: number, by: number): void {
+  changeApp(editor, "Move a field of the app", (app) => {
     const fields = [...app.fields];
     const [moved] = fields.splice(at, 1);
     if (moved === undefined) return app;
@@ -134,8 +136,9 @@ export function moveField(at: number, by: number): void {
   });
 }
 
-export function changeField(at: number, changed: Partial<AppField> | null): void {
+export function changeField(editor: Editor, at: number, changed: Partial<AppField> | null): void {
   changeApp(
+    editor,
     changed === null ? "Remove a field from the app" : "Change a field of the app",
     (app) => ({
       ...app,
@@ -147,15 +150,18 @@ export function changeField(at: number, changed: Partial<AppField> | null): void
   );
 }
 
-export function addField({ node, widget }: Pick<AppField, "node" | "widget">): void {
-  changeApp("Add a field to the app", (app) => ({
+export function addField(
+  editor: Editor,
+  { node, widget }: Pick<AppField, "node" | "widget">,
+): void {
+  changeApp(editor, "Add a field to the app", (app) => ({
     ...app,
     fields: [...app.fields, { node, widget, label: null, heading: null }],
   }));
 }
 
-export function toggleOutput(key: string): void {
-  changeApp("Choose a result of the app", (app) => ({
+export function toggleOutput(editor: Editor, key: string): void {
+  changeApp(editor, "Choose a result of the app", (app) => ({
     ...app,
     outputs: app.outputs.includes(key)
       ? app.outputs.filter((each) => each !== key)
@@ -167,10 +173,9 @@ export function toggleOutput(key: string): void {
  * Shows the app or the graph. An app belongs to the root level, so that level is shown. A workflow
  * without a form gets one at once, which can be changed and undone.
  */
-export function showApp(shown: boolean, id = activeTab().id): void {
-  const { workflow, id: active } = activeTab();
-  if (shown && id === active && !hasForm(workflow)) suggestApp();
-  changeTab(id, ({ level, workflow }) => ({
+export function showApp(editor: Editor, shown: boolean): void {
+  if (shown && editor.isFocused && !hasForm(editor.tab.workflow)) suggestApp(editor);
+  changeTab(editor.id, ({ level, workflow }) => ({
     app: shown,
     ...(shown && level.length > 0 ? { level: [], graph: workflow } : {}),
   }));
@@ -188,7 +193,8 @@ export function watchApps(): () => void {
     const opened = tabs.filter((each) => !seen.has(each.id));
     if (opened.length === 0 && tabs.length === seen.size) return;
     seen = new Set(tabs.map((each) => each.id));
-    for (const tab of opened) if (tab.app === null && opensAsApp(tab)) showApp(true, tab.id);
+    for (const tab of opened)
+      if (tab.app === null && opensAsApp(tab)) showApp(new Editor(tab.id), true);
   };
   onTabs(useStudio.getState().tabs);
   return useStudio.subscribe(({ tabs }) => onTabs(tabs));

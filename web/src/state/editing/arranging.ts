@@ -14,13 +14,13 @@ import {
   nodesWithin,
   type Side,
 } from "../../document/arrange";
-import { moveNodes } from "../../document/edit";
+import { moveNodes, setCollapsed, setMode } from "../../document/edit";
 import { isPinned, type Paint, setPaint, setPinned } from "../../document/flags";
-import type { Point } from "../../document/graph";
+import { MODE, type Point } from "../../document/graph";
 import type { Guide } from "../../document/snap";
 import { bodyAt } from "../nodes/shape";
-import { activeEditor, type Editor } from "../session/editor";
-import { activeTab, edit, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, select } from "../session/studio";
 import { boxesOf, pinnedOf } from "./boxes";
 
 export type Tool = "select" | "lasso" | "hand";
@@ -77,29 +77,32 @@ export function selectionBy({ outline, mode, before }: Marquee, boxes: Boxes): s
 }
 
 /** Cancels an outline and restores the previous selection. */
-export function cancelMarquee(): void {
+export function cancelMarquee(editor: Editor): void {
   const { marquee } = useArranging.getState();
   if (marquee === null) return;
   useArranging.setState({ marquee: null });
-  select(marquee.before);
+  select(editor, marquee.before);
 }
 
-export function invertSelection(): void {
-  const { graph, selected } = activeTab();
-  select(inverted(graph, selected));
+export function invertSelection(editor: Editor): void {
+  const { graph, selected } = editor.tab;
+  select(editor, inverted(graph, selected));
 }
 
-export function selectConnected(direction: "upstream" | "downstream" | "both"): void {
-  const { graph, selected } = activeTab();
-  select(connected(graph, selected, direction));
+export function selectConnected(
+  editor: Editor,
+  direction: "upstream" | "downstream" | "both",
+): void {
+  const { graph, selected } = editor.tab;
+  select(editor, connected(graph, selected, direction));
 }
 
 /** Moves boxes to new corners, in one entry. */
-function moveCorners(label: string, corners: Corners): void {
+function moveCorners(editor: Editor, label: string, corners: Corners): void {
   const places = Object.entries(corners).map(([key, corner]) => [key, bodyAt(corner)] as const);
   if (places.length === 0) return;
   animateMove();
-  edit(label, (draft) => moveNodes(draft, Object.fromEntries(places)));
+  edit(editor, label, (draft) => moveNodes(draft, Object.fromEntries(places)));
 }
 
 const ANIMATION_TIME = 240;
@@ -112,32 +115,52 @@ export function animateMove(): void {
   animationTimer = setTimeout(() => useArranging.setState({ animating: false }), ANIMATION_TIME);
 }
 
-export function alignSelected(side: Side): void {
-  const boxes = boxesOf(activeEditor(), activeTab().selected);
-  moveCorners("Align", align(boxes, side, pinnedOf(activeEditor(), boxes.keys())));
+export function alignSelected(editor: Editor, side: Side): void {
+  const boxes = boxesOf(editor, editor.tab.selected);
+  moveCorners(editor, "Align", align(boxes, side, pinnedOf(editor, boxes.keys())));
 }
 
-export function distributeSelected(axis: Axis): void {
-  const boxes = boxesOf(activeEditor(), activeTab().selected);
-  moveCorners("Distribute", distribute(boxes, axis, pinnedOf(activeEditor(), boxes.keys())));
+export function distributeSelected(editor: Editor, axis: Axis): void {
+  const boxes = boxesOf(editor, editor.tab.selected);
+  moveCorners(editor, "Distribute", distribute(boxes, axis, pinnedOf(editor, boxes.keys())));
 }
 
 /** Pins the selected nodes; unpins them where all are pinned. */
-export function togglePinned(): void {
-  const { graph, selected } = activeTab();
+export function togglePinned(editor: Editor): void {
+  const { graph, selected } = editor.tab;
   const all = selected.every((key) => {
     const node = graph.nodes[key];
     return node === undefined || isPinned(node);
   });
-  edit(all ? "Unpin" : "Pin", (draft) => setPinned(draft, selected, !all));
+  edit(editor, all ? "Unpin" : "Pin", (draft) => setPinned(draft, selected, !all));
 }
 
-export function paintSelected(paint: Paint | null, thread?: string): void {
-  const { selected } = activeTab();
-  edit("Colour", (draft) => setPaint(draft, selected, paint), thread);
+export function paintSelected(editor: Editor, paint: Paint | null, thread?: string): void {
+  const { selected } = editor.tab;
+  edit(editor, "Colour", (draft) => setPaint(draft, selected, paint), thread);
 }
 
 /** The smallest box around the selected nodes. */
 export function selectedBox(editor: Editor, selected: readonly string[]): Box | null {
   return boundsOfBoxes(boxesOf(editor, selected).values());
+}
+
+/** Sets the mode of the selected nodes, or `always` where all of them already have it. */
+export function toggleMode(editor: Editor, mode: number): void {
+  const { graph, selected } = editor.tab;
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.mode === mode);
+  const label = mode === MODE.muted ? "Mute" : "Bypass";
+  edit(editor, label, (draft) => setMode(draft, selected, all ? MODE.always : mode));
+}
+
+export function toggleCollapsed(editor: Editor): void {
+  const { graph, selected } = editor.tab;
+  if (selected.length === 0) return;
+  const all = selected.every((key) => graph.nodes[key]?.collapsed === true);
+  edit(editor, "Collapse", (draft) => setCollapsed(draft, selected, !all));
+}
+
+export function selectAll(editor: Editor): void {
+  select(editor, editor.tab.graph.order);
 }

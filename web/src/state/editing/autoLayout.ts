@@ -22,8 +22,8 @@ import type { LayoutEdge } from "../../document/straighten";
 import { t } from "../../words/words";
 import { foldedEnds, foldingOf } from "../nodes/folding";
 import { bodyAt } from "../nodes/shape";
-import { activeEditor, type Editor } from "../session/editor";
-import { editAt, graphAt } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, graphAt } from "../session/studio";
 import { notify } from "../session/view";
 import { animateMove } from "./arranging";
 import { boxesOf, boxOf, pinnedOf } from "./boxes";
@@ -40,8 +40,7 @@ const FRAME_PREFIX = "frame ";
 /**
  * Lays out these nodes, except pinned ones. A frame that is completely among them stays together.
  */
-export async function layOutNodes(keys: readonly string[]): Promise<void> {
-  const editor = activeEditor();
+export async function layOutNodes(editor: Editor, keys: readonly string[]): Promise<void> {
   const { graph, id, level } = editor.tab;
   const pinned = pinnedOf(editor, keys);
   const unpinned = keys.filter((key) => !pinned.has(key));
@@ -53,7 +52,7 @@ export async function layOutNodes(keys: readonly string[]): Promise<void> {
     return;
   }
   animateMove();
-  editAt({ id, level }, "Tidy", (draft) => applyLayout(draft, graph, places));
+  edit({ id, level }, "Tidy", (draft) => applyLayout(editor, draft, graph, places));
 }
 
 /** From this number of boxes on, the layout takes so long that it runs in a web worker. */
@@ -148,7 +147,12 @@ function area({ width, height }: { width: number; height: number }): number {
 }
 
 /** Applies the positions; frames are resized to the contents they had before. */
-function applyLayout(draft: Graph, before: Graph, places: ReadonlyMap<string, Box>): void {
+function applyLayout(
+  editor: Editor,
+  draft: Graph,
+  before: Graph,
+  places: ReadonlyMap<string, Box>,
+): void {
   const corners: Record<string, Point> = {};
   for (const [key, { x, y }] of places) {
     if (!key.startsWith(FOLD_PREFIX)) {
@@ -177,7 +181,7 @@ function applyLayout(draft: Graph, before: Graph, places: ReadonlyMap<string, Bo
       const fold = folded.get(each.key);
       return [fold === undefined ? frameBox(now) : { ...now.position, ...sizeOf(fold) }];
     });
-    fitToBoxes(frame, [...members.flatMap((key) => boxNow(draft, before, key)), ...inner]);
+    fitToBoxes(frame, [...members.flatMap((key) => boxNow(editor, draft, before, key)), ...inner]);
   }
 }
 
@@ -185,10 +189,10 @@ function sizeOf({ width, height }: { width: number; height: number }) {
   return { width, height };
 }
 
-function boxNow(draft: Graph, before: Graph, key: string): Box[] {
+function boxNow(editor: Editor, draft: Graph, before: Graph, key: string): Box[] {
   const [now, then] = [draft.nodes[key], before.nodes[key]];
   if (now === undefined || then === undefined || foldingOf(before).hidden.has(key)) return [];
-  const box = boxOf(activeEditor(), then);
+  const box = boxOf(editor, then);
   return [
     {
       ...box,

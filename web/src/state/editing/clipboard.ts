@@ -1,4 +1,5 @@
 /** Copies of nodes: to the clipboard as plain JSON, and duplicates beside the originals. */
+
 import { isBoundary, type Point } from "../../document/graph";
 import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../../document/json";
 import { kindOf } from "../../document/read";
@@ -6,18 +7,19 @@ import { copyNodes, pasteNodes } from "../../document/snippet";
 import { t } from "../../words/words";
 import { openDocument, workflowOfPrompt } from "../embedded/prompt";
 import { bodyAt, boundsOf, GRID, TITLE } from "../nodes/shape";
-import { activeTab, edit, layout, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, layout, select } from "../session/studio";
 import { notify } from "../session/view";
 
 /** The selected nodes as text for the clipboard; null where none is selected. */
-export function selectionAsText(): string | null {
-  const { selected } = activeTab();
-  const snippet = snippetOf(selected);
+export function selectionAsText(editor: Editor): string | null {
+  const { selected } = editor.tab;
+  const snippet = snippetOf(editor, selected);
   return snippet === null ? null : writeJson(snippet);
 }
 
-function snippetOf(keys: readonly string[]): JsonObject | null {
-  const { graph, workflow } = activeTab();
+function snippetOf(editor: Editor, keys: readonly string[]): JsonObject | null {
+  const { graph, workflow } = editor.tab;
   const copied = keys.filter((key) => !isBoundary(key));
   return copied.length === 0 ? null : copyNodes(graph, copied, workflow);
 }
@@ -66,50 +68,55 @@ function isWhole(value: Json): boolean {
  * Pastes copied nodes. For a whole workflow the user is asked whether to open it instead. Throws
  * what `pasteNodes` throws.
  */
-export function paste(clipping: ClipboardContent, corner: Point, withLinks: boolean): void {
+export function paste(
+  editor: Editor,
+  clipping: ClipboardContent,
+  corner: Point,
+  withLinks: boolean,
+): void {
   const value = readClipboard(clipping);
   if (value === null) {
     notify(t("The clipboard contains no nodes."));
     return;
   }
   if (!isWhole(value)) {
-    pasteValue(value, corner, withLinks);
+    pasteValue(editor, value, corner, withLinks);
     return;
   }
   const workflow = kindOf(value) === "prompt" && isObject(value) ? workflowOfPrompt(value) : value;
   notify(
     t("The clipboard contains a whole workflow."),
     { label: t("Open in a tab"), run: () => openDocument(workflow, t("Pasted")) },
-    [{ label: t("Insert here"), run: () => pasteValue(workflow, corner, false) }],
+    [{ label: t("Insert here"), run: () => pasteValue(editor, workflow, corner, false) }],
   );
 }
 
 /** Pastes copied nodes; throws what `pasteNodes` throws. */
-export function pasteValue(snippet: Json, corner: Point, withLinks: boolean): void {
+export function pasteValue(editor: Editor, snippet: Json, corner: Point, withLinks: boolean): void {
   let keys: string[] = [];
-  edit("Paste", (draft, workflow) => {
+  edit(editor, "Paste", (draft, workflow) => {
     keys = pasteNodes(draft, snippet, layout, bodyAt(corner), withLinks, workflow);
   });
-  select(keys);
+  select(editor, keys);
 }
 
-export function duplicateSelected(): void {
-  const { graph, selected } = activeTab();
+export function duplicateSelected(editor: Editor): void {
+  const { graph, selected } = editor.tab;
   const bounds = boundsOf(
     graph,
     selected.filter((key) => !isBoundary(key)),
   );
   if (bounds === null) return;
-  duplicateAt(selected, { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID });
+  duplicateAt(editor, selected, { x: bounds.x + 4 * GRID, y: bounds.y + TITLE + 4 * GRID });
 }
 
 /** Adds copies with the same sources; the top left one has its body at this place. */
-export function duplicateAt(nodes: readonly string[], at: Point): void {
-  const snippet = snippetOf(nodes);
+export function duplicateAt(editor: Editor, nodes: readonly string[], at: Point): void {
+  const snippet = snippetOf(editor, nodes);
   if (snippet === null) return;
   let keys: string[] = [];
-  edit("Duplicate", (draft, workflow) => {
+  edit(editor, "Duplicate", (draft, workflow) => {
     keys = pasteNodes(draft, snippet, layout, at, true, workflow);
   });
-  select(keys);
+  select(editor, keys);
 }

@@ -21,9 +21,9 @@ import { isSocket, isWidget } from "../nodes/widgets";
 import { shows } from "../outcomes/places";
 import { useRuns } from "../outcomes/runs";
 import { canvas } from "../session/canvas";
-import { activeEditor, type Editor } from "../session/editor";
+import type { Editor } from "../session/editor";
 import { setting } from "../session/settings";
-import { activeTab, edit, schemaOf, select } from "../session/studio";
+import { edit, schemaOf, select } from "../session/studio";
 import { countUse, notify } from "../session/view";
 import { createNode, fillOutputs } from "./actions";
 import { type Ends, endsOf, nearness, pathOf, type WireShape } from "./wires";
@@ -63,7 +63,8 @@ export function wireAt(
   let [best, least]: [string | null, number] = [null, reach];
   for (const key of graph.linkOrder) {
     const link = graph.links[key];
-    if (link === undefined || link.portal !== null || !mayBeNear(link, at) || !fits(key)) continue;
+    if (link === undefined || link.portal !== null || !mayBeNear(editor, link, at) || !fits(key))
+      continue;
     const distance = nearnessTo(editor, key, at)?.distance ?? Number.POSITIVE_INFINITY;
     if (distance < least) [best, least] = [key, distance];
   }
@@ -73,9 +74,9 @@ export function wireAt(
 const SEARCH_MARGIN = 260;
 
 /** A fast check that skips distant wires. A wire with reroute points may run anywhere. */
-function mayBeNear(link: Link, { x, y }: Point): boolean {
+function mayBeNear(editor: Editor, link: Link, { x, y }: Point): boolean {
   if (link.reroute !== null) return true;
-  const { nodes } = activeTab().graph;
+  const { nodes } = editor.tab.graph;
   const [from, to] = [nodes[link.from], nodes[link.to]];
   if (from === undefined || to === undefined) return false;
   const right = from.position.x + from.size.width;
@@ -88,30 +89,30 @@ function mayBeNear(link: Link, { x, y }: Point): boolean {
   );
 }
 
-export function addPoint(link: string, at: Point): void {
-  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
+export function addPoint(editor: Editor, link: string, at: Point): void {
+  const after = nearnessTo(editor, link, at)?.after ?? 0;
   let key = "";
-  edit("Add a reroute point", (draft) => {
+  edit(editor, "Add a reroute point", (draft) => {
     key = addReroute(draft, link, { x: Math.round(at.x), y: Math.round(at.y) }, after);
   });
   useWiring.setState({ points: [key] });
 }
 
-export function removePoints(keys: readonly string[]): void {
-  edit("Remove the reroute points", (draft) => removeReroutes(draft, keys));
+export function removePoints(editor: Editor, keys: readonly string[]): void {
+  edit(editor, "Remove the reroute points", (draft) => removeReroutes(draft, keys));
   useWiring.setState({ points: [] });
 }
 
-export function straightenWires(links: readonly string[]): void {
-  edit("Straighten the wire", (draft) => {
+export function straightenWires(editor: Editor, links: readonly string[]): void {
+  edit(editor, "Straighten the wire", (draft) => {
     for (const key of links) straighten(draft, key);
   });
 }
 
 /** Makes one portal per source of these wires; for a single one, editing of its name starts. */
-export function nameWires(links: readonly string[]): void {
-  const { graph } = activeTab();
-  edit("Turn into a portal", (draft) => {
+export function nameWires(editor: Editor, links: readonly string[]): void {
+  const { graph } = editor.tab;
+  edit(editor, "Turn into a portal", (draft) => {
     for (const key of links) {
       const link = draft.links[key];
       if (link === undefined || link.portal !== null) continue;
@@ -135,19 +136,19 @@ function nameFor(graph: Graph, link: Link): string {
   );
 }
 
-export function renameWires(link: string, name: string): void {
+export function renameWires(editor: Editor, link: string, name: string): void {
   useWiring.setState({ naming: null });
-  if (name !== "") edit("Rename the portal", (draft) => renamePortal(draft, link, name));
+  if (name !== "") edit(editor, "Rename the portal", (draft) => renamePortal(draft, link, name));
 }
 
 /** Draws the lines of these wires again, and of all in the same portals. */
-export function showWires(links: readonly string[]): void {
-  const { graph } = activeTab();
+export function showWires(editor: Editor, links: readonly string[]): void {
+  const { graph } = editor.tab;
   const all = links.flatMap((key) => {
     const link = graph.links[key];
     return link === undefined ? [] : portalOf(graph, link);
   });
-  edit("Turn the portal into a wire", (draft) => drawAsWire(draft, all));
+  edit(editor, "Turn the portal into a wire", (draft) => drawAsWire(draft, all));
   useWiring.setState({ lit: [], menu: null });
 }
 
@@ -155,14 +156,14 @@ export function showWires(links: readonly string[]): void {
  * Moves the view from one end of a named wire to the other; from the source, to each target in
  * turn.
  */
-export function jumpAlong(key: string, from: "source" | "target"): void {
-  const { graph, selected } = activeTab();
+export function jumpAlong(editor: Editor, key: string, from: "source" | "target"): void {
+  const { graph, selected } = editor.tab;
   const link = graph.links[key];
   if (link === undefined) return;
   const targets = portalOf(graph, link).map((each) => graph.links[each]?.to ?? link.to);
   const next = targets[(targets.indexOf(selected[0] ?? "") + 1) % targets.length] ?? link.to;
   const to = from === "target" ? link.from : next;
-  select([to]);
+  select(editor, [to]);
   canvas()?.fit([to]);
 }
 
@@ -173,11 +174,12 @@ interface InsertionSockets {
 
 /** The sockets by which a node fits into a wire; null where it does not. */
 export function insertionSockets(
+  editor: Editor,
   schema: NodeSchema,
   key: string,
   node?: GraphNode,
 ): InsertionSockets | null {
-  const { graph } = activeTab();
+  const { graph } = editor.tab;
   const link = graph.links[key];
   const [source, target] = [graph.nodes[link?.from ?? ""], graph.nodes[link?.to ?? ""]];
   const name = target?.inputs[link?.toSlot ?? -1]?.name;
@@ -204,13 +206,20 @@ function isLinked(node: GraphNode | undefined, name: string): boolean {
 }
 
 /** Inserts an existing node into a wire where it fits. Part of the edit that moved it. */
-export function insertNode(node: string, link: string, at: Point, thread?: string): boolean {
-  const found = activeTab().graph.nodes[node];
+export function insertNode(
+  editor: Editor,
+  node: string,
+  link: string,
+  at: Point,
+  thread?: string,
+): boolean {
+  const found = editor.tab.graph.nodes[node];
   const schema = found && schemaOf(found.type);
-  const entry = schema === undefined ? null : insertionSockets(schema, link, found);
+  const entry = schema === undefined ? null : insertionSockets(editor, schema, link, found);
   if (schema === undefined || entry === null) return false;
-  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
+  const after = nearnessTo(editor, link, at)?.after ?? 0;
   edit(
+    editor,
     "Insert into the wire",
     (draft) => insertInDraft(draft, schema, node, link, entry, after),
     thread,
@@ -218,7 +227,7 @@ export function insertNode(node: string, link: string, at: Point, thread?: strin
   return true;
 }
 
-type Draft = Parameters<Parameters<typeof edit>[1]>[0];
+type Draft = Parameters<Parameters<typeof edit>[2]>[0];
 
 function insertInDraft(
   draft: Draft,
@@ -246,33 +255,38 @@ function insertInDraft(
 }
 
 /** Adds a node in the middle of a wire. */
-export function addIntoWire(schema: NodeSchema, link: string, at: Point): string | null {
-  const entry = insertionSockets(schema, link);
+export function addIntoWire(
+  editor: Editor,
+  schema: NodeSchema,
+  link: string,
+  at: Point,
+): string | null {
+  const entry = insertionSockets(editor, schema, link);
   if (entry === null) {
     notify(t("{{node}} does not fit into this wire.", { node: schema.display_name }));
     return null;
   }
-  const after = nearnessTo(activeEditor(), link, at)?.after ?? 0;
+  const after = nearnessTo(editor, link, at)?.after ?? 0;
   let key = "";
-  edit(t("Insert {{node}}", { node: schema.display_name }), (draft) => {
+  edit(editor, t("Insert {{node}}", { node: schema.display_name }), (draft) => {
     const node = createNode(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
     key = node.key;
     addNode(draft, node);
     insertInDraft(draft, schema, key, link, entry, after);
   });
   countUse(schema.class_type);
-  select([key]);
+  select(editor, [key]);
   return key;
 }
 
 /** Detaches nodes from their wires, which then connect their neighbours. */
-export function pullOutOfWires(keys: readonly string[], thread?: string): void {
-  if (linksAround(activeTab().graph, keys).length === 0) return;
-  edit("Pull out of the wires", (draft) => detachNodes(draft, keys), thread);
+export function pullOutOfWires(editor: Editor, keys: readonly string[], thread?: string): void {
+  if (linksAround(editor.tab.graph, keys).length === 0) return;
+  edit(editor, "Pull out of the wires", (draft) => detachNodes(draft, keys), thread);
 }
 
-export function removeWires(links: readonly string[]): void {
-  edit("Disconnect", (draft) => {
+export function removeWires(editor: Editor, links: readonly string[]): void {
+  edit(editor, "Disconnect", (draft) => {
     for (const key of links) removeLink(draft, key);
   });
   useWiring.setState({ menu: null });

@@ -8,7 +8,8 @@ import type { Pulled } from "../finding/fitting";
 import { inputsOf } from "../nodes/inputs";
 import { inputType, outputType } from "../nodes/shape";
 import { isWidget } from "../nodes/widgets";
-import { activeTab, edit, schemaOf } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, schemaOf } from "../session/studio";
 import { notify, useView } from "../session/view";
 import { connectInDraft, fillOutputs, notifyRefused, refusalOf, type Wire } from "./actions";
 import { insertionSockets, insertNode, removeWires } from "./connecting";
@@ -16,8 +17,8 @@ import { resolveTypes } from "./match";
 import { isStillValid, type Pull, sourceOf, type Target } from "./pull";
 import { wireBetween } from "./verdicts";
 
-type Draft = Parameters<Parameters<typeof edit>[1]>[0];
-type Workflow = Parameters<Parameters<typeof edit>[1]>[1];
+type Draft = Parameters<Parameters<typeof edit>[2]>[0];
+type Workflow = Parameters<Parameters<typeof edit>[2]>[1];
 
 /** Where a wire is dropped: on the screen, and in graph coordinates. */
 interface Place {
@@ -29,21 +30,21 @@ interface Place {
  * Carries out the verdict on the target. Over the empty canvas, a detached wire is removed, and for
  * a new one the palette offers nodes that fit.
  */
-export function dropPull(pull: Pull, target: Target, place: Place): void {
-  if (!isStillValid(pull) || target.kind === "outside") return;
+export function dropPull(editor: Editor, pull: Pull, target: Target, place: Place): void {
+  if (!isStillValid(editor, pull) || target.kind === "outside") return;
   const { detached, from } = pull;
   if (target.kind === "nothing") {
     const [pulled = null] = from;
     if (detached === null) useView.setState({ palette: { ...place, pulled } });
-    else removeWires(detached.links);
+    else removeWires(editor, detached.links);
     return;
   }
   const { ends, socket, refusal, converters } = target.verdict;
-  if (refusal !== null) notifyRefused(refusal, converters, detached?.links);
+  if (refusal !== null) notifyRefused(editor, refusal, converters, detached?.links);
   else if (ends.length === 0 || socket === null) return;
-  else if (detached !== null) moveWires(pull, socketOf(pull, ends));
-  else if (target.kind !== "wire" || !insertIntoWire(pull, ends, target.link, place.at)) {
-    drawWires(pull, ends);
+  else if (detached !== null) moveWires(editor, pull, socketOf(pull, ends));
+  else if (target.kind !== "wire" || !insertIntoWire(editor, pull, ends, target.link, place.at)) {
+    drawWires(editor, pull, ends);
   }
 }
 
@@ -56,8 +57,8 @@ function socketOf({ seeks }: Pull, [wire]: readonly Wire[]): Pick<Pulled, "node"
 }
 
 /** Adds new wires; one that was pulled from a reroute point branches off there. */
-function drawWires({ from }: Pull, ends: readonly Wire[]): void {
-  edit("Connect", (draft, workflow) => {
+function drawWires(editor: Editor, { from }: Pull, ends: readonly Wire[]): void {
+  edit(editor, "Connect", (draft, workflow) => {
     for (const wire of ends) {
       connectInDraft(draft, workflow, wire);
       const through = from.find((each) => each.through !== undefined)?.through;
@@ -67,13 +68,19 @@ function drawWires({ from }: Pull, ends: readonly Wire[]): void {
 }
 
 /** Inserts a node whose output has no wire into the wire, where it fits. */
-function insertIntoWire({ seeks }: Pull, [wire]: readonly Wire[], key: string, at: Point): boolean {
-  const node = activeTab().graph.nodes[wire?.from ?? ""];
+function insertIntoWire(
+  editor: Editor,
+  { seeks }: Pull,
+  [wire]: readonly Wire[],
+  key: string,
+  at: Point,
+): boolean {
+  const node = editor.tab.graph.nodes[wire?.from ?? ""];
   const schema = node && schemaOf(node.type);
   if (seeks !== "input" || node === undefined || schema === undefined) return false;
   const isFree = node.outputs.every((each) => each.links.length === 0);
-  if (!isFree || insertionSockets(schema, key, node)?.slot !== wire?.slot) return false;
-  return insertNode(node.key, key, at);
+  if (!isFree || insertionSockets(editor, schema, key, node)?.slot !== wire?.slot) return false;
+  return insertNode(editor, node.key, key, at);
 }
 
 /** A link that is moved, and the wire that it becomes. */
@@ -86,20 +93,20 @@ interface Move {
  * Moves the detached wires to another input or output. They remain the same links, with their
  * points and names; of several, those that do not fit are not moved.
  */
-function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
-  const { graph } = activeTab();
+function moveWires(editor: Editor, pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
+  const { graph } = editor.tab;
   const reasons: string[] = [];
   const moves = (pull.detached?.links ?? []).flatMap((key): Move[] => {
     const link = graph.links[key];
     if (link === undefined) return [];
-    const wire = wireBetween(fixedEnd(pull, link), to.node, to.socket);
-    const reason = refusalOf(wire);
+    const wire = wireBetween(fixedEnd(editor, pull, link), to.node, to.socket);
+    const reason = refusalOf(editor, wire);
     if (reason === null) return [{ key, wire }];
     reasons.push(reason);
     return [];
   });
   if (moves.length > 0) {
-    edit("Move the wires", (draft, workflow) => {
+    edit(editor, "Move the wires", (draft, workflow) => {
       const before = moves.flatMap(({ key }) => endNodes(draft, key));
       if (isBoundary(to.node)) moveToBoundary(draft, workflow, pull.seeks, moves);
       else if (pull.seeks === "output") moveStarts(draft, moves, to);
@@ -113,8 +120,8 @@ function moveWires(pull: Pull, to: Pick<Pulled, "node" | "socket">): void {
 }
 
 /** The end of a link that is not moved. */
-function fixedEnd({ seeks }: Pull, link: Link): Pulled {
-  const { graph } = activeTab();
+function fixedEnd(editor: Editor, { seeks }: Pull, link: Link): Pulled {
+  const { graph } = editor.tab;
   if (seeks === "input") return sourceOf(graph, link);
   const socket = graph.nodes[link.to]?.inputs[link.toSlot]?.name ?? "";
   return { node: link.to, socket, side: "input", type: link.type };
@@ -169,8 +176,8 @@ function moveEnd(
 }
 
 /** The source of a wire that branches off at a reroute point; null for a point without wires. */
-export function pulledFrom(point: string): Pulled | null {
-  const { graph } = activeTab();
+export function pulledFrom(editor: Editor, point: string): Pulled | null {
+  const { graph } = editor.tab;
   const link = graph.links[linksThrough(graph, point)[0] ?? ""];
   return link === undefined ? null : { ...sourceOf(graph, link), through: point };
 }

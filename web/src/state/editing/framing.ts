@@ -19,16 +19,16 @@ import {
 } from "../../document/frames";
 import type { Group } from "../../document/graph";
 import { canvas } from "../session/canvas";
-import { activeEditor } from "../session/editor";
-import { activeTab, edit, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, select } from "../session/studio";
 import { useArranging } from "./arranging";
 import { boxesOf } from "./boxes";
 
 /**
  * The frame that commands act on: the selected one, else the one that contains the selected nodes.
  */
-export function currentFrame(): Group | undefined {
-  const { graph, selected } = activeTab();
+export function currentFrame(editor: Editor): Group | undefined {
+  const { graph, selected } = editor.tab;
   const key = useArranging.getState().frame;
   const selectedFrame = key === null ? undefined : frameOf(graph, key);
   return selectedFrame ?? frameAround(graph, selected[0] ?? "");
@@ -39,20 +39,20 @@ export function setCurrentFrame(key: string | null): void {
 }
 
 /** Selects a frame and all nodes in it. */
-export function selectFrame(key: string): void {
-  const { graph } = activeTab();
+export function selectFrame(editor: Editor, key: string): void {
+  const { graph } = editor.tab;
   const group = frameOf(graph, key);
   if (group === undefined) return;
-  select(Object.keys(contentsOf(graph, group).nodes));
+  select(editor, Object.keys(contentsOf(graph, group).nodes));
   setCurrentFrame(key);
 }
 
 const EMPTY = { width: 400, height: 280 };
 
 /** Makes a frame around the selected nodes; without a selection, an empty one at the pointer. */
-export function frameSelected(title: string): string {
-  const { graph, selected } = activeTab();
-  const nodes = [...boxesOf(activeEditor(), selected).values()];
+export function frameSelected(editor: Editor, title: string): string {
+  const { graph, selected } = editor.tab;
+  const nodes = [...boxesOf(editor, selected).values()];
   const bounds = frameBoxAround(nodes);
   // Frames whose contents are selected are included with their margins.
   const inner =
@@ -64,7 +64,7 @@ export function frameSelected(title: string): string {
   const at = handle?.toGraph(handle.pointer()) ?? { x: 0, y: 0 };
   const { x, y, width, height } = box ?? { ...at, ...EMPTY };
   const key = crypto.randomUUID();
-  edit("Group", (draft) => {
+  edit(editor, "Group", (draft) => {
     addGroup(draft, {
       key,
       title,
@@ -94,16 +94,16 @@ function enlarged({
   return { x: x - side, y: y - top, width: width + 2 * side, height: height + side + top };
 }
 
-export function fitFrameToContents(key: string): void {
-  const { graph } = activeTab();
-  const boxes = boxesOf(activeEditor(), graph.order, true);
-  edit("Fit the group to its contents", (draft) => fitFrame(draft, key, boxes));
+export function fitFrameToContents(editor: Editor, key: string): void {
+  const { graph } = editor.tab;
+  const boxes = boxesOf(editor, graph.order, true);
+  edit(editor, "Fit the group to its contents", (draft) => fitFrame(draft, key, boxes));
 }
 
 /** Enlarges a frame so that it contains the selected nodes. */
-export function addSelectedToFrame(key: string): void {
-  const boxes = [...boxesOf(activeEditor(), activeTab().selected).values()];
-  edit("Add to the group", (draft) => {
+export function addSelectedToFrame(editor: Editor, key: string): void {
+  const boxes = [...boxesOf(editor, editor.tab.selected).values()];
+  edit(editor, "Add to the group", (draft) => {
     const group = frameOf(draft, key);
     if (group === undefined) return;
     const inner = { x: FRAME_PADDING, y: FRAME_PADDING + FRAME_TITLE };
@@ -118,48 +118,53 @@ export function addSelectedToFrame(key: string): void {
   });
 }
 
-export function toggleFrameCollapsed(key: string): void {
-  const { graph } = activeTab();
+export function toggleFrameCollapsed(editor: Editor, key: string): void {
+  const { graph } = editor.tab;
   const group = frameOf(graph, key);
   if (group === undefined) return;
   const { collapsed } = frameState(group);
-  edit(collapsed ? "Unfold the group" : "Fold the group", (draft) =>
+  edit(editor, collapsed ? "Unfold the group" : "Fold the group", (draft) =>
     setFrameCollapsed(draft, key, !collapsed),
   );
-  if (!collapsed) select([]);
+  if (!collapsed) select(editor, []);
 }
 
-export function setFrameMode(key: string, mode: number, label: string): void {
-  edit(label, (draft) => toggleFrameMode(draft, key, mode));
+export function setFrameMode(editor: Editor, key: string, mode: number, label: string): void {
+  edit(editor, label, (draft) => toggleFrameMode(draft, key, mode));
 }
 
-export function paintFrame(key: string, color: string | null, thread?: string): void {
-  edit("Colour", (draft) => changeGroup(draft, key, { color }), thread);
+export function paintFrame(
+  editor: Editor,
+  key: string,
+  color: string | null,
+  thread?: string,
+): void {
+  edit(editor, "Colour", (draft) => changeGroup(draft, key, { color }), thread);
 }
 
-export function renameFrame(key: string, title: string): void {
-  edit("Rename the group", (draft) => changeGroup(draft, key, { title }));
+export function renameFrame(editor: Editor, key: string, title: string): void {
+  edit(editor, "Rename the group", (draft) => changeGroup(draft, key, { title }));
 }
 
 /** Removes a frame; its contents stay. */
-export function dissolveFrame(key: string): void {
-  edit("Remove the group", (draft) => {
+export function dissolveFrame(editor: Editor, key: string): void {
+  edit(editor, "Remove the group", (draft) => {
     setFrameCollapsed(draft, key, false);
     removeGroup(draft, key);
   });
   setCurrentFrame(null);
 }
 
-export function deleteFrame(key: string): void {
-  const { graph } = activeTab();
+export function deleteFrame(editor: Editor, key: string): void {
+  const { graph } = editor.tab;
   const group = frameOf(graph, key);
   if (group === undefined) return;
   const contents = contentsOf(graph, group);
   const inner = framesIn(graph, group).map((each) => each.key);
-  edit("Delete the group and its contents", (draft) => {
+  edit(editor, "Delete the group and its contents", (draft) => {
     removeNodes(draft, Object.keys(contents.nodes));
     for (const each of [...inner, key]) removeGroup(draft, each);
   });
-  select([]);
+  select(editor, []);
   setCurrentFrame(null);
 }

@@ -6,9 +6,9 @@ import { frameAround } from "../../document/frames";
 import type { Point } from "../../document/graph";
 import { snapped } from "../../document/snap";
 import { bodyAt, GRID } from "../nodes/shape";
-import { activeEditor } from "../session/editor";
+import type { Editor } from "../session/editor";
 import { setting } from "../session/settings";
-import { activeTab, changeTab, edit, endThreadIn, type Tab, undoEdit } from "../session/studio";
+import { changeTab, edit, endThread, type Tab, undoEdit } from "../session/studio";
 import { useArranging } from "./arranging";
 import { boxesOf, pinnedOf } from "./boxes";
 
@@ -32,9 +32,9 @@ let isEnded = false;
 let before: Pick<Tab, "id" | "log"> | null = null;
 
 /** Call it before the first step of a drag. */
-export function beginDrag(): void {
+export function beginDrag(editor: Editor): void {
   isEnded = false;
-  const { id, log } = activeTab();
+  const { id, log } = editor.tab;
   before = { id, log };
 }
 
@@ -45,70 +45,75 @@ export function setFreePlacement(value: boolean): void {
 }
 
 /** The approximate part of the graph that is visible. */
-function visiblePart(): { view: Box; zoom: number } {
-  const { x, y, zoom } = activeTab().viewport ?? { x: 0, y: 0, zoom: 1 };
+function visiblePart(editor: Editor): { view: Box; zoom: number } {
+  const { x, y, zoom } = editor.tab.viewport ?? { x: 0, y: 0, zoom: 1 };
   const { innerWidth = 0, innerHeight = 0 } = globalThis;
   const view = { x: -x / zoom, y: -y / zoom, width: innerWidth / zoom, height: innerHeight / zoom };
   return { view, zoom };
 }
 
-function begin(keys: readonly string[]): Drag | null {
-  const { view } = visiblePart();
-  const pinned = pinnedOf(activeEditor(), keys);
+function begin(editor: Editor, keys: readonly string[]): Drag | null {
+  const { view } = visiblePart(editor);
+  const pinned = pinnedOf(editor, keys);
   const from = new Map(
     boxesOf(
-      activeEditor(),
+      editor,
       keys.filter((key) => !pinned.has(key)),
       true,
     ),
   );
   const bounds = boundsOfBoxes(from.values());
   if (bounds === null) return null;
-  const neighbours = [...boxesOf(activeEditor())]
+  const neighbours = [...boxesOf(editor)]
     .filter(([key, box]) => !from.has(key) && overlaps(box, view))
     .map(([, box]) => box);
   useArranging.setState({ dragging: true });
-  return { tab: activeTab().id, from, bounds, neighbours };
+  return { tab: editor.tab.id, from, bounds, neighbours };
 }
 
 /**
  * Moves dragged nodes, given the corner that the pointer implies for each. The first call begins
  * the drag; `endDrag` ends it.
  */
-export function dragTo(corners: Readonly<Record<string, Point>>): void {
+export function dragTo(editor: Editor, corners: Readonly<Record<string, Point>>): void {
   if (isEnded) return;
-  const keys = Object.keys(corners).filter((key) => key in activeTab().graph.nodes);
-  if (drag === null || drag.tab !== activeTab().id || !keys.every((key) => drag?.from.has(key))) {
-    drag = begin(keys);
+  const keys = Object.keys(corners).filter((key) => key in editor.tab.graph.nodes);
+  if (drag === null || drag.tab !== editor.tab.id || !keys.every((key) => drag?.from.has(key))) {
+    drag = begin(editor, keys);
   }
   const leader = keys.find((key) => drag?.from.has(key));
   const [start, requested] = [drag?.from.get(leader ?? ""), corners[leader ?? ""]];
   if (drag === null || start === undefined || requested === undefined) return;
-  const by = snap({ x: requested.x - start.x, y: requested.y - start.y }, drag);
+  const by = snap(editor, { x: requested.x - start.x, y: requested.y - start.y }, drag);
   const places = [...drag.from].map(([key, { x, y }]) => [
     key,
     bodyAt({ x: x + by.x, y: y + by.y }),
   ]);
-  edit("Move", (draft) => moveNodes(draft, Object.fromEntries(places)), `move ${keys.join()}`);
-  showReceiving(leader ?? "");
+  edit(
+    editor,
+    "Move",
+    (draft) => moveNodes(draft, Object.fromEntries(places)),
+    `move ${keys.join()}`,
+  );
+  showReceiving(editor, leader ?? "");
 }
 
 /** Highlights the frame that a dragged node has entered. */
-function showReceiving(key: string): void {
-  const { graph } = activeTab();
+function showReceiving(editor: Editor, key: string): void {
+  const { graph } = editor.tab;
   if (graph.groups.length === 0) return;
   const receiving = frameAround(graph, key)?.key ?? null;
   if (useArranging.getState().receiving !== receiving) useArranging.setState({ receiving });
 }
 
-function snap(by: Point, { bounds, neighbours }: Drag): Point {
+function snap(editor: Editor, by: Point, { bounds, neighbours }: Drag): Point {
   const to = isFree ? "nothing" : setting("calotype.snap");
   const lines = to === "both" || to === "neighbours";
   const found = snapped(
     { ...bounds, x: bounds.x + by.x, y: bounds.y + by.y },
     {
       neighbours: lines ? neighbours : [],
-      reach: lines ? SNAP_DISTANCE / visiblePart().zoom : 0,
+      reach: lines ? SNAP_DISTANCE / visiblePart(editor).zoom : 0,
       grid: to === "both" || to === "grid" ? GRID : null,
     },
   );
@@ -117,18 +122,18 @@ function snap(by: Point, { bounds, neighbours }: Drag): Point {
   return { x: Math.round(by.x + found.by.x), y: Math.round(by.y + found.by.y) };
 }
 
-export function endDrag(): void {
-  const tab = drag?.tab ?? activeTab().id;
+export function endDrag(editor: Editor): void {
+  const id = drag?.tab ?? editor.id;
   drag = null;
   useArranging.setState({ dragging: false, receiving: null, guides: [] });
-  endThreadIn(tab);
+  endThread({ id });
 }
 
 /** Ends a drag in a tab whose canvas is left, though the button is still held; the nodes stay. */
-export function leaveDrag(tab: string): void {
+export function leaveDrag(editor: Editor): void {
   isEnded = true;
-  endDrag();
-  endThreadIn(tab);
+  endDrag(editor);
+  endThread(editor);
 }
 
 /** Whether nodes or a frame are being dragged. */
@@ -141,15 +146,15 @@ export function isDragOver(): boolean {
 }
 
 /** Cancels the drag: everything returns to its position before it. */
-export function cancelDrag(): void {
+export function cancelDrag(editor: Editor): void {
   if (!isDragged()) return;
-  const { id, log } = activeTab();
+  const { id, log } = editor.tab;
   const thread = log.done.at(-1)?.thread ?? "";
-  leaveDrag(id);
+  leaveDrag(editor);
   if (!DRAG_THREAD.test(thread)) return;
-  undoEdit();
+  undoEdit(editor);
   // The cancelled drag must not be offered for redo; what was undone before must.
-  const { done } = activeTab().log;
+  const { done } = editor.tab.log;
   if (before?.id !== id || before.log.done.length !== done.length) return;
   const { undone } = before.log;
   changeTab(id, () => ({ log: { done, undone } }));

@@ -1,10 +1,12 @@
 /** The palette's list: search results, recently used nodes, or the nodes of a category. */
+
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
 import type { Graph } from "../../document/graph";
 import { isBlueprint } from "../catalog/blueprints";
 import { partnersOf } from "../finding/partners";
 import { type Found, type Narrowing, search, type UsageStats } from "../finding/search";
+import type { Editor } from "../session/editor";
 import type { Palette } from "../session/view";
 import { insertionSockets } from "./connecting";
 import { refusalToNest } from "./levels";
@@ -33,12 +35,12 @@ interface OfferQuery {
   path: string | null;
 }
 
-export function offersOf(query: OfferQuery): OfferGroup[] {
+export function offersOf(editor: Editor, query: OfferQuery): OfferGroup[] {
   const { catalog, usage, palette, typed, path } = query;
   const isPlain =
     palette.pulled === null && palette.into === undefined && palette.replaces === undefined;
   if (typed.trim() !== "" || !isPlain) {
-    const found = search(catalog, typed, usage, narrowingOf(query));
+    const found = search(catalog, typed, usage, narrowingOf(editor, query));
     return [{ title: null, offers: found.slice(0, MAX_OFFERS).map(offerOf) }];
   }
   if (path !== null && path !== "") return [{ title: path, offers: contentsOf(catalog, path) }];
@@ -55,20 +57,21 @@ function offerOf(found: Found): Offer {
   return { kind: "node", id: `node ${found.schema.class_type}`, found };
 }
 
-function narrowingOf({ graph, palette }: OfferQuery): Narrowing {
+function narrowingOf(editor: Editor, { graph, palette }: OfferQuery): Narrowing {
   const { pulled, into, replaces } = palette;
   if (into !== undefined) {
     return {
       weightOf: (each) =>
         isBlueprint(each) ||
-        refusalToNest(each.class_type) !== null ||
-        insertionSockets(each, into) === null
+        refusalToNest(editor, each.class_type) !== null ||
+        insertionSockets(editor, each, into) === null
           ? 0
           : 1,
     };
   }
   const old = graph.nodes[replaces?.[0] ?? ""];
-  if (old !== undefined) return { weightOf: (each) => replacementScore(graph, old.key, each) };
+  if (old !== undefined)
+    return { weightOf: (each) => replacementScore(editor, graph, old.key, each) };
   if (pulled === null) return {};
   const { side, socket: name, type } = pulled;
   const node = graph.nodes[pulled.node]?.type ?? "";
@@ -76,10 +79,10 @@ function narrowingOf({ graph, palette }: OfferQuery): Narrowing {
 }
 
 /** How much of a node would be kept in a replacement of this class. */
-function replacementScore(graph: Graph, key: string, schema: NodeSchema): number {
+function replacementScore(editor: Editor, graph: Graph, key: string, schema: NodeSchema): number {
   const old = graph.nodes[key];
   if (old === undefined || old.type === schema.class_type || isBlueprint(schema)) return 0;
-  if (refusalToNest(schema.class_type) !== null) return 0;
+  if (refusalToNest(editor, schema.class_type) !== null) return 0;
   const { kept, lost } = planOf(graph, old, schema);
   return (0.1 + kept) / (1 + kept + lost * 2);
 }

@@ -3,13 +3,15 @@
  * under the pointer. The canvas begins and moves it (`canvas/Pulling.tsx`); views of sockets and
  * wires read it here. The document does not change until the wire is dropped.
  */
+
 import { create } from "zustand";
 import type { NodeSchema } from "../../api/types";
 import type { Graph, Link, Point } from "../../document/graph";
 import type { Pulled } from "../finding/fitting";
 import { inputType, outputType } from "../nodes/shape";
 import { feeds, fits } from "../nodes/sockets";
-import { activeTab, schemaOf } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { schemaOf } from "../session/studio";
 import type { Wire } from "./actions";
 
 /** Detached wires, and the socket they are connected to until they are dropped. */
@@ -100,8 +102,13 @@ export function targetOf(graph: Graph, link: Link): Pulled {
 }
 
 /** A socket as the start of a pulled wire; null where the node does not exist. */
-export function pulledAt(node: string, socket: string, side: Pulled["side"]): Pulled | null {
-  const found = activeTab().graph.nodes[node];
+export function pulledAt(
+  editor: Editor,
+  node: string,
+  socket: string,
+  side: Pulled["side"],
+): Pulled | null {
+  const found = editor.tab.graph.nodes[node];
   if (found === undefined) return null;
   const schema = schemaOf(found.type);
   const type =
@@ -127,19 +134,24 @@ export function linksAt(graph: Graph, { node, socket, side }: SocketId): string[
  * Begins pulling from sockets at one place. A connected input detaches its wire, or with Alt begins
  * a new one; an output begins a new one, or with Shift detaches all its wires.
  */
-export function pullFrom(sockets: readonly Pulled[], alt: boolean, shift: boolean): Pull | null {
+export function pullFrom(
+  editor: Editor,
+  sockets: readonly Pulled[],
+  alt: boolean,
+  shift: boolean,
+): Pull | null {
   const [first] = sockets;
   if (first === undefined) return null;
-  const { graph } = activeTab();
+  const { graph } = editor.tab;
   if (first.side === "input") {
     const joined = alt ? [] : sockets.flatMap((each) => linksAt(graph, each));
     const [last] = joined.sort(
       (one, other) => graph.linkOrder.indexOf(other) - graph.linkOrder.indexOf(one),
     );
-    return last === undefined ? newPull(sockets) : pullEnd(last, "input");
+    return last === undefined ? newPull(sockets) : pullEnd(editor, last, "input");
   }
   const moved = shift ? sockets.find((each) => linksAt(graph, each).length > 0) : undefined;
-  return moved === undefined ? newPull(sockets) : pullAll(moved);
+  return moved === undefined ? newPull(sockets) : pullAll(editor, moved);
 }
 
 /** A new wire. */
@@ -148,8 +160,8 @@ export function newPull(from: readonly Pulled[]): Pull {
 }
 
 /** Detaches one end of one wire: the target's (input) or the source's. */
-export function pullEnd(key: string, end: Pulled["side"]): Pull | null {
-  const { graph } = activeTab();
+export function pullEnd(editor: Editor, key: string, end: Pulled["side"]): Pull | null {
+  const { graph } = editor.tab;
   const link = graph.links[key];
   if (link === undefined) return null;
   const [source, target] = [sourceOf(graph, link), targetOf(graph, link)];
@@ -159,8 +171,8 @@ export function pullEnd(key: string, end: Pulled["side"]): Pull | null {
 }
 
 /** Detaches all wires of an output at their source. */
-function pullAll(output: Pulled): Pull {
-  const { graph } = activeTab();
+function pullAll(editor: Editor, output: Pulled): Pull {
+  const { graph } = editor.tab;
   const links = linksAt(graph, output);
   const from = links.flatMap((key) => {
     const link = graph.links[key];
@@ -170,8 +182,8 @@ function pullAll(output: Pulled): Pull {
 }
 
 /** Whether the sockets and wires of a pull still exist; other edits may have removed them. */
-export function isStillValid({ from, detached }: Pull): boolean {
-  const { graph } = activeTab();
+export function isStillValid(editor: Editor, { from, detached }: Pull): boolean {
+  const { graph } = editor.tab;
   return (
     from.every((each) => each.node in graph.nodes) &&
     (detached?.links.every((key) => key in graph.links) ?? true)
@@ -193,6 +205,7 @@ type SocketId = Pick<Pulled, "node" | "socket" | "side">;
  * are dimmed.
  */
 export function markOf(
+  editor: Editor,
   pull: Pull | null,
   { node, socket, side, type }: Pulled,
 ): "" | "dim" | "fit" | "held" {
@@ -202,7 +215,7 @@ export function markOf(
     return pull.from.some(isSame) ? "held" : "dim";
   }
   if (isAttachedHere(pull, { node, socket, side })) return "fit";
-  const { graph } = activeTab();
+  const { graph } = editor.tab;
   const accepts = (source: Pulled) => {
     if (source.node === node) return false;
     const [from, to] = side === "input" ? [source, { node, type }] : [{ node, type }, source];

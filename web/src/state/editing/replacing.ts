@@ -2,6 +2,7 @@
  * Replaces nodes by ones of another class, and recreates nodes from the current definition of their
  * class.
  */
+
 import type { NodeSchema } from "../../api/types";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
@@ -14,7 +15,8 @@ import { inputType, outputType } from "../nodes/shape";
 import { fits } from "../nodes/sockets";
 import { CONTROLS, defaultOf, isSeed, isWidget } from "../nodes/widgets";
 import { isInstance } from "../outcomes/places";
-import { activeTab, edit, schemaOf, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, schemaOf, select } from "../session/studio";
 import { countUse, notify } from "../session/view";
 import { createNode } from "./actions";
 
@@ -125,12 +127,12 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
 }
 
 /** Replaces each of these nodes by one of this class. */
-export function replaceNodes(keys: readonly string[], schema: NodeSchema): void {
-  edit(t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
+export function replaceNodes(editor: Editor, keys: readonly string[], schema: NodeSchema): void {
+  edit(editor, t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
     for (const key of keys) replaceInDraft(draft, key, schema);
   });
   countUse(schema.class_type);
-  select(keys);
+  select(editor, keys);
 }
 
 function replaceInDraft(draft: Graph, key: string, schema: NodeSchema): void {
@@ -149,8 +151,8 @@ function replaceInDraft(draft: Graph, key: string, schema: NodeSchema): void {
 }
 
 /** Recreates nodes from the current definition of their class, keeping what fits. */
-export function recreateNodes(keys: readonly string[]): void {
-  const tab = activeTab();
+export function recreateNodes(editor: Editor, keys: readonly string[]): void {
+  const tab = editor.tab;
   const { graph } = tab;
   // The inputs of an instance follow its subgraph instead.
   const installed = keys.filter(
@@ -160,7 +162,7 @@ export function recreateNodes(keys: readonly string[]): void {
     notify(t("None of these nodes is installed here, so they cannot be recreated."));
     return;
   }
-  edit("Recreate", (draft) => {
+  edit(editor, "Recreate", (draft) => {
     for (const key of installed) {
       const schema = schemaOf(draft.nodes[key]?.type ?? "");
       if (schema !== undefined) replaceInDraft(draft, key, schema);
@@ -181,9 +183,9 @@ export function swappableInputs(node: GraphNode): [string, string] | null {
   return null;
 }
 
-export function swapInputsOf(key: string): void {
-  const node = activeTab().graph.nodes[key];
+export function swapInputsOf(editor: Editor, key: string): void {
+  const node = editor.tab.graph.nodes[key];
   const pair = node === undefined ? null : swappableInputs(node);
   if (pair === null) return;
-  edit("Swap the inputs", (draft) => swapInputs(draft, key, ...pair));
+  edit(editor, "Swap the inputs", (draft) => swapInputs(draft, key, ...pair));
 }

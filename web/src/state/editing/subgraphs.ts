@@ -19,20 +19,20 @@ import { makeSubgraph } from "../../document/subgraph";
 import { unpack } from "../../document/unpack";
 import { t } from "../../words/words";
 import { bodyAt, inputType } from "../nodes/shape";
-import { activeEditor } from "../session/editor";
-import { activeTab, edit, endThread, layout, schemaOf, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, endThread, layout, schemaOf, select } from "../session/studio";
 import { boxesOf } from "./boxes";
 import { duplicateSelected } from "./clipboard";
 import { mainFieldsOf } from "./mainFields";
 
 /** The selected nodes that a subgraph can be made of. */
-export function packable(): string[] {
-  return activeTab().selected.filter((key) => !isBoundary(key));
+export function packable(editor: Editor): string[] {
+  return editor.tab.selected.filter((key) => !isBoundary(key));
 }
 
 /** The selected instances of subgraphs. */
-export function selectedInstances(): GraphNode[] {
-  const { graph, workflow, selected } = activeTab();
+export function selectedInstances(editor: Editor): GraphNode[] {
+  const { graph, workflow, selected } = editor.tab;
   return selected.flatMap((key) => {
     const node = graph.nodes[key];
     return node !== undefined && subgraphOf(workflow.definitions, node.type) !== undefined
@@ -41,8 +41,8 @@ export function selectedInstances(): GraphNode[] {
   });
 }
 
-export function packSelected(): void {
-  const keys = packable();
+export function packSelected(editor: Editor): void {
+  const keys = packable(editor);
   if (keys.length === 0) return;
   const id = crypto.randomUUID();
   const thread = `subgraph ${id}`;
@@ -52,12 +52,13 @@ export function packSelected(): void {
     made = makeSubgraph(workflow, draft, keys, { id, name });
     showMainFields(workflow, id);
   };
-  edit("Make a subgraph", make, thread);
+  edit(editor, "Make a subgraph", make, thread);
   // The instance's size is known only once its subgraph exists.
-  const place = freePlace(made);
-  if (place !== null) edit("Make a subgraph", (draft) => recordOrigin(draft, made, place), thread);
-  endThread();
-  select([made]);
+  const place = freePlace(editor, made);
+  if (place !== null)
+    edit(editor, "Make a subgraph", (draft) => recordOrigin(draft, made, place), thread);
+  endThread(editor);
+  select(editor, [made]);
 }
 
 /** Shows prompts, seeds, sizes and the like outside, as the user would otherwise do one by one. */
@@ -72,15 +73,13 @@ function showMainFields(workflow: Workflow, id: string): void {
 }
 
 /** The free position that keeps a node's centre nearest to where it is. */
-function freePlace(key: string): Point | null {
-  const node = activeTab().graph.nodes[key];
-  const box = boxesOf(activeEditor(), [key]).get(key);
+function freePlace(editor: Editor, key: string): Point | null {
+  const node = editor.tab.graph.nodes[key];
+  const box = boxesOf(editor, [key]).get(key);
   if (node === undefined || box === undefined) return null;
   const x = Math.round(node.position.x + (node.size.width - box.width) / 2);
   const y = Math.round(node.position.y + (node.size.height - box.height) / 2);
-  const others = [...boxesOf(activeEditor())].flatMap(([each, other]) =>
-    each === key ? [] : [other],
-  );
+  const others = [...boxesOf(editor)].flatMap(([each, other]) => (each === key ? [] : [other]));
   return bodyAt(nearestFree({ ...box, x, y }, others));
 }
 
@@ -91,19 +90,19 @@ function freeTitle(workflow: Workflow, requested: string): string {
   return name;
 }
 
-export function unpackSelected(): void {
-  const instances = selectedInstances();
+export function unpackSelected(editor: Editor): void {
+  const instances = selectedInstances(editor);
   const made: string[] = [];
-  edit("Unpack the subgraph", (draft, workflow) => {
+  edit(editor, "Unpack the subgraph", (draft, workflow) => {
     for (const { key } of instances) made.push(...unpack(workflow, draft, key, layout));
   });
-  select(made);
+  select(editor, made);
 }
 
 /** Gives these instances a subgraph of their own: editing it then changes no other instance. */
-export function separateSelected(): void {
-  const instances = selectedInstances();
-  edit("Give it a subgraph of its own", (draft, workflow) => {
+export function separateSelected(editor: Editor): void {
+  const instances = selectedInstances(editor);
+  edit(editor, "Give it a subgraph of its own", (draft, workflow) => {
     for (const { key, type } of instances) separate(draft, workflow, key, type);
   });
 }
@@ -119,42 +118,54 @@ function separate(
 }
 
 /** Duplicates the selected instances, with a subgraph of their own for the copies. */
-export function duplicateSeparately(): void {
-  duplicateSelected();
-  separateSelected();
+export function duplicateSeparately(editor: Editor): void {
+  duplicateSelected(editor);
+  separateSelected(editor);
 }
 
-export function renameSubgraph(id: string, name: string): void {
-  changeDefinition("Rename the subgraph", id, (_, definition) =>
+export function renameSubgraph(editor: Editor, id: string, name: string): void {
+  changeDefinition(editor, "Rename the subgraph", id, (_, definition) =>
     renameDefinition(definition, name),
   );
 }
 
 type Change = (workflow: Workflow, definition: Definition) => void;
 
-function changeDefinition(label: string, id: string, change: Change): void {
-  edit(label, (_, workflow) => {
+function changeDefinition(editor: Editor, label: string, id: string, change: Change): void {
+  edit(editor, label, (_, workflow) => {
     const definition = workflow.definitions[id];
     if (definition !== undefined) change(workflow, definition);
   });
 }
 
-export function labelPort(id: string, side: Side, slot: number, label: string): void {
-  changeDefinition("Rename a port", id, (workflow, definition) =>
+export function labelPort(
+  editor: Editor,
+  id: string,
+  side: Side,
+  slot: number,
+  label: string,
+): void {
+  changeDefinition(editor, "Rename a port", id, (workflow, definition) =>
     namePort(workflow, definition, side, slot, label),
   );
 }
 
-export function reorderPort(id: string, side: Side, from: number, to: number): void {
-  changeDefinition("Move a port", id, (workflow, definition) => {
+export function reorderPort(
+  editor: Editor,
+  id: string,
+  side: Side,
+  from: number,
+  to: number,
+): void {
+  changeDefinition(editor, "Move a port", id, (workflow, definition) => {
     if (side === "inputs") migratePromotions(workflow, definition, typeOf);
     movePort(workflow, definition, side, from, to);
   });
 }
 
-export function dropPort(id: string, side: Side, slot: number): void {
-  const { level } = activeTab();
-  changeDefinition("Remove a port", id, (workflow, definition) => {
+export function dropPort(editor: Editor, id: string, side: Side, slot: number): void {
+  const { level } = editor.tab;
+  changeDefinition(editor, "Remove a port", id, (workflow, definition) => {
     if (side === "inputs") {
       migratePromotions(workflow, definition, typeOf);
       unifyValues(workflow, definition, slot, level);
@@ -163,18 +174,18 @@ export function dropPort(id: string, side: Side, slot: number): void {
   });
 }
 
-export function showWidget(id: string, inner: InnerWidget, isShown: boolean): void {
-  const { level } = activeTab();
+export function showWidget(editor: Editor, id: string, inner: InnerWidget, isShown: boolean): void {
+  const { level } = editor.tab;
   const label = isShown ? "Show a widget on the subgraph" : "Hide a widget on the subgraph";
-  changeDefinition(label, id, (workflow, definition) => {
+  changeDefinition(editor, label, id, (workflow, definition) => {
     if (isShown) promote(workflow, definition, inner, typeOf);
     else unpromote(workflow, definition, inner, typeOf, level);
   });
 }
 
 /** Resets an instance's value to that of the inner widget. */
-export function resetValue(key: string, name: string): void {
-  edit("Reset to the subgraph's value", (draft) => {
+export function resetValue(editor: Editor, key: string, name: string): void {
+  edit(editor, "Reset to the subgraph's value", (draft) => {
     const node = draft.nodes[key];
     if (node !== undefined) node.values[name] = null;
   });

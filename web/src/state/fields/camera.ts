@@ -5,7 +5,7 @@ import { graphsOf } from "../../document/levels";
 import { namedValue } from "../nodes/fileValue";
 import { inputsOf } from "../nodes/inputs";
 import { currentValue } from "../nodes/shape";
-import { editAt, schemaOf, type Tab } from "../session/studio";
+import { edit, schemaOf, type Tab } from "../session/studio";
 import { closeCamera, openCamera, pictureOf } from "./cameraPictures";
 
 /** In milliseconds: the first pictures of many cameras are dark. */
@@ -34,7 +34,7 @@ export async function capturePictures(tab: Tab): Promise<void> {
     const signal = new AbortController().signal;
     const file = await uploadFile(await pictureOf(video), { onProgress: () => undefined, signal });
     const label = "Take a picture with the camera";
-    editAt(
+    edit(
       tab,
       label,
       (_, workflow) => {

@@ -8,6 +8,7 @@
 import { roughly } from "../../words/format";
 import { t } from "../../words/words";
 import { catalogReads } from "../catalog/catalog";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
 import { useStudio } from "../session/studio";
 import { type LoraField, loaderPosition, loadLora, nameOfLora } from "./loras";
@@ -48,13 +49,14 @@ function forgetFiles(): void {
 
 /** `place` is the field being typed into, where it belongs to a node. */
 export async function completionsFor(
+  editor: Editor,
   word: string,
   place: LoraField | null = null,
 ): Promise<readonly Completion[]> {
   if (read !== catalogReads()) forgetFiles();
   read = catalogReads();
   loras ??= readLoras().catch(failed);
-  if (word.startsWith("<")) return lorasFor(word, await loras, place).slice(0, MAX_LORAS);
+  if (word.startsWith("<")) return lorasFor(editor, word, await loras, place).slice(0, MAX_LORAS);
   embeddings ??= client.embeddings().catch(failed);
   tags ??= readTags().catch(failed);
   const [names, files, known] = await Promise.all([embeddings, loras, tags]);
@@ -65,7 +67,7 @@ export async function completionsFor(
   const once = found.filter(
     ({ text }) => !seen.has(text.toLowerCase()) && seen.add(text.toLowerCase()),
   );
-  return [...once, ...lorasFor(word, files, place)].slice(0, MAX_COMPLETIONS);
+  return [...once, ...lorasFor(editor, word, files, place)].slice(0, MAX_COMPLETIONS);
 }
 
 /** A list that cannot be read is left out without failing the others; it is read again later. */
@@ -83,7 +85,12 @@ async function readLoras(): Promise<readonly string[]> {
  * Matches names without extension, and folders; those whose own name begins with the word come
  * first.
  */
-function lorasFor(word: string, files: readonly string[], place: LoraField | null): Completion[] {
+function lorasFor(
+  editor: Editor,
+  word: string,
+  files: readonly string[],
+  place: LoraField | null,
+): Completion[] {
   const isTag = word.startsWith("<");
   const key = keyOf(isTag ? word.slice(LORA.length) : word);
   const named = new Map(files.toReversed().map((file) => [nameOfLora(file), file]));
@@ -91,13 +98,13 @@ function lorasFor(word: string, files: readonly string[], place: LoraField | nul
   if (found.length === 0) return [];
   const begins = (name: string) => Number(keyOf(name).split(/[\\/]/).at(-1)?.startsWith(key));
   found.sort(([one], [other]) => begins(other) - begins(one));
-  const position = loaderPosition(place);
+  const position = loaderPosition(editor, place);
   return found.map(([name, file]): Completion => {
     if (position === null || place === null) {
       return { text: name, insert: `${LORA}${name}:1>`, detail: t("LoRA tag") };
     }
     const detail = position.loaded.has(file) ? t("LoRA, loaded already") : t("LoRA, adds a loader");
-    return { text: name, insert: "", detail, choose: () => loadLora(place, file) };
+    return { text: name, insert: "", detail, choose: () => loadLora(editor, place, file) };
   });
 }
 

@@ -1,4 +1,5 @@
 /** Actions on a widget's value: reset, copy, paste, feed from a node, disconnect. */
+
 import type { InputSchema } from "../../api/types";
 import { addNode, connect, removeLink } from "../../document/edit";
 import { linkInto } from "../../document/graph";
@@ -11,7 +12,8 @@ import { widgetType } from "../nodes/fieldTypes";
 import { currentValue, WIDTH } from "../nodes/shape";
 import { holdersOf, setPrimitiveType, valuesForHolder } from "../nodes/valueNodes";
 import { defaultOf, newNode } from "../nodes/widgets";
-import { activeTab, edit, endThread, endThreadIn, schemaOf, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, endThread, schemaOf, select } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 
 const GAP = 40;
@@ -26,19 +28,19 @@ interface Item {
   run: () => void;
 }
 
-export function isChanged(node: string, input: InputSchema): boolean {
-  const found = activeTab().graph.nodes[node];
+export function isChanged(editor: Editor, node: string, input: InputSchema): boolean {
+  const found = editor.tab.graph.nodes[node];
   return found !== undefined && !equalJson(currentValue(found, input), defaultOf(input));
 }
 
-export function resetField(node: string, input: InputSchema): void {
-  changeValue(node, input.name, defaultOf(input));
-  endThread();
+export function resetField(editor: Editor, node: string, input: InputSchema): void {
+  changeValue(editor, node, input.name, defaultOf(input));
+  endThread(editor);
 }
 
 /** The menu of a field. */
-export function menuOf(node: string, input: InputSchema): Item[] {
-  const { graph } = activeTab();
+export function menuOf(editor: Editor, node: string, input: InputSchema): Item[] {
+  const { graph } = editor.tab;
   const found = graph.nodes[node];
   if (found === undefined) return [];
   const link = linkInto(graph, found, input.name);
@@ -47,15 +49,15 @@ export function menuOf(node: string, input: InputSchema): Item[] {
     {
       mark: "reset",
       label: t("Reset to {{value}}", { value: shortText(defaultOf(input)) }),
-      disabled: !isChanged(node, input),
-      run: () => resetField(node, input),
+      disabled: !isChanged(editor, node, input),
+      run: () => resetField(editor, node, input),
     },
-    { mark: "copy", label: t("Copy the value"), run: () => void copyValue(node, input) },
+    { mark: "copy", label: t("Copy the value"), run: () => void copyValue(editor, node, input) },
     {
       mark: "paste",
       label: t("Paste a value"),
       disabled: link !== undefined,
-      run: () => void pasteFieldValue(node, input),
+      run: () => void pasteFieldValue(editor, node, input),
     },
   ];
   if (link !== undefined) {
@@ -63,23 +65,28 @@ export function menuOf(node: string, input: InputSchema): Item[] {
       mark: "unlink",
       label: t("Remove the wire and show the field"),
       separated: true,
-      run: () => edit("Unlink", (draft) => removeLink(draft, link.key)),
+      run: () => edit(editor, "Unlink", (draft) => removeLink(draft, link.key)),
     });
   } else if (holder !== undefined && input.options.socketless !== true) {
     items.push({
       mark: "feed",
       label: t("Convert to an input with a new value node"),
       separated: true,
-      run: () => convertToInput(node, input),
+      run: () => convertToInput(editor, node, input),
     });
   }
-  const outside = promotionItem(node, input, link !== undefined);
+  const outside = promotionItem(editor, node, input, link !== undefined);
   return outside === null ? items : [...items, outside];
 }
 
 /** For a field inside a subgraph: whether instances show it too. */
-function promotionItem(node: string, input: InputSchema, isLinked: boolean): Item | null {
-  const { workflow, level } = activeTab();
+function promotionItem(
+  editor: Editor,
+  node: string,
+  input: InputSchema,
+  isLinked: boolean,
+): Item | null {
+  const { workflow, level } = editor.tab;
   const definition = definitionAt(workflow, level);
   if (definition === undefined || input.options.socketless === true) return null;
   const inner = { node, widget: input.name };
@@ -90,7 +97,7 @@ function promotionItem(node: string, input: InputSchema, isLinked: boolean): Ite
     label: isShown ? t("Hide it on the subgraph") : t("Show it on the subgraph"),
     run: () => {
       import("../editing/subgraphs").then(
-        ({ showWidget }) => showWidget(definition.id, inner, !isShown),
+        ({ showWidget }) => showWidget(editor, definition.id, inner, !isShown),
         notifyError,
       );
     },
@@ -102,15 +109,15 @@ function valueNodeClass(input: InputSchema): string | undefined {
 }
 
 /** Adds a node that feeds the field with its current value, so that several fields can share it. */
-export function convertToInput(key: string, input: InputSchema): void {
-  const node = activeTab().graph.nodes[key];
+export function convertToInput(editor: Editor, key: string, input: InputSchema): void {
+  const node = editor.tab.graph.nodes[key];
   const schema = schemaOf(valueNodeClass(input) ?? "");
   const output = schema?.outputs[0];
   if (node === undefined || schema === undefined || output === undefined) return;
   const values = valuesForHolder(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
-  edit(t("Convert {{name}} to an input", { name: input.name }), (draft) => {
+  edit(editor, t("Convert {{name}} to an input", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     Object.assign(holder.values, values);
     setPrimitiveType(holder, input);
@@ -124,7 +131,7 @@ export function convertToInput(key: string, input: InputSchema): void {
       holder.outputs[0]?.type ?? output.type,
     );
   });
-  select([made]);
+  select(editor, [made]);
 }
 
 function textOf(value: Json): string {
@@ -139,8 +146,8 @@ function shortText(value: Json): string {
   return text.length > MAX_LABEL ? `${text.slice(0, MAX_LABEL)}…` : text;
 }
 
-export async function copyValue(node: string, input: InputSchema): Promise<void> {
-  const found = activeTab().graph.nodes[node];
+export async function copyValue(editor: Editor, node: string, input: InputSchema): Promise<void> {
+  const found = editor.tab.graph.nodes[node];
   if (found === undefined) return;
   try {
     await navigator.clipboard.writeText(textOf(currentValue(found, input)));
@@ -149,8 +156,12 @@ export async function copyValue(node: string, input: InputSchema): Promise<void>
   }
 }
 
-export async function pasteFieldValue(node: string, input: InputSchema): Promise<void> {
-  const { id, level } = activeTab();
+export async function pasteFieldValue(
+  editor: Editor,
+  node: string,
+  input: InputSchema,
+): Promise<void> {
+  const { id, level } = editor.tab;
   try {
     const value = pasted(await navigator.clipboard.readText(), input);
     if (value === undefined) {
@@ -158,7 +169,7 @@ export async function pasteFieldValue(node: string, input: InputSchema): Promise
       return;
     }
     changeValueAt({ id, level }, node, input.name, value);
-    endThreadIn(id);
+    endThread({ id });
   } catch (error) {
     notifyError(error);
   }

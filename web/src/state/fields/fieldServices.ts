@@ -1,9 +1,11 @@
 /** The services that fields need: pictures of choices, lists of files, completions, history. */
+
 import { viewUrl } from "../../api/client";
 import type { InputSchema } from "../../api/types";
 import { type Json, parseJson, writeJson } from "../../document/json";
 import { fileOf, mediaOf, placeOfValues } from "../nodes/fileValue";
 import { isOfKind, kindOfFile, type MediaKind } from "../nodes/mediaTypes";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
 import { notifyError } from "../session/view";
 import { recentChoices, recordChoice, starChoice, starredChoices } from "./choiceHistory";
@@ -21,7 +23,8 @@ const FOLDERS: Readonly<Record<string, string>> = {
 
 type Remote = Readonly<Record<string, unknown>>;
 
-export const fieldServices = {
+/** What fields of a document ask for. */
+export const fieldServicesOf = (editor: Editor) => ({
   fileUrl(input: InputSchema, value: unknown): string | null {
     const file = fileOf(value, placeOfValues(input));
     return file && viewUrl(file);
@@ -57,7 +60,7 @@ export const fieldServices = {
   star: starChoice,
   chose: recordChoice,
   complete: async (word: string, place: { node: string; input: string } | null) =>
-    (await import("./completions")).completionsFor(word, place),
+    (await import("./completions")).completionsFor(editor, word, place),
   json: {
     read(text: string): unknown {
       try {
@@ -69,4 +72,4 @@ export const fieldServices = {
     write: (value: unknown) => writeJson(value as Json),
   },
   complain: notifyError,
-};
+});

@@ -9,8 +9,8 @@ import { mediaOf } from "../nodes/fileValue";
 import { PRIMITIVE, withTargetOptions } from "../nodes/primitive";
 import { currentValue, inputNamed } from "../nodes/shape";
 import { controlOf, isSubgraph } from "../nodes/widgets";
-import { useCatalog, useTab } from "../session/editor";
-import { endThreadIn, type Place, promptIdOf } from "../session/studio";
+import { useCatalog, useEditor, useTab } from "../session/editor";
+import { endThread, type Place, promptIdOf } from "../session/studio";
 import { maskNode } from "./masking";
 import { uploadFieldFile, uploadPlace, useUploads } from "./media";
 import { changeInnerControl, controlFor, nextValue } from "./rolling";
@@ -62,7 +62,7 @@ export function useField(node: GraphNode, schema: NodeSchema | undefined, given:
     values: node.values,
     media,
     onChange: (next: unknown) => set(input.name, next),
-    onDone: () => endThreadIn(tab),
+    onDone: () => endThread({ id: tab }),
     control,
   };
 }
@@ -104,6 +104,7 @@ function useControl(
 }
 
 function useMedia(place: string, node: GraphNode, input: InputSchema) {
+  const editor = useEditor();
   const kind = mediaOf(input);
   const upload = useUploads((all) => (kind === null ? undefined : all[place]));
   if (kind === null) return undefined;
@@ -111,8 +112,8 @@ function useMedia(place: string, node: GraphNode, input: InputSchema) {
     kind,
     progress: upload?.progress ?? null,
     error: upload?.error ?? null,
-    onFile: (file: File) => void uploadFieldFile(node.key, input, file),
+    onFile: (file: File) => void uploadFieldFile(editor, node.key, input, file),
     onStop: () => upload?.stop(),
-    ...(kind === "image" ? { onMask: () => maskNode(node.key) } : {}),
+    ...(kind === "image" ? { onMask: () => maskNode(editor, node.key) } : {}),
   };
 }

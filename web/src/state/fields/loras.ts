@@ -26,16 +26,8 @@ import { isRerouteNode } from "../nodes/reroutes";
 import { bodyAt, outputType } from "../nodes/shape";
 import { isSubgraph, layoutOf } from "../nodes/widgets";
 import { announce } from "../outcomes/announcements";
-import { activeEditor } from "../session/editor";
-import {
-  activeTab,
-  edit,
-  endThread,
-  redoEdit,
-  schemaOf,
-  undoEdit,
-  useStudio,
-} from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, endThread, redoEdit, schemaOf, undoEdit, useStudio } from "../session/studio";
 import { notify } from "../session/view";
 import { threadOf } from "./fields";
 
@@ -59,8 +51,8 @@ interface LoaderPosition {
 }
 
 /** Where choosing a file in this field inserts its loader; null where it writes the tag. */
-export function loaderPosition(place: LoraField | null): LoaderPosition | null {
-  const { graph } = activeTab();
+export function loaderPosition(editor: Editor, place: LoraField | null): LoaderPosition | null {
+  const { graph } = editor.tab;
   const node = place === null ? undefined : graph.nodes[place.node];
   const isLoadable = node !== undefined && isEncoder(node) && socketsOf(schemaOf(LOADER)) !== null;
   return isLoadable ? positionFor(graph, node) : null;
@@ -143,9 +135,9 @@ interface ChoiceEffect {
  * goes on typing. What is typed next into the field belongs to the same edit, until the field ends
  * it.
  */
-export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
-  const { graph } = activeTab();
-  const position = loaderPosition(place);
+export function loadLora(editor: Editor, place: LoraField, file: string): ChoiceEffect | null {
+  const { graph } = editor.tab;
+  const position = loaderPosition(editor, place);
   const sockets = socketsOf(schemaOf(LOADER));
   const name = nameOfLora(file);
   if (position === null || sockets === null) {
@@ -157,10 +149,11 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
     return null;
   }
   const { schema } = sockets;
-  const corner = freeBeside(graph, position.source);
+  const corner = freeBeside(editor, graph, position.source);
   let key = "";
-  endThread();
+  endThread(editor);
   edit(
+    editor,
     t("Load the LoRA {{name}}", { name }),
     (draft) => {
       const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
@@ -183,26 +176,26 @@ export function loadLora(place: LoraField, file: string): ChoiceEffect | null {
     },
     threadOf(place.node, place.input),
   );
-  const node = nameIn(activeTab().graph, useStudio.getState().catalog, key);
+  const node = nameIn(editor.tab.graph, useStudio.getState().catalog, key);
   announce(t("The LoRA {{name}} is loaded by {{node}}", { name, node }));
-  return effectOf(place, key);
+  return effectOf(editor, place, key);
 }
 
 const GAP = 40;
 
 /** A free position to the right of a node or below it, whichever is nearer. */
-function freeBeside(graph: Graph, key: string): Point {
+function freeBeside(editor: Editor, graph: Graph, key: string): Point {
   const node = graph.nodes[key];
   if (node === undefined) return { x: 0, y: 0 };
-  const { x, y, width, height } = boxOf(activeEditor(), node);
+  const { x, y, width, height } = boxOf(editor, node);
   const right = freeBelow(graph, { x: x + width + GAP, y });
   const below = freeBelow(graph, { x, y: y + height + GAP });
   return right.y <= below.y ? right : below;
 }
 
 /** Undoes and redoes the edit that added a node, if only the field's text was changed since. */
-function effectOf(place: LoraField, added: string): ChoiceEffect {
-  const level = activeTab().level.join(":");
+function effectOf(editor: Editor, place: LoraField, added: string): ChoiceEffect {
+  const level = editor.tab.level.join(":");
   const addsIt = (entry: Entry) =>
     entry.path.join(":") === level && writes(entry).some((path) => ends(path, ["nodes", added]));
   const typesIn = (entry: Entry) =>
@@ -210,17 +203,17 @@ function effectOf(place: LoraField, added: string): ChoiceEffect {
     writes(entry).every((path) => ends(path, ["nodes", place.node, "values", place.input]));
   return {
     undo: () => {
-      const newest = activeTab().log.done.toReversed();
+      const newest = editor.tab.log.done.toReversed();
       const at = newest.findIndex((entry) => !typesIn(entry));
       const entry = newest[at];
       if (entry === undefined || !addsIt(entry)) return false;
-      for (let steps = 0; steps <= at; steps += 1) undoEdit();
+      for (let steps = 0; steps <= at; steps += 1) undoEdit(editor);
       return true;
     },
     redo: () => {
-      const next = activeTab().log.undone.at(-1);
+      const next = editor.tab.log.undone.at(-1);
       if (next === undefined || !addsIt(next)) return false;
-      redoEdit();
+      redoEdit(editor);
       return true;
     },
   };

@@ -1,4 +1,5 @@
 /** Painting a mask on a picture: which picture is open, and saving the mask. */
+
 import { create } from "zustand";
 import { viewUrl } from "../../api/client";
 import type { ImageFile } from "../../api/jobs";
@@ -8,8 +9,9 @@ import { t } from "../../words/words";
 import { addFileToLists } from "../catalog/lists";
 import { changeValueAt } from "../editing/actions";
 import { fileOf, mediaOf, namedValue, placeOfValues } from "../nodes/fileValue";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
-import { activeTab, type Place, schemaOf } from "../session/studio";
+import { type Place, schemaOf } from "../session/studio";
 import { notify } from "../session/view";
 
 export interface MaskTarget {
@@ -26,14 +28,14 @@ function pictureInput(node: GraphNode | undefined): InputSchema | null {
   return inputs.find((each) => mediaOf(each) === "image") ?? null;
 }
 
-export function canMask(): boolean {
-  const { graph, selected } = activeTab();
+export function canMask(editor: Editor): boolean {
+  const { graph, selected } = editor.tab;
   return selected.length === 1 && pictureInput(graph.nodes[selected[0] ?? ""]) !== null;
 }
 
 /** Opens the mask editor for the picture that a node loads. */
-export function maskNode(key: string): void {
-  const { id, level, graph } = activeTab();
+export function maskNode(editor: Editor, key: string): void {
+  const { id, level, graph } = editor.tab;
   const node = graph.nodes[key];
   const input = pictureInput(node);
   const file = input === null ? null : fileOf(node?.values[input.name], placeOfValues(input));

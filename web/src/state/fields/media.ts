@@ -1,4 +1,5 @@
 /** Uploads of files for a widget, by button, drop or paste: their progress and errors. */
+
 import { create } from "zustand";
 import { HttpError } from "../../api/transport";
 import type { InputSchema } from "../../api/types";
@@ -11,7 +12,8 @@ import { changeValueAt } from "../editing/actions";
 import { mediaOf, namedValue, placeOfValues } from "../nodes/fileValue";
 import { inputsOf } from "../nodes/inputs";
 import { kindOfFile, type MediaKind, mediaTypeOf } from "../nodes/mediaTypes";
-import { activeTab, schemaOf } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { schemaOf } from "../session/studio";
 import { errorText } from "../session/view";
 
 interface Upload {
@@ -30,8 +32,13 @@ export function uploadPlace(tab: string, node: string, input: string): string {
   return `${tab}/${node}/${input}`;
 }
 
-export async function uploadFieldFile(node: string, input: InputSchema, file: File): Promise<void> {
-  const { id, level } = activeTab();
+export async function uploadFieldFile(
+  editor: Editor,
+  node: string,
+  input: InputSchema,
+  file: File,
+): Promise<void> {
+  const { id, level } = editor.tab;
   const place = uploadPlace(id, promptId(level, node), input.name);
   const update = (changes: Partial<Upload>) =>
     useUploads.setState((all) => ({ [place]: { ...(all[place] ?? IDLE), ...changes } }));
@@ -88,8 +95,12 @@ function errorSentence(error: unknown, file: File): string {
 }
 
 /** The first input of a node that takes a file like this one. */
-export function inputFor(node: string, file: { name: string; type: string }): InputSchema | null {
-  const found = activeTab().graph.nodes[node];
+export function inputFor(
+  editor: Editor,
+  node: string,
+  file: { name: string; type: string },
+): InputSchema | null {
+  const found = editor.tab.graph.nodes[node];
   const schema = schemaOf(found?.type ?? "");
   if (found === undefined || schema === undefined) return null;
   return inputsOf(schema, found).find((each) => acceptsFile(mediaOf(each), file)) ?? null;
@@ -105,12 +116,12 @@ function acceptsFile(kind: MediaKind | null, file: { name: string; type: string 
 }
 
 /** Uploads a file for the single selected node; false where it takes no such file. */
-export function uploadToSelected(file: File): boolean {
-  const { selected } = activeTab();
+export function uploadToSelected(editor: Editor, file: File): boolean {
+  const { selected } = editor.tab;
   const [node] = selected;
   if (selected.length !== 1 || node === undefined) return false;
-  const input = inputFor(node, file);
+  const input = inputFor(editor, node, file);
   if (input === null) return false;
-  void uploadFieldFile(node, input, file);
+  void uploadFieldFile(editor, node, input, file);
   return true;
 }

@@ -2,6 +2,7 @@
  * Seed control: before a run, every controlled number gets its next value, on all levels of the
  * document.
  */
+
 import { create } from "mutative";
 import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
@@ -15,15 +16,8 @@ import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
-import {
-  activeTab,
-  editAt,
-  graphAt,
-  type Place,
-  type Tab,
-  tabOf,
-  useStudio,
-} from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, graphAt, type Place, type Tab, tabOf, useStudio } from "../session/studio";
 
 /** A hostile file may contain a subgraph that contains itself. */
 const MAX_DEPTH = 64;
@@ -40,11 +34,11 @@ interface Roll {
  * Advances all controlled numbers of a document; by default the one shown. With `anew`, seeds that
  * are fixed get a random value, too, and stay fixed.
  */
-export function rollSeeds(tab: Tab = activeTab(), anew = false): void {
+export function rollSeeds(editor: Editor, tab: Tab = editor.tab, anew = false): void {
   const catalog = catalogOf(tab.workflow);
   const rolls = rollsIn(tab.workflow, catalog, anew);
   if (rolls.length === 0) return;
-  editAt(
+  edit(
     tab,
     "Randomize the seed",
     (_, draft) => applyRolls(draft, rolls, catalog),
@@ -171,7 +165,7 @@ export function changeInnerControl(
   const found = controlBehind(workflow, catalog, node, input);
   if (found === null) return;
   const schema = catalog[found.node.type];
-  editAt(place, t("Change {{name}}", { name: found.name }), (_, draft) => {
+  edit(place, t("Change {{name}}", { name: found.name }), (_, draft) => {
     const graph = draft.definitions[found.definition ?? ""]?.graph;
     if (graph === undefined || schema === undefined) return;
     setValue(graph, found.node.key, found.name, value, layoutOf(schema));

@@ -2,7 +2,9 @@
  * Files dropped outside of the canvas: on a panel, or on the form of an app. By default the browser
  * would leave the editor to show them.
  */
+
 import { canvas } from "../session/canvas";
+import { activeEditor } from "../session/editor";
 import { openFiles } from "./files";
 
 /** Starts handling drops that no other handler takes. Returns a function that ends it. */
@@ -17,7 +19,11 @@ export function handleFileDrops(): () => void {
     // Behind a dialog the user would not see what opens.
     if (document.querySelector("dialog[open]") !== null) return;
     const handle = canvas();
-    void openFiles(files, handle === null ? null : handle.toGraph(handle.pointer()));
+    void openFiles(
+      activeEditor(),
+      files,
+      handle === null ? null : handle.toGraph(handle.pointer()),
+    );
   };
   window.addEventListener("dragover", over);
   window.addEventListener("drop", drop);

@@ -1,10 +1,12 @@
 /** Opening and downloading files. */
+
 import { emptyGraph, type Point } from "../../document/graph";
 import { type Json, parseJson, writeJson } from "../../document/json";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { refreshJobs } from "../outcomes/jobs";
-import { activeTab, openWorkflow, selectIn, tabOf } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { openWorkflow, type Place, select, tabOf } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 
 export async function openDefault(): Promise<void> {
@@ -12,17 +14,21 @@ export async function openDefault(): Promise<void> {
   const id = openWorkflow(parseJson(first.default), { name: t("Text to image") });
   const { nodes } = tabOf(id)?.graph ?? emptyGraph();
   const prompt = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
-  if (prompt !== undefined) selectIn(id, [prompt.key], []);
+  if (prompt !== undefined) select({ id }, [prompt.key], []);
 }
 
 /**
- * Opens dropped or chosen files; `at` is where a picture would become a node, in the document that
- * is active now.
+ * Opens dropped or chosen files; `at` is where a picture would become a node, in the document at
+ * the level that it shows now.
  */
-export async function openFiles(files: Iterable<File>, at: Point | null): Promise<void> {
+export async function openFiles(
+  place: Place,
+  files: Iterable<File>,
+  at: Point | null,
+): Promise<void> {
   // Copied at once, as the browser clears the list of dropped files after the event.
   const all = [...files];
-  const { id, level } = activeTab();
+  const { id, level } = place;
   try {
     const { openEach } = await import("./opening");
     await openEach(all, { id, level }, at);
@@ -32,8 +38,8 @@ export async function openFiles(files: Iterable<File>, at: Point | null): Promis
 }
 
 /** Downloads the open document as a file. */
-export function download(): void {
-  const { workflow, name } = activeTab();
+export function download(editor: Editor): void {
+  const { workflow, name } = editor.tab;
   downloadText(writeJson(writeGraph(workflow), 1), `${name}.json`);
 }
 

@@ -1,8 +1,10 @@
 /** The weights on this server, and the node that loads each kind. */
+
 import type { ModelFile } from "../../api/client";
 import { t } from "../../words/words";
 import { changeValue, placeNode } from "../editing/actions";
 import { canvas } from "../session/canvas";
+import type { Editor } from "../session/editor";
 import { schemaOf } from "../session/studio";
 import { notify } from "../session/view";
 
@@ -23,7 +25,7 @@ const LOADERS: Readonly<Record<string, readonly [string, string]>> = {
 };
 
 /** Adds the node that loads a file; a notice reports where the server has none for its kind. */
-export function addLoader(kind: string, { name }: ModelFile): void {
+export function addLoader(editor: Editor, kind: string, { name }: ModelFile): void {
   const [type, input] = LOADERS[kind] ?? [];
   const schema = type === undefined ? undefined : schemaOf(type);
   const handle = canvas();
@@ -32,5 +34,5 @@ export function addLoader(kind: string, { name }: ModelFile): void {
     return;
   }
   if (handle === null) return;
-  changeValue(placeNode(schema, handle.toGraph(handle.pointer())), input, name);
+  changeValue(editor, placeNode(editor, schema, handle.toGraph(handle.pointer())), input, name);
 }

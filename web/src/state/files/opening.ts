@@ -1,4 +1,5 @@
 /** Handles dropped, pasted or chosen files: opens documents, and loads pictures into nodes. */
+
 import { uploadFile } from "../../api/upload";
 import type { Point } from "../../document/graph";
 import { NotAWorkflowError } from "../../document/read";

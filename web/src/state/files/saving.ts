@@ -2,6 +2,7 @@
  * Saving and opening the user's workflows. A file that was changed elsewhere is never replaced
  * without asking, and a file that cannot be read is never replaced.
  */
+
 import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
 import type { StoredText } from "../../api/library";
@@ -11,16 +12,10 @@ import { NotAWorkflowError } from "../../document/read";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { askChoice, askText } from "../session/ask";
+import type { Editor } from "../session/editor";
 import { lastPart, nameOf, nameProblem, pathOf } from "../session/paths";
 import { library } from "../session/server";
-import {
-  activeTab,
-  changeTab,
-  openWorkflow,
-  showTab,
-  type Tab,
-  useStudio,
-} from "../session/studio";
+import { changeTab, openWorkflow, showTab, type Tab, useStudio } from "../session/studio";
 import { notify, notifyError, openSheet } from "../session/view";
 import { notifyDamage } from "./damage";
 
@@ -45,8 +40,8 @@ function textOf(workflow: Tab["workflow"]): string {
 }
 
 /** Saves the open document; asks for a name where it has none. False where the user cancelled. */
-export async function save(as = false): Promise<boolean> {
-  const tab = activeTab();
+export async function save(editor: Editor, as = false): Promise<boolean> {
+  const tab = editor.tab;
   const { path } = tab;
   try {
     return path === null || as

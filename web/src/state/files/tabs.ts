@@ -1,18 +1,12 @@
 /** The tabs of open documents: closing without loss, renaming with the file, reordering. */
+
 import { HttpError } from "../../api/transport";
 import { t } from "../../words/words";
 import { askText } from "../session/ask";
+import type { Editor } from "../session/editor";
 import { lastPart, nameOf, nameProblem, pathOf } from "../session/paths";
 import { library } from "../session/server";
-import {
-  activeTab,
-  changeTab,
-  closeTab,
-  isDirty,
-  showTab,
-  type Tab,
-  useStudio,
-} from "../session/studio";
+import { changeTab, closeTab, isDirty, showTab, type Tab, useStudio } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 import { useClosed } from "./closed";
 import { reopen } from "./restore";
@@ -67,8 +61,8 @@ export async function renameFile(path: string, target: string): Promise<boolean>
   return true;
 }
 
-export async function askTabName(): Promise<void> {
-  const tab = activeTab();
+export async function askTabName(editor: Editor): Promise<void> {
+  const tab = editor.tab;
   const field = { label: t("Name"), value: tab.name };
   const given = await askText(t("Rename the workflow"), field, t("Rename"));
   if (given !== null) await renameTab(tab, given);

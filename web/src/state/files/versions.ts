@@ -1,10 +1,12 @@
 /** Earlier versions of the open document: saved at intervals of work, viewed, restored. */
+
 import type { Version } from "../../api/library";
 import { parseJson, writeJson } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { replaceWith } from "../../document/restore";
 import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
+import type { Editor } from "../session/editor";
 import { library } from "../session/server";
 import { edit, isDirty, layout, openWorkflow, type Tab, useStudio } from "../session/studio";
 import { notify } from "../session/view";
@@ -64,7 +66,7 @@ export async function openVersion(version: Version, name: string): Promise<void>
 }
 
 /** Replaces the open document by a version; this can be undone. */
-export function restoreVersion(workflow: Tab["workflow"]): void {
-  edit("Restore a version", (_, whole) => replaceWith(whole, workflow));
+export function restoreVersion(editor: Editor, workflow: Tab["workflow"]): void {
+  edit(editor, "Restore a version", (_, whole) => replaceWith(whole, workflow));
   notify(t("The earlier version is restored. Undo returns to the current one."));
 }

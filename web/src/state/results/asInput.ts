@@ -1,4 +1,5 @@
 /** A result as the input of the open workflow: placed beside what would take it, and joined. */
+
 import type { NodeSchema } from "../../api/types";
 import { addNode, removeLink, removeNodes, setValue } from "../../document/edit";
 import type { Graph, GraphNode, Point } from "../../document/graph";
@@ -8,7 +9,8 @@ import { freeBelow } from "../finding/placing";
 import { titleOf } from "../nodes/naming";
 import { bodyAt, cornerOf, GRID, WIDTH } from "../nodes/shape";
 import { isSocket, layoutOf } from "../nodes/widgets";
-import { activeTab, edit, schemaOf, select } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { edit, schemaOf, select } from "../session/studio";
 import { notify } from "../session/view";
 
 const IMAGE = "IMAGE";
@@ -32,16 +34,21 @@ interface Source {
  * Adds a node that loads the file and joins it to what would take it; at `fallback` where nothing
  * would, or where that place `isChosen`. One entry of the log.
  */
-export function placeAsInput(value: string, fallback: Point, isChosen: boolean): void {
+export function placeAsInput(
+  editor: Editor,
+  value: string,
+  fallback: Point,
+  isChosen: boolean,
+): void {
   const loader = schemaOf("LoadImage");
   if (loader === undefined) {
     notify(t("This server has no node that loads images."));
     return;
   }
-  const { graph, selected } = activeTab();
+  const { graph, selected } = editor.tab;
   const taker = isChosen ? null : takerIn(graph, selected);
   const keys: string[] = [];
-  edit("Use a picture as an input", (draft, workflow) => {
+  edit(editor, "Use a picture as an input", (draft, workflow) => {
     const add = (schema: NodeSchema, corner: Point): string => {
       const made = createNode(schema, draft.lastNodeId + 1, bodyAt(freeBelow(draft, corner)));
       addNode(draft, made);
@@ -74,7 +81,7 @@ export function placeAsInput(value: string, fallback: Point, isChosen: boolean):
       setValue(draft, node.key, "denoise", DENOISE, layoutOf(sampler));
     }
   });
-  select(keys);
+  select(editor, keys);
   if (taker?.kind === "sampler" && taker.node.values.denoise === 1) {
     const title = titleOf(taker.node, schemaOf(taker.node.type));
     notify(t("{{node}} now begins with the picture; its denoise is 0.6.", { node: title }));

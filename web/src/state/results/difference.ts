@@ -1,8 +1,10 @@
 /** The two documents being compared; `differing.ts` computes the difference. */
+
 import { create } from "zustand";
 import type { Workflow } from "../../document/graph";
 import { t } from "../../words/words";
-import { activeTab, tabOf } from "../session/studio";
+import type { Editor } from "../session/editor";
+import { tabOf } from "../session/studio";
 import { notifyError } from "../session/view";
 
 interface Compared {
@@ -25,8 +27,8 @@ export function closeDifference(): void {
 }
 
 /** Compares the workflow that made a result with the open document. */
-export async function compareWithOpen(id: string): Promise<void> {
-  const { id: tab, name } = activeTab();
+export async function compareWithOpen(editor: Editor, id: string): Promise<void> {
+  const { id: tab, name } = editor.tab;
   try {
     const { graphOfResult } = await import("./results");
     const one = await graphOfResult(id);

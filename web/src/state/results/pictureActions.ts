@@ -1,4 +1,5 @@
 /** What can be done with a picture wherever it is shown: on a node, in a list, on the stage. */
+
 import { create } from "zustand";
 import { viewUrl } from "../../api/client";
 import type { ImageFile } from "../../api/jobs";
@@ -10,6 +11,7 @@ import { openFiles } from "../files/files";
 import { useHistory } from "../outcomes/history";
 import { isSameFile, type Medium, mediumOf, type Output, outputOf } from "../outcomes/outputs";
 import { useRuns } from "../outcomes/runs";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
 import { notify, notifyError, useView } from "../session/view";
 import { closeLightbox, compareSides, openLightbox, type Side, useLightbox } from "./lightbox";
@@ -169,7 +171,7 @@ export function openPictureAt(url: string, job: string | null = null): void {
   else openPicture({ file, job });
 }
 
-export function pictureActions(picture: PictureSource): (PictureAction | "line")[] {
+export function pictureActions(editor: Editor, picture: PictureSource): (PictureAction | "line")[] {
   const { file, medium, job, page } = picture;
   const pictures = picturesOf(useRuns.getState().past);
   const listed = listedJob(job);
@@ -182,7 +184,7 @@ export function pictureActions(picture: PictureSource): (PictureAction | "line")
   };
   const origin = {
     label: t("Open its workflow"),
-    run: leaving(() => void (job === null ? openWorkflowIn(file) : openResult(job))),
+    run: leaving(() => void (job === null ? openWorkflowIn(editor, file) : openResult(job))),
   };
   const isInViewer = useView.getState().lightbox !== null || useLightbox.getState().shelf !== null;
   const view = {
@@ -210,7 +212,7 @@ export function pictureActions(picture: PictureSource): (PictureAction | "line")
       run: leaving(() => other !== undefined && compareSides(sideOf(picture), other)),
     },
     "line",
-    { label: t("Use as an input"), run: leaving(() => giveAsInput(file)) },
+    { label: t("Use as an input"), run: leaving(() => giveAsInput(editor, file)) },
     origin,
   ];
 }
@@ -220,13 +222,13 @@ function sideOf({ file, job }: PictureSource): Side {
 }
 
 /** Opens the workflow in a picture that no known run has made, or says that it has none. */
-async function openWorkflowIn(file: ImageFile): Promise<void> {
+async function openWorkflowIn(editor: Editor, file: ImageFile): Promise<void> {
   try {
     const answer = await fetch(viewUrl(file));
     if (!answer.ok)
       throw new Error(t("{{name}} is no longer on the server.", { name: file.filename }));
     const content = await answer.blob();
-    await openFiles([new File([content], file.filename, { type: content.type })], null);
+    await openFiles(editor, [new File([content], file.filename, { type: content.type })], null);
   } catch (error) {
     notifyError(error);
   }

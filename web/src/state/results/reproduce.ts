@@ -2,6 +2,7 @@
  * Opens a result so that it can be made again: values and seeds pinned to those of its run, and a
  * notice of what differs here from then.
  */
+
 import { viewUrl } from "../../api/client";
 import type { Json } from "../../document/json";
 import { t } from "../../words/words";
@@ -10,22 +11,23 @@ import { parsedJson, textsIn } from "../embedded/texts";
 import { openJob } from "../files/files";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { workflowOf } from "../runs/running";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
-import { activeTab, editAt, useStudio } from "../session/studio";
+import { edit, useStudio } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 import { pinValues } from "./pinning";
 import { nameOfResult } from "./resultName";
 import { type Result, readResult } from "./results";
 
 /** Opens the workflow of a result in a new tab, pinned, and says what differs now. */
-export async function reproduceResult(id: string): Promise<void> {
+export async function reproduceResult(editor: Editor, id: string): Promise<void> {
   try {
     const result = await readResult(id);
     const record = await recordIn(result);
     const workflow = await workflowOf(id);
     if (workflow !== null) await openJob(id, workflow, nameOfResult(result.facts));
     else openDocument(result.prompt, t("From {{job}}", { job: id.slice(0, 8) }));
-    const left = pin(result.prompt);
+    const left = pin(editor, result.prompt);
     const leftOut =
       left === 0
         ? ""
@@ -63,11 +65,11 @@ async function recordIn(result: Result): Promise<Json> {
 }
 
 /** Gives all nodes of the active document the values that were run, and fixes their seeds. */
-function pin(prompt: Json): number {
-  const tab = activeTab();
+function pin(editor: Editor, prompt: Json): number {
+  const tab = editor.tab;
   const catalog = catalogWith(tab.workflow, useStudio.getState().catalog);
   let left = 0;
-  editAt(tab, t("Reproduce"), (_, workflow) => {
+  edit(tab, t("Reproduce"), (_, workflow) => {
     left = pinValues(workflow, prompt, catalog);
   });
   return left;

@@ -1,4 +1,5 @@
 /** Actions on a result: view it, use it as an input, open its workflow, download it. */
+
 import { viewUrl } from "../../api/client";
 import type { ImageFile, JobDetail } from "../../api/jobs";
 import type { ListedJob } from "../../api/results";
@@ -11,8 +12,9 @@ import { openJob } from "../files/files";
 import { type Output, readOutputs } from "../outcomes/outputs";
 import { savedIn, workflowOf } from "../runs/running";
 import { canvas } from "../session/canvas";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
-import { activeTab, layout, schemaOf } from "../session/studio";
+import { layout, schemaOf } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 import { placeAsInput } from "./asInput";
 import { DRAGGED } from "./dragged";
@@ -102,8 +104,12 @@ function pictureInput(type: string): string | null {
  * Uses a picture as the input of a node that loads one: the given node, else the selected one, else
  * the only one; else a new node at the given place, or beside what would take its picture.
  */
-export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Place } = {}): void {
-  const { graph, selected } = activeTab();
+export function giveAsInput(
+  editor: Editor,
+  file: ImageFile,
+  where: { node?: string; screen?: Place } = {},
+): void {
+  const { graph, selected } = editor.tab;
   const loaders = graph.order.filter((key) => pictureInput(graph.nodes[key]?.type ?? "") !== null);
   const chosen =
     where.node !== undefined && loaders.includes(where.node)
@@ -114,13 +120,14 @@ export function giveAsInput(file: ImageFile, where: { node?: string; screen?: Pl
           (loaders.length === 1 ? loaders[0] : undefined));
   const name = chosen === undefined ? null : pictureInput(graph.nodes[chosen]?.type ?? "");
   if (chosen !== undefined && name !== null) {
-    changeValue(chosen, name, inputName(file));
+    changeValue(editor, chosen, name, inputName(file));
     if (where.node === undefined) canvas()?.fit([chosen]);
     return;
   }
   const handle = canvas();
   if (handle === null) return;
   placeAsInput(
+    editor,
     inputName(file),
     handle.toGraph(where.screen ?? handle.pointer()),
     where.screen !== undefined,
@@ -139,11 +146,16 @@ export function writeDragged(transfer: DataTransfer, file: ImageFile): void {
 }
 
 /** Handles a result dropped on the canvas: on a node, or as a new node. */
-export function takeDropped(dragged: string, target: EventTarget, screen: Place): void {
+export function takeDropped(
+  editor: Editor,
+  dragged: string,
+  target: EventTarget,
+  screen: Place,
+): void {
   const file = JSON.parse(dragged) as ImageFile;
   const card = target instanceof Element ? target.closest<HTMLElement>(".react-flow__node") : null;
   const node = card?.dataset.id;
-  giveAsInput(file, node === undefined ? { screen } : { node, screen });
+  giveAsInput(editor, file, node === undefined ? { screen } : { node, screen });
 }
 
 function downloadFiles(files: readonly ImageFile[]): void {

@@ -1,4 +1,5 @@
 /** Queues the open document several times with different values, as one batch with its axes. */
+
 import { create as drafted } from "mutative";
 import type { BatchAxis } from "../../api/results";
 import { type Axis, applyRun, type BatchRun, expand } from "../../document/batch";
@@ -10,9 +11,10 @@ import { titleOf } from "../nodes/naming";
 import { changeFilter, NO_FILTER } from "../outcomes/history";
 import { recordPrompt, recordSubmitted } from "../outcomes/runs";
 import { wholeSentence } from "../outcomes/sentences";
+import type { Editor } from "../session/editor";
 import { client, clientId } from "../session/server";
 import { setting } from "../session/settings";
-import { activeTab, layout, schemaOf } from "../session/studio";
+import { layout, schemaOf } from "../session/studio";
 import { useView } from "../session/view";
 
 const MAX_LENGTH = 60;
@@ -30,10 +32,11 @@ function labelled({ node, name, values }: Axis, graph: Graph): BatchAxis {
 
 /** Queues all runs, and shows their grid. Reports the number that were accepted. */
 export async function runBatch(
+  editor: Editor,
   axes: readonly Axis[],
   onQueued: (count: number) => void,
 ): Promise<void> {
-  const { id: tab, name, graph, workflow: whole, level } = activeTab();
+  const { id: tab, name, graph, workflow: whole, level } = editor.tab;
   const batch = crypto.randomUUID();
   const named = axes.map((axis) => labelled(axis, graph));
   let count = 0;

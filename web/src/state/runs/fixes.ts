@@ -2,6 +2,7 @@
  * All problems and failures of a document: a sentence, its place, and possible fixes. A fix is an
  * ordinary edit, which can be undone.
  */
+
 import type { InputProblem, ValidationReport } from "../../api/client";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
@@ -13,6 +14,7 @@ import { missingModels, needsOf, putFile } from "../files/needs";
 import { convertersFor } from "../nodes/sockets";
 import { placeOf } from "../outcomes/runs";
 import { absenceOf, problemsIn, sentenceOf, wholeSentence } from "../outcomes/sentences";
+import type { Editor } from "../session/editor";
 import { schemaOf, type Tab, useStudio } from "../session/studio";
 import { openSheet } from "../session/view";
 import {
@@ -37,6 +39,7 @@ export interface Problem {
 
 /** In order of importance: failures, then problems that prevent any run. */
 export function problemsOf(
+  editor: Editor,
   tab: Tab,
   report: ValidationReport | undefined,
   failures: Readonly<Record<string, string>>,
@@ -58,12 +61,12 @@ export function problemsOf(
     for (const node of ids) found.push({ group: "plugins", node, input: null, text, fixes: [] });
   }
   for (const [id, problems] of Object.entries(report?.node_errors ?? {})) {
-    for (const each of problemsIn(problems)) found.push(problemFrom(tab, id, each));
+    for (const each of problemsIn(problems)) found.push(problemFrom(editor, tab, id, each));
   }
   const whole = wholeSentence(report);
   const hasNoOther = found.every((each) => each.group === "former");
   if (whole !== null && (hasNoOther || report?.error?.type === "prompt_no_outputs")) {
-    const fixes = report?.error?.type === "prompt_no_outputs" ? addSaveNode(tab) : [];
+    const fixes = report?.error?.type === "prompt_no_outputs" ? addSaveNode(editor, tab) : [];
     found.push({ group: "document", node: null, input: null, text: whole, fixes });
   }
   return found;
@@ -77,12 +80,12 @@ const GROUPS: Readonly<Record<string, ProblemGroup>> = {
   exception_during_validation: "wires",
 };
 
-function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
+function problemFrom(editor: Editor, tab: Tab, id: string, problem: InputProblem): Problem {
   const isFile = problem.extra_info?.nearest !== undefined;
   const place = nodeOfPrompt(tab.workflow, id);
   const graph = levelAt(tab.workflow, place?.path ?? ROOT);
   const isHere = place?.path.join() === tab.level.join();
-  const edits = place === null ? [] : fixesFor(graph, place.node, problem);
+  const edits = place === null ? [] : fixesFor(editor, graph, place.node, problem);
   const input = problem.extra_info?.input_name ?? null;
   const fixes = isFile ? [...fixesForFile(tab, id, input), ...edits] : edits;
   return {
@@ -91,7 +94,7 @@ function problemFrom(tab: Tab, id: string, problem: InputProblem): Problem {
     input,
     text: sentenceOf(problem),
     // An edit applies to the level shown, so the node's level is shown first.
-    fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => applyAt(id, fix) })),
+    fixes: isHere ? fixes : fixes.map((fix) => ({ ...fix, run: () => applyAt(editor, id, fix) })),
   };
 }
 
@@ -117,18 +120,18 @@ export function lacksTokenizer(text: string): boolean {
   return text.includes("models/tokenizers/");
 }
 
-function applyAt(id: string, fix: Fix): void {
-  goTo(id);
+function applyAt(editor: Editor, id: string, fix: Fix): void {
+  goTo(editor, id);
   fix.run();
 }
 
-function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
+function fixesFor(editor: Editor, graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
   const { extra_info: extra } = problem;
   const input = extra?.input_name ?? "";
   const [, options] = extra?.input_config ?? [];
   const set = (value: unknown, title: string): Fix => ({
     title,
-    run: () => changeValue(node.key, input, value as Json),
+    run: () => changeValue(editor, node.key, input, value as Json),
   });
   switch (problem.type) {
     case "value_not_in_list":
@@ -146,13 +149,16 @@ function fixesFor(graph: Graph, node: GraphNode, problem: InputProblem): Fix[] {
       return [set(standard, t("Set to {{value}}", { value: String(standard) }))];
     }
     case "required_input_missing":
-      return [...addNegative(graph, node, input), ...connectSources(graph, node, input)];
+      return [
+        ...addNegative(editor, graph, node, input),
+        ...connectSources(editor, graph, node, input),
+      ];
     case "return_type_mismatch":
-      return [...insertConverter(graph, node, input), ...removeWire(node, input)];
+      return [...insertConverter(editor, graph, node, input), ...removeWire(editor, node, input)];
     case "exception_during_validation":
-      return removeWire(node, input);
+      return removeWire(editor, node, input);
     case "dependency_cycle":
-      return breakCycle(graph, extra?.cycle_nodes ?? []);
+      return breakCycle(editor, graph, extra?.cycle_nodes ?? []);
     default:
       return [];
   }
@@ -166,12 +172,14 @@ function similarChoices(node: GraphNode, input: string, nearest?: readonly strin
   return all.slice(0, 1).map(String);
 }
 
-function removeWire(node: GraphNode, input: string): Fix[] {
+function removeWire(editor: Editor, node: GraphNode, input: string): Fix[] {
   const link = linkInto(node, input);
-  return link === null ? [] : [{ title: t("Remove the wire"), run: () => disconnect(link) }];
+  return link === null
+    ? []
+    : [{ title: t("Remove the wire"), run: () => disconnect(editor, link) }];
 }
 
-function insertConverter(graph: Graph, node: GraphNode, input: string): Fix[] {
+function insertConverter(editor: Editor, graph: Graph, node: GraphNode, input: string): Fix[] {
   const link = graph.links[linkInto(node, input) ?? ""];
   const source = graph.nodes[link?.from ?? ""];
   const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
@@ -183,15 +191,15 @@ function insertConverter(graph: Graph, node: GraphNode, input: string): Fix[] {
   return [
     {
       title: t("Insert {{node}} between", { node: converter.display_name }),
-      run: () => insertBetween(converter, wire, outputType, inputType),
+      run: () => insertBetween(editor, converter, wire, outputType, inputType),
     },
   ];
 }
 
 /** Breaks a cycle at its last wire. */
-function breakCycle(graph: Graph, nodes: readonly string[]): Fix[] {
+function breakCycle(editor: Editor, graph: Graph, nodes: readonly string[]): Fix[] {
   const [from, to] = nodes.slice(-2);
   const link = Object.values(graph.links).find((each) => each.from === from && each.to === to);
   if (link === undefined) return [];
-  return [{ title: t("Remove its last wire"), run: () => disconnect(link.key) }];
+  return [{ title: t("Remove its last wire"), run: () => disconnect(editor, link.key) }];
 }

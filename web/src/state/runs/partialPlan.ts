@@ -1,21 +1,26 @@
 /** The plan of a run up to the selected nodes, shown before it begins. */
+
 import type { Plan } from "../../api/types";
 import { writeGraph } from "../../document/write";
 import { workflowToRun } from "../fields/rolling";
 import { isViewer } from "../outcomes/runs";
+import type { Editor } from "../session/editor";
 import { client } from "../session/server";
-import { activeTab, promptIdOf } from "../session/studio";
+import { promptIdOf } from "../session/studio";
 import { partOf } from "./part";
 
 /** The ids in prompts of the selected nodes. */
-export function selectedTargets(): readonly string[] {
-  const tab = activeTab();
+export function selectedTargets(editor: Editor): readonly string[] {
+  const tab = editor.tab;
   return tab.selected.map((key) => promptIdOf(tab, key));
 }
 
 /** The plan of a run up to these nodes; null where a problem prevents it. */
-export async function planForTargets(targets: readonly string[]): Promise<Plan | null> {
-  const { prompt } = await client.check(writeGraph(workflowToRun(activeTab().workflow)));
+export async function planForTargets(
+  editor: Editor,
+  targets: readonly string[],
+): Promise<Plan | null> {
+  const { prompt } = await client.check(writeGraph(workflowToRun(editor.tab.workflow)));
   const part = partOf(prompt, targets);
   const { report, plan } = await client.check(part.prompt, { targets: part.outputs });
   return report.error === null ? withoutViewers(plan) : null;

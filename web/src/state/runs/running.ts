@@ -1,4 +1,5 @@
 /** Running and interrupting, and the connection to the server. */
+
 import { create } from "zustand";
 import { socketUrl } from "../../api/client";
 import type { JobDetail } from "../../api/jobs";
@@ -24,9 +25,10 @@ import {
   useRuns,
 } from "../outcomes/runs";
 import { wholeSentence } from "../outcomes/sentences";
+import { Editor } from "../session/editor";
 import { client, clientId } from "../session/server";
 import { setting } from "../session/settings";
-import { activeTab, schemaOf, type Tab, tabOf, useStudio } from "../session/studio";
+import { schemaOf, type Tab, tabOf, useStudio } from "../session/studio";
 import { notify, notifyError, useView } from "../session/view";
 import { checkAgain, recordCheck } from "./checking";
 import { showNotices } from "./notices";
@@ -45,8 +47,6 @@ interface RunOptions {
   newSeeds?: boolean;
   /** Do not advance seeds, as automatic runs must come to an end. */
   keepSeeds?: boolean;
-  /** The id of the document; by default the one shown when Run is pressed. */
-  tab?: string;
 }
 
 /** The user's choices for the next runs, until the page is closed. */
@@ -62,11 +62,9 @@ let submitting = 0;
 /**
  * Advances controlled seeds, then submits the document, so that the visible seed is the one used.
  */
-export function run(options: RunOptions = {}): Promise<void> {
-  // By its turn, or during a batch, another document may be shown.
-  const tab = options.tab ?? activeTab().id;
+export function run(editor: Editor, options: RunOptions = {}): Promise<void> {
   const before = lastRequest;
-  lastRequest = waitForPrevious(before).then(() => submitRuns({ ...options, tab }));
+  lastRequest = waitForPrevious(before).then(() => submitRuns(editor, options));
   return lastRequest;
 }
 
@@ -79,9 +77,7 @@ async function waitForPrevious(before: Promise<void>): Promise<void> {
   clearTimeout(timer);
 }
 
-type RunRequest = RunOptions & { tab: string };
-
-async function submitRuns(options: RunRequest): Promise<void> {
+async function submitRuns(editor: Editor, options: RunOptions): Promise<void> {
   if (useRuns.getState().connection !== "open") {
     notify(
       t(
@@ -94,9 +90,9 @@ async function submitRuns(options: RunRequest): Promise<void> {
   useRuns.setState({ sending: true });
   try {
     const count = options.count ?? useRunOptions.getState().count;
-    const isSame = count > 1 && useRuns.getState().plans[options.tab]?.run === 0;
+    const isSame = count > 1 && useRuns.getState().plans[editor.id]?.run === 0;
     for (let done = 0; done < count; done += 1) {
-      if (!(await submit(options, done > 0 || isSame))) return;
+      if (!(await submit(editor, options, done > 0 || isSame))) return;
     }
   } catch (error) {
     notifyError(error);
@@ -120,14 +116,16 @@ function usesCamera({ workflow }: Tab): boolean {
  * own seed even where all are fixed: it would make the same again.
  */
 async function submit(
-  { tab: id, front, targets, keepSeeds, newSeeds = false }: RunRequest,
+  editor: Editor,
+  { front, targets, keepSeeds, newSeeds = false }: RunOptions,
   repeats: boolean,
 ): Promise<boolean> {
-  const before = tabOf(id);
+  const before = tabOf(editor.id);
   if (before === undefined) return false;
   if (usesCamera(before)) await (await import("../fields/camera")).capturePictures(before);
-  if (keepSeeds !== true) rollSeeds(before, newSeeds || (repeats && !rolls(before.workflow)));
-  const tab = tabOf(id) ?? before;
+  if (keepSeeds !== true)
+    rollSeeds(editor, before, newSeeds || (repeats && !rolls(before.workflow)));
+  const tab = tabOf(editor.id) ?? before;
   const workflow = writeGraph(tab.workflow);
   let { prompt, report, plan } = await client.check(workflow);
   recordCheck(tab.id, { prompt, report, plan });
@@ -138,7 +136,12 @@ async function submit(
     ({ prompt, report, plan } = await client.check(part.prompt, { targets: outputs }));
   }
   if (report.error !== null) {
-    notifyRefusal(tab, wholeSentence(report) ?? report.error.message, targets !== undefined);
+    notifyRefusal(
+      editor,
+      tab,
+      wholeSentence(report) ?? report.error.message,
+      targets !== undefined,
+    );
     return false;
   }
   if (hasModelViews(prompt)) {
@@ -169,9 +172,9 @@ function hasModelViews(prompt: Readonly<Record<string, unknown>>): boolean {
   );
 }
 
-/** The problem list is that of the document shown; for others a notice gives the reason. */
-function notifyRefusal(tab: Tab, reason: string, isPart: boolean): void {
-  if (tab.id !== activeTab().id) {
+/** The problem list is that of the active document; for others a notice gives the reason. */
+function notifyRefusal(editor: Editor, tab: Tab, reason: string, isPart: boolean): void {
+  if (!editor.isFocused) {
     notify(t("{{name}} was not run. {{reason}}", { name: tab.name, reason }));
     return;
   }
@@ -187,7 +190,7 @@ export function runOnChange(tab: Tab, plan: Plan): void {
   if (!setting("calotype.runOnChange") || plan.run === 0 || tab.workflow === lastAutoRun) return;
   if (remaining > 0 || Object.keys(active).length > 0 || sending) return;
   lastAutoRun = tab.workflow;
-  void run({ count: 1, keepSeeds: true, tab: tab.id });
+  void run(new Editor(tab.id), { count: 1, keepSeeds: true });
 }
 
 /** Interrupts the running job, and removes pending ones. */

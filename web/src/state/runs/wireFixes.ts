@@ -2,6 +2,7 @@
  * Fixes that add wires or nodes: offered only where the graph would do what its names say. A sampler
  * is never guided away from what it is guided to, and no wire closes a cycle.
  */
+
 import { addNode, setTitle } from "../../document/edit";
 import { type Graph, type GraphNode, MODE } from "../../document/graph";
 import { t } from "../../words/words";
@@ -9,6 +10,7 @@ import { connectInDraft, connectWire, createNode, placeNode } from "../editing/a
 import { freeBelow } from "../finding/placing";
 import { bodyAt, boundsOf, GRID, showsPictures } from "../nodes/shape";
 import { feeds, fits } from "../nodes/sockets";
+import type { Editor } from "../session/editor";
 import { edit, schemaOf, type Tab } from "../session/studio";
 
 export interface Fix {
@@ -21,7 +23,12 @@ export const MAX_FIXES = 2;
 const OPPOSITES: Readonly<Record<string, string>> = { positive: "negative", negative: "positive" };
 
 /** Outputs that fit, those of the nearest nodes first. */
-export function connectSources(graph: Graph, node: GraphNode, input: string): Fix[] {
+export function connectSources(
+  editor: Editor,
+  graph: Graph,
+  node: GraphNode,
+  input: string,
+): Fix[] {
   const inputType = schemaOf(node.type)?.inputs.find((each) => each.name === input)?.type;
   if (inputType === undefined) return [];
   const opposite = sourceOf(graph, node, OPPOSITES[input] ?? "");
@@ -40,7 +47,7 @@ export function connectSources(graph: Graph, node: GraphNode, input: string): Fi
       distance: Math.hypot(x - node.position.x, y - node.position.y),
       fix: {
         title: t("Connect {{node}}", { node: title }),
-        run: () => connectWire({ from: source.key, slot, to: node.key, input }),
+        run: () => connectWire(editor, { from: source.key, slot, to: node.key, input }),
       },
     });
   }
@@ -69,7 +76,7 @@ export function linkInto(node: GraphNode, input: string): string | null {
 }
 
 /** An empty prompt from the text encoder of the positive one, for a sampler without a negative. */
-export function addNegative(graph: Graph, node: GraphNode, input: string): Fix[] {
+export function addNegative(editor: Editor, graph: Graph, node: GraphNode, input: string): Fix[] {
   const positive = input === "negative" ? sourceOf(graph, node, "positive") : undefined;
   const schema = schemaOf("CLIPTextEncode");
   const clip = graph.links[positive === undefined ? "" : (linkInto(positive, "clip") ?? "")];
@@ -77,7 +84,7 @@ export function addNegative(graph: Graph, node: GraphNode, input: string): Fix[]
   const { position, size } = positive;
   const below = { x: position.x, y: position.y + size.height + 3 * GRID };
   const run = () => {
-    edit("Add a negative prompt", (draft, workflow) => {
+    edit(editor, "Add a negative prompt", (draft, workflow) => {
       const at = bodyAt(freeBelow(draft, below));
       const made = createNode(schema, draft.lastNodeId + 1, at);
       addNode(draft, { ...made, size: { ...made.size, width: size.width } });
@@ -94,7 +101,7 @@ export function addNegative(graph: Graph, node: GraphNode, input: string): Fix[]
  * Adds a node that saves, for the newest picture that is made here: one that nothing uses yet, if
  * there is one. Where no picture is made, there is nothing to save.
  */
-export function addSaveNode({ graph, level }: Tab): Fix[] {
+export function addSaveNode(editor: Editor, { graph, level }: Tab): Fix[] {
   const schema = schemaOf("SaveImage");
   const bounds = boundsOf(graph, graph.order);
   if (level.length > 0 || schema === undefined || bounds === null) return [];
@@ -112,6 +119,7 @@ export function addSaveNode({ graph, level }: Tab): Fix[] {
   const source = made.findLast((each) => !each.isUsed) ?? made.at(-1);
   if (source === undefined) return [];
   const { node, socket } = source;
-  const run = () => void placeNode(schema, at, { node, socket, side: "output", type: "IMAGE" });
+  const run = () =>
+    void placeNode(editor, schema, at, { node, socket, side: "output", type: "IMAGE" });
   return [{ title: t("Add {{node}}", { node: schema.display_name }), run }];
 }

@@ -150,27 +150,19 @@ function changeActive(change: (tab: Tab) => Partial<Tab>): void {
   changeTab(activeTab().id, change);
 }
 
-/**
- * Edits the level shown; `workflow` is the whole document. Consecutive edits with the same `thread`
- * are undone together.
- */
-export function edit(
-  label: string,
-  change: (draft: Draft, workflow: Workflow) => void,
-  thread?: string,
-): void {
-  editAt(activeTab(), label, change, thread);
-}
+/** An open document. */
+type Document = Pick<Tab, "id">;
 
 /** A level of an open document; when a response arrives, another one may be shown. */
 export type Place = Pick<Tab, "id" | "level">;
 
 /**
- * Edits a document that need not be the one shown; the view does not change. Does nothing where the
- * level no longer exists. An edit with `keepRedo`, one that the user did not make directly, keeps
- * redo.
+ * Edits a level of a document, which need not be the one shown; the view does not change. `workflow`
+ * is the whole document. Consecutive edits with the same `thread` are undone together. Does nothing
+ * where the level no longer exists. An edit with `keepRedo`, one that the user did not make
+ * directly, keeps redo.
  */
-export function editAt(
+export function edit(
   { id, level }: Place,
   label: string,
   change: (draft: Draft, workflow: Workflow) => void,
@@ -204,25 +196,21 @@ export function tabOf(id: string): Tab | undefined {
 }
 
 /** Ends the current typing or dragging, so that the next edit is a separate one. */
-export function endThread(): void {
-  endThreadIn(activeTab().id);
-}
-
-export function endThreadIn(tab: string): void {
-  changeTab(tab, ({ log }) => ({ log: close(log) }));
+export function endThread({ id }: Document): void {
+  changeTab(id, ({ log }) => ({ log: close(log) }));
 }
 
 /** Undoes the last edit, and shows the level where it was made. */
-export function undoEdit(): void {
-  changeActive((tab) => {
+export function undoEdit({ id }: Document): void {
+  changeTab(id, (tab) => {
     const where = tab.log.done.at(-1)?.path ?? tab.level;
     const { graph, log } = undo({ graph: tab.workflow, log: tab.log });
     return atLevel(markIfSaved(withValueNames({ ...tab, workflow: graph, log })), where);
   });
 }
 
-export function redoEdit(): void {
-  changeActive((tab) => {
+export function redoEdit({ id }: Document): void {
+  changeTab(id, (tab) => {
     const where = tab.log.undone.at(-1)?.path ?? tab.level;
     const { graph, log } = redo({ graph: tab.workflow, log: tab.log });
     return atLevel(markIfSaved(withValueNames({ ...tab, workflow: graph, log })), where);
@@ -236,8 +224,8 @@ function markIfSaved(tab: Tab): Tab {
 }
 
 /** Shows a level, with its previous view and selection. */
-export function showLevel(path: Path): void {
-  changeActive((tab) => atLevel(tab, path));
+export function showLevel({ id }: Document, path: Path): void {
+  changeTab(id, (tab) => atLevel(tab, path));
 }
 
 /** The tab at a level, or the nearest existing one; removed nodes are no longer selected. */
@@ -269,14 +257,10 @@ function withExistingSelection(tab: Tab): Tab {
   return { ...tab, selected, selectedLinks };
 }
 
-export function select(selected: readonly string[], selectedLinks: readonly string[] = []): void {
-  selectIn(activeTab().id, selected, selectedLinks);
-}
-
-export function selectIn(
-  id: string,
+export function select(
+  { id }: Document,
   selected: readonly string[],
-  selectedLinks: readonly string[],
+  selectedLinks: readonly string[] = [],
 ): void {
   changeTab(id, (tab) =>
     equalLists(tab.selected, selected) && equalLists(tab.selectedLinks, selectedLinks)
