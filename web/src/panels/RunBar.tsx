@@ -27,6 +27,7 @@ const RunMenu = part(() => import("./RunMenu").then((module) => module.RunMenu))
 const GRACE = 10;
 
 export function RunBar() {
+  const editor = useEditor();
   const connection = useRuns((state) => state.connection);
   const remaining = useRuns((state) => state.remaining);
   const tab = useActive((each) => each.id);
@@ -68,7 +69,7 @@ export function RunBar() {
           className="stop"
           aria-label={t("Stop")}
           title={withKey(t("Stop now"), "run.stop")}
-          onClick={() => void interrupt()}
+          onClick={() => void interrupt(editor)}
         >
           <Square size={12} fill="currentColor" aria-hidden />
           <span>{t("Stop")}</span>

@@ -139,7 +139,7 @@ test("opening, running and closing twenty documents leaves nothing behind", asyn
   const [before, timers] = [entries(), vi.getTimerCount()];
   for (let at = 0; at < 20; at += 1) {
     const id = openWorkflow({ nodes: [], links: [] }, { name: `of ${at}` });
-    edit("Note", (draft) => {
+    edit({ id, level: [] }, "Note", (draft) => {
       draft.groups = [];
     });
     await vi.advanceTimersByTimeAsync(at % 2 === 0 ? 1_000 : 10);

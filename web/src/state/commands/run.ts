@@ -54,7 +54,7 @@ export const runCommands: readonly Command[] = [
     keys: ["Ctrl+Alt+Enter"],
     fields: true,
     enabled: isBusy,
-    run: interrupt,
+    run: () => interrupt(activeEditor()),
   },
   {
     id: "run.stopAfter",

@@ -151,7 +151,7 @@ async function submit(
   const promptId = crypto.randomUUID();
   recordPrompt(promptId, tab.id);
   recordSubmitted(promptId, tab.workflow, plan);
-  if (tabOf(id) !== undefined) recordSeeds(tab, prompt);
+  if (tabOf(editor.id) !== undefined) recordSeeds(tab, prompt);
   await client.submit({
     client: clientId,
     id: promptId,
@@ -194,9 +194,9 @@ export function runOnChange(tab: Tab, plan: Plan): void {
 }
 
 /** Interrupts the running job, and removes pending ones. */
-export async function interrupt(): Promise<void> {
+export async function interrupt(editor: Editor): Promise<void> {
   const { unfinished } = useRuns.getState();
-  const running = runBeside(useRuns.getState(), activeTab().id);
+  const running = runBeside(useRuns.getState(), editor.id);
   try {
     const next = unfinished.find((each) => each.status === "pending");
     const isRunning = running !== null || unfinished.some((each) => each.status === "in_progress");
