@@ -24,10 +24,11 @@ interface Props {
 
 export function ShownFile({ made, node, schema, onOpen }: Props) {
   const { file, medium, camera } = made;
+  const behind = made.behind === undefined ? undefined : viewUrl(made.behind);
   const url = viewUrl(file);
   const { filename } = file;
   if (medium === "model") {
-    const given = { camera, node, schema, onOpen };
+    const given = { camera, behind, node, schema, onOpen };
     return <ShownModel url={url} name={filename} {...given} />;
   }
   if (medium !== "file") return <MediaPreview media={{ kind: medium, url, name: filename }} />;
@@ -40,6 +41,7 @@ export function ShownFile({ made, node, schema, onOpen }: Props) {
 
 interface ModelProps extends Pick<Props, "node" | "schema" | "onOpen"> {
   camera?: unknown;
+  behind?: string | undefined;
   url: string;
   name: string;
 }

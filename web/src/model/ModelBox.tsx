@@ -12,17 +12,26 @@ interface Props {
   value?: unknown;
   /** The camera to begin with, without a value. */
   camera?: unknown;
+  /** The address of a picture behind it. */
+  behind?: string | undefined;
   onView?: ((value: object) => void) | undefined;
   onOpen?: (() => void) | undefined;
 }
 
-export function ModelBox({ url, name, value, camera, onView, onOpen }: Props) {
+export function ModelBox({ url, name, value, camera, behind, onView, onOpen }: Props) {
   const [own, setOwn] = useState<unknown>({ camera_info: camera });
   const given = onView === undefined ? own : value;
   const view = useMemo(() => viewIn(given), [given]);
   return (
     <Suspense fallback={<div className="model-view" aria-busy="true" />}>
-      <ModelCanvas url={url} name={name} view={view} onView={onView ?? setOwn} onOpen={onOpen} />
+      <ModelCanvas
+        url={url}
+        name={name}
+        view={view}
+        behind={behind}
+        onView={onView ?? setOwn}
+        onOpen={onOpen}
+      />
     </Suspense>
   );
 }

@@ -3,9 +3,10 @@
  * graph once it has the focus), the right button or two fingers move it. Below it its shading, its background and a way back.
  */
 import { Maximize, RotateCcw } from "lucide-react";
-import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { amount } from "../words/format";
 import { t } from "../words/words";
+import { AnimationBar } from "./AnimationBar";
 import { loadModel } from "./loading";
 import { openStage, type Stage } from "./stage";
 import { type ModelView, SHADINGS, type Shading } from "./view";
@@ -15,6 +16,8 @@ interface Props {
   url: string;
   name: string;
   view: ModelView;
+  /** The address of a picture behind the model. */
+  behind?: string | undefined;
   /** Called when the user has changed the view. */
   onView: (view: ModelView) => void;
   onOpen?: (() => void) | undefined;
@@ -22,13 +25,53 @@ interface Props {
 
 type State = "loading" | "shown" | "failed";
 
-export function ModelCanvas({ url, name, view, onView, onOpen }: Props) {
+export function ModelCanvas({ url, name, view, behind, onView, onOpen }: Props) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const [state, setState] = useState<State>("loading");
-  const stage = useRef<Stage | null>(null);
   const newest = useRef({ view, onView });
   newest.current = { view, onView };
+  const { state, stage } = useStage(canvas, { url, name, behind }, newest);
 
+  useEffect(() => stage?.show(view), [stage, view]);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (stage?.key(event.key) !== true) return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  return (
+    <div className="model-view nodrag nopan" data-state={state}>
+      <canvas
+        key={`${url} ${behind}`}
+        ref={canvas}
+        tabIndex={0}
+        role="img"
+        aria-label={t("{{name}}, to be turned", { name })}
+        onKeyDown={onKeyDown}
+      />
+      {state === "loading" && <p>{t("Loading")}</p>}
+      {state === "failed" && <p role="alert">{t("{{name}} cannot be shown.", { name })}</p>}
+      {state === "shown" && stage !== null && (
+        <>
+          {stage.scene.animation.names.length > 0 && (
+            <AnimationBar stage={stage} view={view} onView={onView} />
+          )}
+          <Bar view={view} triangles={stage.scene.size.triangles} onView={onView} onOpen={onOpen} />
+        </>
+      )}
+    </div>
+  );
+}
+
+type Newest = Parameters<typeof openStage>[2];
+
+/** Opens the stage of a model in a canvas, and closes it with the canvas. */
+function useStage(
+  canvas: RefObject<HTMLCanvasElement | null>,
+  { url, name, behind }: Pick<Props, "url" | "name" | "behind">,
+  newest: Newest,
+): { state: State; stage: Stage | null } {
+  const [state, setState] = useState<State>("loading");
+  const stage = useRef<Stage | null>(null);
   useEffect(() => {
     const element = canvas.current;
     if (element === null) return;
@@ -38,6 +81,7 @@ export function ModelCanvas({ url, name, view, onView, onOpen }: Props) {
       const model = await loadModel(url, name, controller.signal);
       if (controller.signal.aborted) return;
       stage.current = openStage(element, model, newest);
+      if (behind !== undefined) stage.current.behind(behind);
       setState("shown");
     };
     // The file is damaged or gone, or there is no WebGL.
@@ -49,42 +93,14 @@ export function ModelCanvas({ url, name, view, onView, onOpen }: Props) {
       stage.current?.close();
       stage.current = null;
     };
-  }, [url, name]);
-
-  useEffect(() => stage.current?.show(view), [view]);
-
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (stage.current?.key(event.key) !== true) return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  return (
-    <div className="model-view nodrag nopan" data-state={state}>
-      <canvas
-        key={url}
-        ref={canvas}
-        tabIndex={0}
-        role="img"
-        aria-label={t("{{name}}, to be turned", { name })}
-        onKeyDown={onKeyDown}
-      />
-      {state === "loading" && <p>{t("Loading")}</p>}
-      {state === "failed" && <p role="alert">{t("{{name}} cannot be shown.", { name })}</p>}
-      {state === "shown" && (
-        <Bar
-          view={view}
-          triangles={stage.current?.scene.size.triangles ?? 0}
-          onView={onView}
-          onOpen={onOpen}
-        />
-      )}
-    </div>
-  );
+  }, [canvas, newest, url, name, behind]);
+  return { state, stage: stage.current };
 }
 
 function wordOf(shading: Shading): string {
   if (shading === "original") return t("Material");
   if (shading === "normal") return t("Normals");
+  if (shading === "lineart") return t("Line drawing");
   return shading === "wireframe" ? t("Wireframe") : t("Clay");
 }
 

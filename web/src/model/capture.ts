@@ -23,6 +23,7 @@ export async function capture(
   const scene = new ModelScene(undefined, model);
   try {
     scene.setSize(width, height, 1);
+    scene.animation.show(view.pose);
     const camera = view.camera_info ?? scene.framing();
     scene.lookAs(camera);
     const pictures = await scene.pictures(view);

@@ -1,5 +1,6 @@
 /** Reads files of models with three.js. Nothing but the file and files beside it is requested. */
 import {
+  type AnimationClip,
   Box3,
   BufferGeometry,
   Group,
@@ -24,7 +25,9 @@ export async function loadModel(url: string, name: string, signal: AbortSignal):
   if (!answer.ok) throw new Error(`${answer.status}`);
   const content = await answer.arrayBuffer();
   const model = new Group();
-  model.add(await parsed(content, name, url));
+  const { object, animations } = await parsed(content, name, url);
+  model.add(object);
+  model.animations = animations;
   model.traverse((each) => {
     // A file may have bad bounds; a model that is partly out of view must not vanish.
     each.frustumCulled = false;
@@ -32,19 +35,32 @@ export async function loadModel(url: string, name: string, signal: AbortSignal):
   return model;
 }
 
-async function parsed(content: ArrayBuffer, name: string, url: string): Promise<Object3D> {
+interface Parsed {
+  object: Object3D;
+  animations: AnimationClip[];
+}
+
+async function parsed(content: ArrayBuffer, name: string, url: string): Promise<Parsed> {
   const suffix = name.split(".").at(-1)?.toLowerCase() ?? "";
   const manager = managerBeside(url);
   switch (suffix) {
     case "stl":
-      return clay(new STLLoader(manager).parse(content));
+      return still(clay(new STLLoader(manager).parse(content)));
     case "obj":
-      return new OBJLoader(manager).parse(new TextDecoder().decode(content));
-    case "fbx":
-      return new FBXLoader(manager).parse(content, "");
-    default:
-      return (await gltfLoader(manager).parseAsync(content, "")).scene;
+      return still(new OBJLoader(manager).parse(new TextDecoder().decode(content)));
+    case "fbx": {
+      const object = new FBXLoader(manager).parse(content, "");
+      return { object, animations: object.animations };
+    }
+    default: {
+      const { scene, animations } = await gltfLoader(manager).parseAsync(content, "");
+      return { object: scene, animations };
+    }
   }
+}
+
+function still(object: Object3D): Parsed {
+  return { object, animations: [] };
 }
 
 /**

@@ -14,9 +14,14 @@ import {
   OrthographicCamera,
   PerspectiveCamera,
   Scene,
+  SRGBColorSpace,
+  type Texture,
+  TextureLoader,
   Vector3,
   WebGLRenderer,
 } from "three";
+import { Animation } from "./animation";
+import { Drawing } from "./lines";
 import { type Size, sizeOf } from "./loading";
 import { type CameraInfo, FIELD, type ModelView, type Shading } from "./view";
 
@@ -38,6 +43,10 @@ export class ModelScene {
   readonly #flat = materials(true);
   readonly #white = new MeshBasicMaterial({ color: 0xffffff, side: DoubleSide });
   readonly #own = new Map<Mesh, Material | Material[]>();
+  readonly #drawing = new Drawing();
+  readonly animation: Animation;
+  #behind: Texture | null = null;
+  #isDisposed = false;
 
   constructor(
     canvas: HTMLCanvasElement | undefined,
@@ -47,6 +56,7 @@ export class ModelScene {
     this.renderer = new WebGLRenderer({ ...drawn, antialias: true, preserveDrawingBuffer: true });
     this.scene.add(model, new AmbientLight(0xffffff, 1.2), this.#light, this.#light.target);
     this.size = sizeOf(model);
+    this.animation = new Animation(model);
     this.#camera = this.#made("perspective", FIELD);
     model.traverse((each) => {
       if (each instanceof Mesh) this.#own.set(each, each.material as Material | Material[]);
@@ -109,12 +119,26 @@ export class ModelScene {
   shade(shading: Shading): void {
     for (const [mesh, own] of this.#own) {
       const made = "normal" in mesh.geometry.attributes ? this.#smooth : this.#flat;
-      mesh.material = shading === "original" ? own : made[shading];
+      if (shading === "lineart") mesh.material = this.#drawing.paper;
+      else mesh.material = shading === "original" ? own : made[shading];
     }
+    this.#drawing.show(this.#own.keys(), shading === "lineart");
+  }
+
+  /** Has the picture at an address behind the model, in the place of the colour. */
+  setBehind(url: string, onLoad: () => void): void {
+    new TextureLoader().load(url, (texture) => {
+      if (this.#isDisposed) return texture.dispose();
+      texture.colorSpace = SRGBColorSpace;
+      this.#behind?.dispose();
+      this.#behind = texture;
+      onLoad();
+    });
   }
 
   draw(background: string | number): void {
-    this.scene.background = new Color(background);
+    this.scene.background = this.#behind ?? new Color(background);
+    if (this.#behind !== null) cover(this.#behind, this.#aspect);
     // Light comes from the camera, so that no side is dark.
     this.#light.position.copy(this.#camera.position);
     this.#light.target.position.copy(this.size.middle);
@@ -129,6 +153,7 @@ export class ModelScene {
     this.shade(shading);
     this.draw(background);
     const image = await this.#png();
+    this.shade("clay");
     for (const mesh of this.#own.keys()) mesh.material = this.#white;
     this.draw(0);
     const mask = await this.#png();
@@ -140,12 +165,15 @@ export class ModelScene {
   }
 
   dispose(): void {
+    this.#isDisposed = true;
     this.model.traverse((each: Object3D) => {
       if (each instanceof Mesh) each.geometry.dispose();
     });
     const own = [...this.#own.values()].flat();
     const made = [this.#smooth, this.#flat].flatMap((each) => Object.values(each));
     for (const each of [...own, ...made, this.#white]) each.dispose();
+    this.#drawing.dispose();
+    this.#behind?.dispose();
     this.renderer.dispose();
     this.renderer.forceContextLoss();
   }
@@ -180,7 +208,17 @@ export class ModelScene {
   }
 }
 
-function materials(flatShading: boolean): Record<Exclude<Shading, "original">, Material> {
+/** Has a picture fill an area of an aspect, cut at two sides. */
+function cover(texture: Texture, aspect: number): void {
+  const { width = 1, height = 1 } = texture.image as { width?: number; height?: number };
+  const share = width / height / aspect;
+  texture.repeat.set(Math.min(1 / share, 1), Math.min(share, 1));
+  texture.offset.set((1 - texture.repeat.x) / 2, (1 - texture.repeat.y) / 2);
+}
+
+type Made = Exclude<Shading, "original" | "lineart">;
+
+function materials(flatShading: boolean): Record<Made, Material> {
   return {
     normal: new MeshNormalMaterial({ flatShading, side: DoubleSide }),
     wireframe: new MeshBasicMaterial({ color: 0x9fc7ff, wireframe: true }),

@@ -2,7 +2,7 @@
 import { Vector3 } from "three";
 import { OrbitControls } from "three/examples/jsm/controls/OrbitControls.js";
 import { ModelScene } from "./scene";
-import type { CameraInfo, ModelView } from "./view";
+import type { CameraInfo, ModelView, Pose } from "./view";
 
 /** What tells cameras apart; a frustum follows from the rest. */
 const PARTS = ["position", "target", "x", "y", "z", "zoom", "cameraType", "fov"];
@@ -13,6 +13,10 @@ const UP = new Vector3(0, 1, 0);
 export interface Stage {
   scene: ModelScene;
   show: (view: ModelView) => void;
+  /** Shows a moment without a change of the view. */
+  pose: (pose: Pose) => void;
+  /** Shows the picture at an address behind the model. */
+  behind: (url: string) => void;
   key: (key: string) => boolean;
   close: () => void;
 }
@@ -22,6 +26,7 @@ interface Newest {
   current: { view: ModelView; onView: (view: ModelView) => void };
 }
 
+/** Shows a model in a canvas, and moves its camera, until it is closed. */
 export function openStage(
   canvas: HTMLCanvasElement,
   model: ModelScene["model"],
@@ -38,15 +43,13 @@ export function openStage(
   };
   const look = (info: CameraInfo) => {
     controls.dispose();
-    scene.lookAs(info);
-    controls = new OrbitControls(scene.camera, canvas);
-    controls.target = new Vector3(info.target.x, info.target.y, info.target.z);
-    controls.update();
+    controls = controlsFor(scene, canvas, info);
     controls.addEventListener("change", draw);
     controls.addEventListener("end", report);
   };
   const show = (view: ModelView) => {
     scene.shade(view.shading);
+    scene.animation.show(view.pose);
     if (shown === undefined || !isSame(view.camera_info, shown)) {
       shown = view.camera_info;
       look(view.camera_info ?? scene.framing());
@@ -65,13 +68,15 @@ export function openStage(
   return {
     scene,
     show,
+    pose: (pose) => {
+      scene.animation.show(pose);
+      draw();
+    },
+    behind: (url) => scene.setBehind(url, draw),
     key: (key) => {
-      const moved = moveByKey(scene, controls.target, key);
-      if (moved) {
-        controls.update(); // which draws
-        report();
-      }
-      return moved;
+      if (!moveByKey(scene, controls, key)) return false;
+      report();
+      return true;
     },
     close: () => {
       watch.disconnect();
@@ -81,6 +86,15 @@ export function openStage(
       scene.dispose();
     },
   };
+}
+
+/** Moves the camera there, and has the pointer move it from there. */
+function controlsFor(scene: ModelScene, canvas: HTMLCanvasElement, info: CameraInfo) {
+  scene.lookAs(info);
+  const controls = new OrbitControls(scene.camera, canvas);
+  controls.target = new Vector3(info.target.x, info.target.y, info.target.z);
+  controls.update();
+  return controls;
 }
 
 /** On the graph the wheel is the graph's, until the model has the focus, or its node is selected. */
@@ -135,11 +149,13 @@ const TURNS: Readonly<Record<string, (away: Vector3, side: Vector3) => unknown>>
   "-": (away) => away.multiplyScalar(NEARER),
 };
 
-function moveByKey({ camera }: ModelScene, target: Vector3, key: string): boolean {
+function moveByKey({ camera }: ModelScene, controls: OrbitControls, key: string): boolean {
   const turn = TURNS[key];
   if (turn === undefined) return false;
+  const { target } = controls;
   const away = camera.position.clone().sub(target);
   turn(away, new Vector3().crossVectors(UP, away).normalize());
   camera.position.copy(target).add(away);
+  controls.update(); // which draws
   return true;
 }

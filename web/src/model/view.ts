@@ -16,13 +16,21 @@ export interface CameraInfo {
   frustum?: { left: number; right: number; top: number; bottom: number };
 }
 
-export const SHADINGS = ["original", "normal", "wireframe", "clay"] as const;
+export const SHADINGS = ["original", "normal", "wireframe", "clay", "lineart"] as const;
 export type Shading = (typeof SHADINGS)[number];
 
 export interface ModelView {
   camera_info: CameraInfo | null;
   background: string;
   shading: Shading;
+  /** The moment of an animation that is shown at rest; null for the pose of the file. */
+  pose: Pose | null;
+}
+
+/** The number of an animation in its file, and its time in seconds. */
+export interface Pose {
+  animation: number;
+  time: number;
 }
 
 export const BACKGROUND = "#282828";
@@ -39,7 +47,14 @@ export function viewIn(value: unknown): ModelView {
         ? background
         : BACKGROUND,
     shading: SHADINGS.find((each) => each === given.shading) ?? "original",
+    pose: poseIn(given.pose),
   };
+}
+
+function poseIn(value: unknown): Pose | null {
+  if (!isObject(value)) return null;
+  const [animation, time] = [numberIn(value.animation), numberIn(value.time)];
+  return Number.isInteger(animation) && animation >= 0 && time >= 0 ? { animation, time } : null;
 }
 
 function cameraIn(value: unknown): CameraInfo | null {

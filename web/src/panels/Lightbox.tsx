@@ -277,7 +277,11 @@ function Medium({ address, made, job, result, picture, room }: MediumProps) {
         onPointerDown={(event) => event.stopPropagation()}
         onDoubleClick={(event) => event.stopPropagation()}
       >
-        <ModelBox url={address} name={made.file.filename} />
+        <ModelBox
+          url={address}
+          name={made.file.filename}
+          behind={made.behind === undefined ? undefined : viewUrl(made.behind)}
+        />
       </div>
     );
   }

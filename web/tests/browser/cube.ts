@@ -9,7 +9,8 @@ const COLOURS = [
   [0.8, 0, 0],
 ] as const;
 
-export function cubeFile(): Uint8Array<ArrayBuffer> {
+/** `moves`: with an animation of a second, in which it rises out of the picture. */
+export function cubeFile(moves = false): Uint8Array<ArrayBuffer> {
   const places: number[] = [];
   const colours: number[] = [];
   const indices: number[] = [];
@@ -32,10 +33,27 @@ export function cubeFile(): Uint8Array<ArrayBuffer> {
     indices.push(...order.map((each) => side * 4 + each));
   }
   const parts = [new Float32Array(places), new Float32Array(colours), new Uint32Array(indices)];
-  return packed(parts);
+  return moves
+    ? packed([...parts, new Float32Array([0, 1]), new Float32Array([0, 0, 0, 0, 9, 0])], MOTION)
+    : packed(parts, []);
 }
 
-function packed(parts: readonly (Float32Array | Uint32Array)[]): Uint8Array<ArrayBuffer> {
+const MOTION = [
+  {
+    name: "rise",
+    samplers: [{ input: 3, output: 4 }],
+    channels: [{ sampler: 0, target: { node: 0, path: "translation" } }],
+  },
+];
+const MOTION_ACCESSORS = [
+  { bufferView: 3, componentType: 5126, count: 2, type: "SCALAR", min: [0], max: [1] },
+  { bufferView: 4, componentType: 5126, count: 2, type: "VEC3" },
+];
+
+function packed(
+  parts: readonly (Float32Array | Uint32Array)[],
+  animations: readonly object[],
+): Uint8Array<ArrayBuffer> {
   let length = 0;
   const bufferViews = parts.map(({ byteLength }) => {
     const view = { buffer: 0, byteOffset: length, byteLength };
@@ -53,7 +71,9 @@ function packed(parts: readonly (Float32Array | Uint32Array)[]): Uint8Array<Arra
       { bufferView: 0, ...vertices, min: [-1, -1, -1], max: [1, 1, 1] },
       { bufferView: 1, ...vertices },
       { bufferView: 2, componentType: 5125, count: 36, type: "SCALAR" },
+      ...(animations.length > 0 ? MOTION_ACCESSORS : []),
     ],
+    ...(animations.length > 0 ? { animations } : {}),
     bufferViews,
     buffers: [{ byteLength: length }],
   };

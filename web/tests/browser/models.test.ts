@@ -81,8 +81,11 @@ const view = (id: number) => page.locator(`.react-flow__node[data-id="${id}"] .m
 
 /** The share of a view's pixels that are not its background, and how red they are on average. */
 async function seen(id: number) {
-  const png = await view(id).locator("canvas").screenshot();
-  return page.evaluate(measured, png.toString("base64"));
+  // Of the canvas itself: pictures of the screen take seconds here.
+  const png = await view(id)
+    .locator("canvas")
+    .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  return page.evaluate(measured, png.slice(png.indexOf(",") + 1));
 }
 
 async function measured(base64: string): Promise<{ share: number; red: number }> {
@@ -157,6 +160,10 @@ test("shading, background and the way back", async () => {
   const before = await seen(4);
   await view(4).getByLabel("Shading").selectOption("wireframe");
   await expect.poll(async () => (await seen(4)).share, PATIENT).toBeLessThan(before.share * 0.7);
+  // White surfaces, with black lines on their edges.
+  await view(4).getByLabel("Shading").selectOption("lineart");
+  await expect.poll(async () => Math.abs((await seen(4)).red), PATIENT).toBeLessThan(1);
+  expect((await seen(4)).share).toBeGreaterThan(before.share * 0.9);
   await view(4).getByLabel("Shading").selectOption("original");
   await view(4).locator("canvas").focus();
   for (let presses = 0; presses < 6; presses += 1) await page.keyboard.press("+");
@@ -175,6 +182,27 @@ test("a saved model opens in full size", async () => {
   expect(box?.width).toBeGreaterThan(600);
   expect(await violations(page, "a model in full size")).toEqual([]);
   await page.keyboard.press("Escape");
+});
+
+test("an animation is played, stopped, and its moment becomes part of the view", async () => {
+  await page.route(
+    /\/view\?.*cube\.glb/,
+    (route) => route.fulfill({ body: Buffer.from(cubeFile(true)) }),
+    { times: 1 },
+  );
+  await page.reload();
+  const time = view(1).getByRole("slider", { name: "Time" });
+  await time.waitFor(PATIENT);
+  const before = (await seen(1)).share;
+  await view(1).getByRole("button", { name: "Play" }).click();
+  await expect.poll(async () => Number(await time.inputValue()), PATIENT).toBeGreaterThan(0);
+  await view(1).getByRole("button", { name: "Pause" }).click();
+  const stopped = await time.inputValue();
+  await page.waitForTimeout(200);
+  expect(await time.inputValue()).toBe(stopped);
+  await time.focus();
+  await page.keyboard.press("End");
+  await expect.poll(async () => (await seen(1)).share, PATIENT).toBeLessThan(before / 2);
 });
 
 test("a damaged file says that it cannot be shown", async () => {

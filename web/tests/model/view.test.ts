@@ -10,6 +10,7 @@ describe("a view", () => {
         camera_info: null,
         background: BACKGROUND,
         shading: "original",
+        pose: null,
       });
     }
   });
@@ -20,6 +21,7 @@ describe("a view", () => {
       camera_info: { position, cameraType: "orthographic", zoom: 0, fov: 1000 },
       background: "#123abc",
       shading: "normal",
+      pose: { animation: 1n, time: 0.5 },
     });
     expect(found).toEqual({
       camera_info: {
@@ -31,7 +33,14 @@ describe("a view", () => {
       },
       background: "#123abc",
       shading: "normal",
+      pose: { animation: 1, time: 0.5 },
     });
+  });
+
+  test("takes no animation that no file can have", () => {
+    for (const pose of [{ animation: -1, time: 0 }, { animation: 0.5, time: 0 }, { time: 1 }, 3]) {
+      expect(viewIn({ pose }).pose).toBeNull();
+    }
   });
 
   test("takes no camera without a place, and no other colours", () => {

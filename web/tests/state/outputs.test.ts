@@ -50,3 +50,19 @@ test("the file that represents a job is read as those of its nodes", () => {
   expect(outputOf(job({ ...file("a"), mediaType: "images" }))?.medium).toBe("image");
   expect(outputOf(job(undefined))).toBeNull();
 });
+
+test("a shown model has its camera and the picture behind it", () => {
+  const camera = { position: { x: 1, y: 2, z: 3 } };
+  const made = readOutputs("1", { result: ["a.glb [temp]", camera, "temp/b.png"] });
+  expect(made?.files).toEqual([
+    {
+      node: "1",
+      medium: "model",
+      file: { filename: "a.glb", subfolder: "", type: "temp" },
+      camera,
+      behind: { filename: "b.png", subfolder: "", type: "temp" },
+    },
+  ]);
+  const bare = readOutputs("1", { result: ["a.glb", null, null] });
+  expect(bare?.files[0]?.behind).toBeUndefined();
+});

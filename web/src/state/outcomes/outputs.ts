@@ -20,6 +20,8 @@ export interface Output {
   moves?: true;
   /** Where the camera of a model is, as its node says. */
   camera?: unknown;
+  /** The picture behind a model. */
+  behind?: ImageFile;
 }
 
 /** What a node made in its last run. */
@@ -99,11 +101,15 @@ function outputAt(node: string, file: ImageFile, key = "", isAnimated = false): 
   return { node, medium, file, ...(moves ? { moves } : {}) };
 }
 
-/** A model by its name, where its camera is, and more that is not shown. */
+/** A model by its name, where its camera is, and the picture behind it, such as `temp/a.png`. */
 function modelIn(node: string, value: unknown): Output | null {
-  const [name, camera] = listOf(value);
+  const [name, camera, picture] = listOf(value);
   const file = modelNamed(name);
-  return file === null ? null : { node, medium: "model", file, camera };
+  if (file === null) return null;
+  const [, type, filename] = /^(input|output|temp)\/([^/]+)$/.exec(String(picture)) ?? [];
+  const made: Output = { node, medium: "model", file, camera };
+  if (type !== undefined && filename !== undefined) made.behind = { filename, subfolder: "", type };
+  return made;
 }
 
 /** The file that a text such as `a.glb [temp]` names, if it is a model. */
