@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 import torch
 from PIL import Image as Pillow
 
-from engine.decoding.containers import Growth
+from engine.decoding.containers import Growth, check_room
 from engine.errors import FilesError, NodeError
 from engine.files import file_identity
 from engine.media import modes
@@ -41,6 +41,9 @@ OutputFile = Annotated[
 Prefix = Annotated[str, Text(multiline=None)]
 OneLinePrefix = Annotated[str, Text(multiline=False)]
 FramesPerSecond = Annotated[float, Range(0.01, 1000.0, step=0.01)]
+_BYTES = 4 + 4 * 4
+"""Of a pixel that is loaded: as it is stored, and as float32 with its mask."""
+_FEWER = "choose fewer frames, or smaller ones"
 NO_MASK_SIDE = 64
 """The side of the empty mask that stands for "nothing is transparent"."""
 _WEBP_METHODS: Mapping[str, int] = {"default": 4, "fastest": 0, "slowest": 6}
@@ -126,7 +129,7 @@ def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.T
     """All frames of a picture [B, H, W, 3] and its masks [B, H, W]."""
     images: list[torch.Tensor] = []
     masks: list[torch.Tensor | None] = []
-    growth = Growth(f"{name} as a batch of images", "choose fewer frames, or smaller ones")
+    growth = Growth(f"{name} as a batch of images", _FEWER)
     for frame in _frames(name, ctx, place=place):
         ctx.checkpoint()
         # An image and its mask; twice, as they are stacked.
@@ -144,7 +147,11 @@ def _load(name: str, ctx: Context, *, place: str) -> tuple[torch.Tensor, torch.T
 def _frames(name: str, ctx: Context, *, place: str = "input") -> Iterator[Pillow.Image]:
     """The frames of a picture; grey that is cut to 8 bits is named in the log."""
     path = ctx.files.find_annotated(name, place=place)
-    for number, frame in enumerate(read_frames(path)):
+
+    def begin(pixels: int) -> None:
+        check_room(pixels * _BYTES, f"{name}: a picture of {pixels:,} pixels", _FEWER)
+
+    for number, frame in enumerate(read_frames(path, begin=begin)):
         if number == 0 and modes.is_deep_grey(frame):
             logging.getLogger(__name__).warning(
                 "%s: grey of more than 8 bits; as in ComfyUI its values are not scaled, and those "

@@ -162,11 +162,12 @@ class Transfer:
                 pending += chunk
                 if self.part.size + len(pending) > most:
                     raise RefusedError(f"the host sends more than the {most:,} bytes it announced")
-                if len(pending) < _TOGETHER:
+                # A slow host's bytes are shown and stored, too, before they are many.
+                is_old = time.monotonic() - then >= SYNC_SECONDS
+                if len(pending) < _TOGETHER and not is_old:
                     continue
                 content, pending = pending, bytearray()
                 await self._append(content)
-                is_old = time.monotonic() - then >= SYNC_SECONDS
                 is_synced = is_old or self.part.size - synced >= _SYNCED
                 if is_synced:
                     synced, then = await asyncio.to_thread(self.part.sync), time.monotonic()

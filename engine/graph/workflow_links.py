@@ -101,7 +101,7 @@ class Scopes:
             if link.origin != INPUT_NODE or link.origin_slot != slot:
                 continue
             node = scope.graph.nodes.get(link.target)
-            if node is None or link.target_slot >= len(node.inputs):
+            if node is None or not 0 <= link.target_slot < len(node.inputs):
                 continue
             given = node.inputs[link.target_slot]
             values = widget_values(node, self._catalog.get(node.type))
@@ -113,9 +113,9 @@ class Scopes:
     def output_type(self, node: SavedNode, slot: int) -> Any:
         """The type of an output: as the catalog has it, else as the file says; `*` for neither."""
         schema = self._catalog.get(node.type)
-        if schema is not None and slot < len(schema.outputs):
+        if schema is not None and 0 <= slot < len(schema.outputs):
             return schema.outputs[slot].type
-        return node.outputs[slot].type if slot < len(node.outputs) else ANY
+        return node.outputs[slot].type if 0 <= slot < len(node.outputs) else ANY
 
     def executed(self) -> Iterator[tuple[Scope, SavedNode]]:
         """Every node that goes into the prompt, with its scope."""
@@ -237,10 +237,10 @@ def resolve(scopes: Scopes, scope: Scope, target: SavedInput) -> Link | Constant
 def bypassed(node: SavedNode, slot: int, wanted: Any) -> SavedInput | None:
     """Which input a bypassed node passes to that output, for a target of type `wanted`."""
     inputs = node.inputs
-    same = inputs[slot] if slot < len(inputs) else None
+    same = inputs[slot] if 0 <= slot < len(inputs) else None
     if wanted == ANY:
         return same or (inputs[0] if inputs else None)
-    given = node.outputs[slot].type if slot < len(node.outputs) else wanted
+    given = node.outputs[slot].type if 0 <= slot < len(node.outputs) else wanted
     if same is not None and joins(same.type, given) and joins(same.type, wanted):
         return same
     exact = next((each for each in inputs if each.type == wanted), None)
@@ -250,7 +250,7 @@ def bypassed(node: SavedNode, slot: int, wanted: Any) -> SavedInput | None:
 def _outside(scope: Scope, slot: int) -> SavedInput | Constant | None:
     """What a subgraph's input is outside: a linked input of the instance, or its value."""
     definition, instance = scope.definition, scope.instance
-    if definition is None or instance is None or slot >= len(definition.inputs):
+    if definition is None or instance is None or not 0 <= slot < len(definition.inputs):
         return None
     name = definition.inputs[slot].name
     given = instance.input(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -48,13 +48,20 @@ class Limits:
     pixels_in_all: int = 500_000_000
 
 
-def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Image]:
+def read_frames(
+    path: Path, *, limits: Limits = Limits(), begin: Callable[[int], None] = lambda _: None
+) -> Iterator[Image.Image]:
     """The frames of a picture, upright, in the mode the file has, decoded lazily.
 
     Of a damaged picture, what is there: as much of a cut one as a browser shows, the rest black or
     grey; parts that no pixel needs are ignored. The log says so. Colours stay as they are stored:
     profiles are not applied. A frame of another size than the first is left out (thumbnails,
     further pages), as are the extra pictures of an MPO. `modes.py` converts frames.
+
+    Args:
+        path: the file.
+        limits: see `Limits`.
+        begin: is called with the pixels of a frame before the first one is decoded; may refuse.
 
     Raises:
         MediaError: it is not a picture of a known format, nothing of it can be decoded, or it
@@ -63,7 +70,7 @@ def read_frames(path: Path, *, limits: Limits = Limits()) -> Iterator[Image.Imag
     given, fault = 0, None
     for attempt in (_frames, _frames_of_damaged):
         try:
-            for number, frame in enumerate(attempt(path, limits)):
+            for number, frame in enumerate(attempt(path, limits, begin)):
                 if number < given:
                     continue
                 if fault is not None and not given:
@@ -117,18 +124,24 @@ def _refusal(path: Path, fault: Exception | None) -> MediaError:
     return MediaError(f"{path.name}: the picture cannot be read: {reason}")
 
 
-def _frames(path: Path, limits: Limits) -> Iterator[Image.Image]:
+def _frames(path: Path, limits: Limits, begin: Callable[[int], None]) -> Iterator[Image.Image]:
     _check_bytes(path, limits)
     with path.open("rb") as stream, _open(stream) as picture:
+        _check_size(path, picture, limits)
+        begin(picture.width * picture.height)
         yield from _iterate(path, picture, limits)
 
 
-def _frames_of_damaged(path: Path, limits: Limits) -> Iterator[Image.Image]:
+def _frames_of_damaged(
+    path: Path, limits: Limits, begin: Callable[[int], None]
+) -> Iterator[Image.Image]:
     """As many frames as can be decoded at all."""
     with open_damaged(path) as stream:
         with truncation_allowed():
             picture = _open(stream)
         with picture:
+            _check_size(path, picture, limits)
+            begin(picture.width * picture.height)
             frames = _iterate(path, picture, limits)
             while True:
                 with truncation_allowed():  # not while the caller works with the frame
@@ -158,7 +171,6 @@ def _check_size(path: Path, picture: Image.Image, limits: Limits) -> None:
 
 
 def _iterate(path: Path, picture: Image.Image, limits: Limits) -> Iterator[Image.Image]:
-    _check_size(path, picture, limits)
     first, seen = picture.size, 0
     for frame in ImageSequence.Iterator(picture):
         if frame.size == first:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Mapping
 
 from engine.errors import MediaError
 
+_NAME = re.compile(rb"<svg", re.IGNORECASE)
+_MOST_STARTS = 10
+"""Tags that are tried: each may lack its end, and be looked through to the end of the file."""
 _START = re.compile(
     rb"""<svg(?=[\s/>]) (?: [^"'>] | "[^"]*" | '[^']*' )* (?<!/)>""", re.VERBOSE | re.IGNORECASE
 )
@@ -20,7 +24,8 @@ def with_texts(svg: bytes, texts: Mapping[str, str]) -> bytes:
     Raises:
         MediaError: there is no `<svg ...>` element to hold them.
     """
-    found = _START.search(svg)
+    starts = itertools.islice(_NAME.finditer(svg), _MOST_STARTS)
+    found = next(filter(None, (_START.match(svg, start.start()) for start in starts)), None)
     if found is None:
         raise MediaError(
             f"this is no SVG file: in its {len(svg)} bytes there is no <svg> element with content"

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from file_server import head, weights
 
+from engine.downloads import transfer
 from engine.downloads.part_file import PartFile
 from engine.errors import DiskError
 
@@ -166,6 +167,42 @@ def test_a_host_that_never_answers_and_one_that_stops_halfway(scene, server):
         server.asked.clear()
         assert "does not answer" in failed(scene, server, way).message
         assert len(server.asked) == 3
+
+
+def test_a_slow_trickle_is_shown_stored_and_goes_on_where_it_was(scene, server, monkeypatch):
+    """A few bytes at a time, never long enough without any to be given up."""
+    monkeypatch.setattr(transfer, "SYNC_SECONDS", 0.1)
+    content, pieces = weights(9000), 0
+
+    async def trickle(asked, writer):
+        nonlocal pieces
+        start, size = asked.start, len(content)
+        rest = {"Content-Range": f"bytes {start}-{size - 1}/{size}"} if start else {}
+        headers = {"Content-Length": size - start, "ETag": '"a"', **rest}
+        await head(writer, 206 if start else 200, headers)
+        for at in range(start, size, 150):
+            writer.write(content[at : at + 150])
+            await writer.drain()
+            pieces += 1
+            await asyncio.sleep(0.02)
+
+    async def steps(made):
+        made.allow()
+        found = await made.add()
+        while made.downloads.find(found.id).synced < 2000:
+            await asyncio.sleep(0.01)
+        paused = await made.downloads.pause(found.id)
+        await made.downloads.resume(found.id)
+        return paused, await made.until(found, "done", "failed"), made
+
+    server.ways["/model.safetensors"] = trickle
+    paused, done, made = scene(steps)
+    assert 2000 <= paused.synced < 9000
+    assert [each.start for each in server.asked] == [0, paused.synced]
+    assert done.state == "done"
+    assert made.target("model.safetensors").path.read_bytes() == content
+    assert len({each.received for changed, _ in made.seen for each in changed}) > 4
+    assert pieces >= 60, "it came in small pieces"
 
 
 def test_a_host_that_cannot_be_reached_says_what_to_fetch_by_hand(scene, server):

@@ -4,7 +4,7 @@ import json
 import random
 from functools import cache
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import settings as chosen
 from hypothesis import strategies as st
 
@@ -96,6 +96,7 @@ def catalog():
 
 
 @chosen(max_examples=150)
+@example(3495, False)  # a link in a group whose slot is negative
 @given(st.integers(0, 1 << 32), st.booleans())
 def test_any_document_is_converted_and_checked_or_refused_with_a_sentence(seed, is_prompt):
     maker = Maker(seed)

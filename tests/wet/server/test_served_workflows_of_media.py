@@ -1,9 +1,10 @@
-"""Pictures and sound through the HTTP API, as workflows of several nodes: files in, files out."""
+"""Workflows of pictures, films and sound through the HTTP API: files in, files out."""
 
 import io
 import json
 import urllib.request
 import uuid
+from fractions import Fraction
 
 import av
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 
 from engine.audiovisual.sound import read_sound
+from engine.audiovisual.video import VideoComponents, VideoFromComponents, VideoFromFile
 from engine.audiovisual.video_reader import read_documents
 
 
@@ -153,3 +155,54 @@ def test_sound_is_loaded_trimmed_mixed_and_saved(server, real, save, options, su
     peaks = [strength[int((hertz - 5) * per_hertz) : int((hertz + 5) * per_hertz)].max().item()
              for hertz in (440, 1760)]  # fmt: skip
     assert 20 * np.log10(peaks[1] / peaks[0]) == pytest.approx(-20, abs=1.5)
+
+
+def moving_film():
+    """Twelve frames of 96 x 64 in which a white bar moves to the right, with a tone of 440 Hz."""
+    images = torch.full((12, 64, 96, 3), 0.2)
+    for number in range(12):
+        images[number, :, number * 8 : number * 8 + 8] = 1.0
+    moments = torch.arange(44_100) / 44_100
+    wave = 0.25 * torch.sin(2 * np.pi * 440 * moments)
+    sound = {"waveform": wave.repeat(1, 2, 1), "sample_rate": 44_100}
+    stream = io.BytesIO()
+    VideoFromComponents(VideoComponents(images, Fraction(12), sound)).save_to(stream)
+    return stream.getvalue()
+
+
+def test_a_film_is_loaded_marked_slowed_and_saved_with_other_sound(server, real):
+    """Decoded, each frame with a picture on it, half as fast, with a second tone, as ProRes."""
+    film = upload(server, "moving.mp4", moving_film())
+    mark = upload(server, "ramp.png", ramp())
+    tune = upload(server, "high.wav", tone(1760, 2.0))
+    prompt = {
+        "film": node("LoadVideo", file=film),
+        "parts": node("GetVideoComponents", video=["film", 0]),
+        "mark": node("LoadImage", image=mark),
+        "clear": node("InvertMask", mask=["mark", 1]),
+        "marked": node("ImageCompositeMasked", destination=["parts", 0], source=["mark", 0],
+                       x=32, y=16, resize_source=False, mask=["clear", 0]),
+        "half": node("ComfyMathExpression", expression="a / 2", **{"values.a": ["parts", 2]}),
+        "tune": node("LoadAudio", audio=tune),
+        "quiet": node("AudioAdjustVolume", audio=["tune", 0], volume=-12),
+        "mix": node("AudioMerge", audio1=["quiet", 0], audio2=["parts", 1], merge_method="add"),
+        "slow": node("CreateVideo", images=["marked", 0], fps=["half", 0], audio=["mix", 0]),
+        "saved": node("SaveVideo", video=["slow", 0], filename_prefix="slow", format="mov",
+                      codec="prores"),
+    }  # fmt: skip
+    [path] = files_of(server, run(server, real, prompt)["saved"]["images"])
+    assert path.suffix == ".mov"
+    assert read_documents(path)["prompt"] == prompt
+    video = VideoFromFile(path)
+    assert (video.get_frame_rate(), video.get_frame_count()) == (6, 12)
+    found = video.get_components()
+    for number, frame in enumerate(found.images):
+        column = frame[:12].mean((0, 2))  # above the picture that was laid on it
+        assert column.argmax().item() in range(number * 8, number * 8 + 8)
+        right = frame[40, 66:94]  # the picture's right half, on top of the bar, too
+        assert (right[:, 2] - 200 / 255).abs().max() < 0.05
+        assert right[-1, 0] - right[0, 0] == pytest.approx(4 * 27 / 255, abs=0.05)
+    assert found.audio["waveform"].shape[-1] == pytest.approx(2 * 44_100, abs=2100)
+    assert spectrum_peak(found.audio) == pytest.approx(440, abs=2)
+    later = {**found.audio, "waveform": found.audio["waveform"][..., 50_000:]}
+    assert spectrum_peak(later) == pytest.approx(1760, abs=3), "the first sound ends after 1 s"
