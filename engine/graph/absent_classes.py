@@ -107,6 +107,7 @@ _FAMILIES: Mapping[str, str] = {
         WanCameraImageToVideo WanDancerEncodeAudio
         WanDancerPadKeyframesList WanDancerVideo WanFirstLastFrameToVideo
         WanFunControlToVideo WanFunInpaintToVideo WanHuMoImageToVideo WanImageToVideo
+        WanInfiniteTalkToVideo
         WanMoveConcatTrack WanMoveTrackToVideo WanMoveTracksFromCoords
         WanMoveVisualizeTracks WanPhantomSubjectToVideo WanSCAILToVideo WanSoundImageToVideo
         WanSoundImageToVideoExtend WanTrackToVideo WanVaceToVideo wanBlockSwap
@@ -139,35 +140,40 @@ _HOSTED = """
     ByteDance2ReferenceNode ByteDance2ReferenceNodeV2 ByteDance2TextToVideoNode
     ByteDanceCreateImageAsset ByteDanceCreateVideoAsset ByteDanceFirstLastFrameNode
     ByteDanceImageToVideoNode ByteDanceSeedAudio ByteDanceSeedNode
-    ByteDanceSeedreamLayerSeparationNodeV2 ByteDanceSeedreamNode ByteDanceSeedreamNodeV2
-    ByteDanceSeedreamNodeV3 ByteDanceTextToVideoNode ByteDanceVideoEnhanceNode
-    ClarityCrystalUpscaleNode ClarityCrystalVideoUpscaleNode ClaudeNode ElevenLabsAudioIsolation
+    ByteDanceSeedreamLayerSeparationNode ByteDanceSeedreamLayerSeparationNodeV2
+    ByteDanceSeedreamNode ByteDanceSeedreamNodeV2 ByteDanceSeedreamNodeV3
+    ByteDanceTextToVideoNode ByteDanceVideoEnhanceNode ClarityCrystalUpscaleNode
+    ClarityCrystalVideoUpscaleNode ClaudeNode ElevenLabsAudioIsolation
     ElevenLabsInstantVoiceClone ElevenLabsSpeechToSpeech ElevenLabsSpeechToText
     ElevenLabsTextToDialogue ElevenLabsTextToSoundEffects ElevenLabsTextToSpeech
     ElevenLabsVoiceSelector FishAudioInstantVoiceClone FishAudioSpeechToText
-    FishAudioTextToSpeech FishAudioVoiceSelector Flux2ImageNode Flux3ImageNode
-    Flux3ImageToVideoNode Flux3MaxImageToVideoNode Flux3MaxTextToVideoNode Flux3TextToVideoNode
-    FluxEraseNode FluxKontextMaxImageNode FluxKontextProImageNode FluxProExpandNode
-    FluxProUltraImageNode FluxVTONode FluxVideoEditNode FluxVideoUpscaleNode GeminiImage2Node
-    GeminiImageNode GeminiInputFiles GeminiNanoBanana2 GeminiNanoBanana2V2 GeminiNode
-    GeminiNodeV2 GeminiNodeV3 GeminiVideoOmniV2 GrokImageEditNode GrokImageEditNodeV2
-    GrokImageNode GrokVideoEditNode GrokVideoExtendNode GrokVideoNode GrokVideoReferenceNode
-    HappyHorseImageToVideoApi HappyHorseReferenceVideoApi HappyHorseTextToVideoApi
-    HappyHorseVideoEditApi HeyGenAvatarVideoNode HeyGenCreateAvatarNode HeyGenImageToVideoNode
+    FishAudioTextToSpeech FishAudioVoiceSelector Flux2ImageNode Flux2MaxImageNode
+    Flux2ProImageNode Flux3ImageNode Flux3ImageToVideoNode Flux3MaxImageToVideoNode
+    Flux3MaxTextToVideoNode Flux3TextToVideoNode FluxEraseNode FluxKontextMaxImageNode
+    FluxKontextProImageNode FluxProExpandNode FluxProUltraImageNode FluxVTONode
+    FluxVideoEditNode FluxVideoUpscaleNode GeminiImage2Node GeminiImageNode GeminiInputFiles
+    GeminiNanoBanana2 GeminiNanoBanana2V2 GeminiNode GeminiNodeV2 GeminiNodeV3 GeminiVideoOmni
+    GeminiVideoOmniV2 GrokImageEditNode GrokImageEditNodeV2 GrokImageNode GrokVideoEditNode
+    GrokVideoExtendNode GrokVideoNode GrokVideoReferenceNode HappyHorseImageToVideoApi
+    HappyHorseReferenceVideoApi HappyHorseTextToVideoApi HappyHorseVideoEditApi
+    HeyGenAvatarVideoNode HeyGenCreateAvatarNode HeyGenImageToVideoNode
     HeyGenReferenceToVideoNode HeyGenTalkingPhotoNode HeyGenTextToSpeechNode
     HeyGenVideoTranslateNode HeyGenVoiceCloneNode HeyGenVoiceTextToSpeechNode
     HiggsfieldMotionTransferNode HitPawGeneralImageEnhance HitPawVideoEnhance
     HunyuanImageEditApi HunyuanImageTextToImageApi IdeogramEditApi IdeogramPImage
-    IdeogramPreciseEditApi IdeogramTextToImageApi IdeogramV4 IdeogramVectorGenerateApi
-    IdeogramVectorImageToSVGApi Kling4EditVideoNode Kling4ImageToVideoNode
-    Kling4ReferenceToVideoNode Kling4TextToVideoNode KlingFirstLastFrameNode
+    IdeogramPreciseEditApi IdeogramTextToImageApi IdeogramV3 IdeogramV4
+    IdeogramVectorGenerateApi IdeogramVectorImageToSVGApi Kling4EditVideoNode
+    Kling4ImageToVideoNode Kling4ReferenceToVideoNode Kling4TextToVideoNode KlingAvatarNode
+    KlingDualCharacterVideoEffectNode KlingFirstLastFrameNode KlingImage2VideoNode
     KlingImageGenerationNode KlingImageToVideoWithAudio KlingMotionControl
     KlingOmniProEditVideoNode KlingOmniProFirstLastFrameNode KlingOmniProImageNode
     KlingOmniProImageToVideoNode KlingOmniProTextToVideoNode KlingOmniProVideoToVideoNode
-    KlingTextToVideoWithAudio KlingTryOnNode KlingVideoNode Krea2ImageNode
-    Krea2StyleReferenceNode Krea3ImageNode LtxApi25ImageToVideo LtxApi25TextToVideo
-    LumaImageEditNode2 LumaImageModifyNode LumaImageNode LumaImageNode2 LumaRay32ExtendVideoNode
-    LumaRay32ImageToVideoNode LumaRay32TextToVideoNode LumaRay32VideoEditNode LumaReferenceNode
+    KlingSingleImageVideoEffectNode KlingStartEndFrameNode KlingTextToVideoWithAudio
+    KlingTryOnNode KlingVideoNode Krea2ImageNode Krea2StyleReferenceNode Krea3ImageNode
+    LtxApi25ImageToVideo LtxApi25TextToVideo LtxvApiImageToVideo LtxvApiTextToVideo
+    LumaConceptsNode LumaImageEditNode2 LumaImageModifyNode LumaImageNode LumaImageNode2
+    LumaImageToVideoNode LumaRay32ExtendVideoNode LumaRay32ImageToVideoNode
+    LumaRay32TextToVideoNode LumaRay32VideoEditNode LumaReferenceNode LumaVideoNode
     MagnificImageRelightNode MagnificImageSkinEnhancerNode MagnificImageStyleTransferNode
     MagnificImageUpscalerCreativeNode MagnificImageUpscalerPreciseV2Node MeshyAnimateModelNode
     MeshyImageToModelNode MeshyImageToModelSmartTopologyNode MeshyMultiImageToModelNode
@@ -175,35 +181,41 @@ _HOSTED = """
     MeshyTextureNode MetaMuseImageEditApi MetaMuseImageTextToImageApi
     MinimaxHailuo03ContextIRNode MinimaxHailuo03FirstLastFrameNode MinimaxHailuo03ReferenceNode
     MinimaxHailuo03RegenerateNode MinimaxHailuo03TextToVideoNode MinimaxHailuoVideoNode
-    MireloTextToSFX MireloVideoToSFX OpenAIChatConfig OpenAIChatNode OpenAIGPTImage1
-    OpenAIGPTImageNodeV2 OpenRouterImageNode OpenRouterLLMNode PixverseImageToVideoNode
-    PixverseTemplateNode PixverseTextToVideoNode PixverseV6FusionVideoNode
-    PixverseV6ImageToVideoNode PixverseV6TextToVideoNode PrunaImageToVideoNode
-    PrunaTextToVideoNode QuiverImageToSVGNodeV2 QuiverTextToSVGNodeV2 QwenImageEditApi
-    QwenImageTextToImageApi RecraftColorRGB RecraftControls RecraftCreateStyleNode
-    RecraftCreativeUpscaleNode RecraftCrispUpscaleNode RecraftRemoveBackgroundNode
-    RecraftStyleV3DigitalIllustration RecraftStyleV3InfiniteStyleLibrary
-    RecraftStyleV3LogoRaster RecraftStyleV3RealisticImage RecraftTextToImageNode
-    RecraftTextToVectorNode RecraftV4CreateStyleNode RecraftV4TextToImageNode
-    RecraftV4TextToVectorNode RecraftVectorizeImageNode Rodin3D_Detail Rodin3D_Gen2
+    MinimaxImageToVideoNode MinimaxTextToVideoNode MireloTextToSFX MireloVideoToSFX
+    MoonvalleyImg2VideoNode MoonvalleyTxt2VideoNode MoonvalleyVideo2VideoNode OpenAIChatConfig
+    OpenAIChatNode OpenAIDalle2 OpenAIDalle3 OpenAIGPTImage1 OpenAIGPTImageNodeV2
+    OpenAIVideoSora2 OpenRouterImageNode OpenRouterLLMNode PikaImageToVideoNode2_2
+    PikaScenesV2_2 PixverseImageToVideoNode PixverseTemplateNode PixverseTextToVideoNode
+    PixverseV6FusionVideoNode PixverseV6ImageToVideoNode PixverseV6TextToVideoNode
+    PrunaImageToVideoNode PrunaTextToVideoNode QuiverImageToSVGNode QuiverImageToSVGNodeV2
+    QuiverTextToSVGNode QuiverTextToSVGNodeV2 QwenImageEditApi QwenImageTextToImageApi
+    RecraftColorRGB RecraftControls RecraftCreateStyleNode RecraftCreativeUpscaleNode
+    RecraftCrispUpscaleNode RecraftRemoveBackgroundNode RecraftStyleV3DigitalIllustration
+    RecraftStyleV3InfiniteStyleLibrary RecraftStyleV3LogoRaster RecraftStyleV3RealisticImage
+    RecraftTextToImageNode RecraftTextToVectorNode RecraftV4CreateStyleNode
+    RecraftV4TextToImageNode RecraftV4TextToVectorNode RecraftVectorizeImageNode
+    ReveImageCreateNode ReveImageEditNode ReveImageRemixNode Rodin3D_Detail Rodin3D_Gen2
     Rodin3D_Gen25_Image Rodin3D_Gen25_Text Rodin3D_Regular Rodin3D_Sketch Rodin3D_Smooth
     RunwayAleph2KeyframeNode RunwayAleph2PromptImageNode RunwayAleph2VideoToVideoNode
-    RunwayImageToVideoNodeGen4 RunwayTextToImageNode SoniloTextToMusic SoniloVideoToMusic
-    SyncLipSyncNode SyncTalkingImageNode Tencent3DPartNode TencentImageToModelNode
-    TencentModelTo3DUVNode TencentSmartTopologyNode TencentTextToModelNode TopazImageEnhanceV2
+    RunwayFirstLastFrameNode RunwayImageToVideoNodeGen3a RunwayImageToVideoNodeGen4
+    RunwayTextToImageNode SoniloTextToMusic SoniloVideoToMusic StabilityAudioInpaint
+    StabilityAudioToAudio StabilityStableImageSD_3_5Node StabilityStableImageUltraNode
+    StabilityTextToAudio StabilityUpscaleFastNode SyncLipSyncNode SyncTalkingImageNode
+    Tencent3DPartNode TencentImageToModelNode TencentModelTo3DUVNode TencentSmartTopologyNode
+    TencentTextToModelNode TopazImageEnhance TopazImageEnhanceV2 TopazVideoEnhance
     TopazVideoEnhanceV2 TripoConversionNode TripoImageToModelNode TripoImageToModelNodeV2
     TripoMultiviewToModelNode TripoP1ImageToModelNode TripoP1MultiviewToModelNode
     TripoP1TextToModelNode TripoPSeriesImageToModelNode TripoPSeriesMultiviewToModelNode
     TripoPSeriesTextToModelNode TripoRetargetNode TripoRigNode TripoTextToModelNode
     TripoTextToModelNodeV2 TripoTextureNode TripoTextureNodeV2 VeedCleanAudioNode
     VeedCleanVideoAudioNode VeedFabricNode VeedLipsyncNode VeedRemoveVideoBackgroundNode
-    Vidu2ImageToVideoNode Vidu2ReferenceVideoNode Vidu2StartEndToVideoNode Vidu2TextToVideoNode
-    Vidu3ImageToVideoNode Vidu3TextToVideoNode Vidu4ImageToVideoNode Vidu4ReferenceVideoNode
-    ViduExtendVideoNode ViduImageToVideoNode ViduReferenceVideoNode ViduStartEndToVideoNode
-    ViduTextToVideoNode Wan2ImageToVideoApi Wan2ReferenceVideoApi Wan2TextToVideoApi
-    Wan2VideoEditApi Wan3ImageToVideoApi Wan3ReferenceToVideoApi WanImageToVideoApi
-    WanReferenceVideoApi WanTextToImageApi WanTextToVideoApi WavespeedFlashVSRNode
-    WavespeedImageUpscaleNode
+    Veo3VideoGenerationNode VeoVideoGenerationNode Vidu2ImageToVideoNode Vidu2ReferenceVideoNode
+    Vidu2StartEndToVideoNode Vidu2TextToVideoNode Vidu3ImageToVideoNode Vidu3TextToVideoNode
+    Vidu4ImageToVideoNode Vidu4ReferenceVideoNode ViduExtendVideoNode ViduImageToVideoNode
+    ViduReferenceVideoNode ViduStartEndToVideoNode ViduTextToVideoNode Wan2ImageToVideoApi
+    Wan2ReferenceVideoApi Wan2TextToVideoApi Wan2VideoEditApi Wan3ImageToVideoApi
+    Wan3ReferenceToVideoApi WanImageToVideoApi WanReferenceVideoApi WanTextToImageApi
+    WanTextToVideoApi WavespeedFlashVSRNode WavespeedImageUpscaleNode
 """
 """Classes that send their inputs to a company's service and return its answer."""
 
@@ -211,8 +223,8 @@ _HOSTED = """
 _OTHERS = """
     CLIPTextEncodeControlnet CLIPTextEncodePixArtAlpha CheckpointLoader
     DualModelGuider ImageOnlyCheckpointSave LTXVPreprocess Load3D ModelComputeDtype
-    ModelNoiseScale Painter Preview3D Preview3DAdvanced Save3DAdvanced SaveGLB SaveSVGNode ScaleROPE
-    TorchCompileModel VoxelToMesh VoxelToMeshBasic WebcamCapture
+    ModelNoiseScale Painter Preview3D Preview3DAdvanced Save3DAdvanced SaveGLB SaveSVG SaveSVGNode
+    ScaleROPE TorchCompileModel VoxelToMesh VoxelToMeshBasic WebcamCapture
 """
 """Built-in classes of the incumbent that belong to none of these groups."""
 _BUILT_IN = frozenset(_OTHERS.split())

@@ -54,7 +54,9 @@ def group_definition(
     nodes = _with_values(nodes, instance, catalog)
     inner = _inner_links(instance.type, group, notes)
     wired = {(link.target, link.target_slot): link.id for link in inner}
-    shown = _external(group) | _open_outputs(nodes, inner)
+    seen = _visibilities(group, nodes)
+    hidden = {slot for slot, visible in seen.items() if not visible}
+    shown = (_external(group) | _open_outputs(nodes, inner) | seen.keys()) - hidden
     links = [*inner]
     for slot, target in _entries(instance, nodes, wired, group).items():
         link = SavedLink(f"in{slot}", INPUT_NODE, slot, *target)
@@ -138,6 +140,18 @@ def _external(group: Mapping[str, Any]) -> set[_Slot]:
     return shown
 
 
+def _visibilities(group: Mapping[str, Any], nodes: list[SavedNode]) -> dict[_Slot, bool]:
+    """Whether an output is shown, where the group's settings say so."""
+    found: dict[_Slot, bool] = {}
+    for node in nodes:
+        for i in range(len(node.outputs)):
+            setting = _setting(group, node.id, "output", str(i))
+            visible = setting.get("visible") if is_mapping(setting) else None
+            if isinstance(visible, bool):
+                found[node.id, i] = visible
+    return found
+
+
 def _entries(
     instance: SavedNode,
     nodes: list[SavedNode],
@@ -171,11 +185,17 @@ def _entries(
 
 def _given_name(group: Mapping[str, Any], node_id: str, name: str) -> str:
     """What the group's settings call an inner input."""
-    found: Any = group.get("config")
-    for key in (node_id, "input", name):
-        found = found.get(key) if is_mapping(found) else None
+    found = _setting(group, node_id, "input", name)
     renamed = found.get("name") if is_mapping(found) else None
     return renamed if isinstance(renamed, str) else name
+
+
+def _setting(group: Mapping[str, Any], *keys: str) -> Any:
+    """What the group's settings have under these keys; None without it."""
+    found: Any = group.get("config")
+    for key in keys:
+        found = found.get(key) if is_mapping(found) else None
+    return found
 
 
 def _wire(node: SavedNode, wired: Mapping[_Slot, str]) -> SavedNode:

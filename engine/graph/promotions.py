@@ -80,9 +80,13 @@ def _proxies(instance: SavedNode) -> list[tuple[str, str]]:
 
 
 def _paired(proxies: list[tuple[str, str]], values: list[Any]) -> list[tuple[tuple[str, str], Any]]:
-    """Promotions with their values; none where they cannot be matched."""
+    """Promotions with their values; none where they cannot be matched.
+
+    Files hold values for all promotions, for all but previews, or for the subgraph's inputs only.
+    """
     holding = [each for each in proxies if not each[1].startswith(_PREVIEW)]
-    for candidates in (proxies, holding):
+    own = [each for each in holding if each[0] == _NOT_INSIDE]
+    for candidates in (proxies, holding, own):
         if len(candidates) == len(values):
             pairs = zip(candidates, values, strict=True)
             return [pair for pair in pairs if not pair[0][1].startswith(_PREVIEW)]

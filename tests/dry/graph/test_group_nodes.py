@@ -148,3 +148,15 @@ def test_no_damage_of_a_group_costs_what_is_beside_it(place, odd):
     part[last] = odd
     conversion = convert(saved(group), CATALOG)
     assert to_api(conversion.prompt)["7"]["inputs"] == {"size": 9}
+
+
+def test_outputs_are_shown_as_the_settings_of_the_group_say():
+    """One that is used inside, too; and of two that are open, one that is hidden."""
+    used = {"config": {"1": {"output": {"0": {"visible": True}}}}}
+    inputs, notes = read({**GROUP, **used})
+    assert notes == ()
+    assert inputs["6"] == {"image": ["5:1", 0]}  # the first of the two that are shown
+    open_ones = {**GROUP, "links": [[0, 0, 1, 0, 0, "IMAGE"]]}
+    assert read(open_ones)[0]["6"] == {"image": ["5:1", 0]}
+    hidden = {"config": {"1": {"output": {"0": {"visible": False}}}}}
+    assert read({**open_ones, **hidden})[0]["6"] == {"image": ["5:2", 0]}

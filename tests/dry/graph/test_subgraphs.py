@@ -130,6 +130,11 @@ PROMOTED = {"seed": 70, "steps": 90, "model": ["1", 0]}
             hosted([70], properties={"proxyWidgets": [["-1", "seed"], ["4", "$$canvas"]]}),
             {"seed": 70, "steps": 9},
         ),
+        # Values for the subgraph's inputs only, beside promotions of widgets inside.
+        (
+            hosted([90], properties={"proxyWidgets": [["-1", "count"], ["1", "x"], ["1", "y"]]}),
+            {"seed": 7, "steps": 90},
+        ),
         (
             hosted([1, 2, 3], properties={"proxyWidgets": [["-1", "seed"]]}),
             {"seed": 7, "steps": 9},

@@ -127,8 +127,9 @@ function namesOfInstance(node: GraphNode, workflow: Workflow, length: number): s
     each.isPreview ? each.widget : promotedName(each, definition, definitions),
   );
   const withValues = all.filter((_, index) => promotions[index]?.isPreview === false);
+  const own = all.filter((_, index) => promotions[index]?.node === OWN_INPUT);
   if (length === 0 || length === all.length) return all;
-  return length === withValues.length ? withValues : [];
+  return [withValues, own].find((each) => each.length === length) ?? [];
 }
 
 function namesOfSaved(node: GraphNode, workflow: Workflow): string[] {

@@ -216,9 +216,13 @@ function writeValues(node: GraphNode, written: JsonObject): void {
 /** The named copy of a node's values, with those that have changed. */
 function writeNamed(before: JsonObject, slots: readonly string[], changed: JsonObject): JsonObject {
   const names = Object.keys(before);
+  // A version of the class that has more values than ours may have any of these names.
+  const isOurs = !slots.some(isPositionalName);
   const isRemoved = (name: string) =>
     // Values that a choice brought are removed with it.
-    !slots.includes(name) && Object.keys(changed).some((each) => name.startsWith(`${each}.`));
+    isOurs &&
+    !slots.includes(name) &&
+    Object.keys(changed).some((each) => name.startsWith(`${each}.`));
   const kept = Object.entries(before).filter(([name]) => !isRemoved(name));
   const named = Object.entries(changed).flatMap(([name, value]) => {
     if (!isPositionalName(name)) return [[name, value]];

@@ -155,6 +155,31 @@ test("of an unknown class all values stay, and the named copy has the new one", 
   ]);
 });
 
+test("of a class with fewer values here the named copy keeps what it has", () => {
+  const node = {
+    id: 1,
+    type: "SaveVideo",
+    widgets_values: ["video/a", "auto", "auto", "auto"],
+    widgets_values_named: {
+      filename_prefix: "video/a",
+      format: "auto",
+      "format.codec": "auto",
+      codec: "auto",
+    },
+  };
+  const workflow = readGraph({ nodes: [node], links: [], version: 0.4 }, layout);
+  const edited = create(workflow as object, (draft) => {
+    setValue(draft as Workflow, "1", "format", "webm");
+  }) as Workflow;
+  expect(writeGraph(edited).nodes).toEqual([
+    {
+      ...node,
+      widgets_values: ["video/a", "webm", "auto", "auto"],
+      widgets_values_named: { ...node.widgets_values_named, format: "webm" },
+    },
+  ]);
+});
+
 test("an instance keeps the values for which its subgraph has no name", () => {
   const inner = {
     id: "sub",

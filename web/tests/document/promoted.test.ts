@@ -86,6 +86,19 @@ describe("promoted widgets", () => {
     expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine", "2/value": null });
   });
 
+  test("of files that hold those of inputs only, beside promotions of inner widgets", () => {
+    const proxyWidgets = [
+      ["-1", "text"],
+      ["2", "value"],
+      ["2", "control_after_generate"],
+    ];
+    const state = open({ properties: { proxyWidgets }, widgets_values: ["mine"] });
+    expect(state.graph.nodes["9"]?.values).toEqual({ text: "mine" });
+    const written = instanceOf(set(state, "text", "other"));
+    expect(written.widgets_values).toEqual(["other"]);
+    expect(written.properties).toEqual({ proxyWidgets });
+  });
+
   test("that a newer editor put aside hold, until they are set again", () => {
     const aside = (hostValue: Json) => [{ originalEntry: ["-1", "text"], reason: "x", hostValue }];
     const properties = { proxyWidgetErrorQuarantine: aside("kept") };
