@@ -47,6 +47,8 @@ class _ParametersOnMeta(TorchFunctionMode):
 class CastingLinear(Linear):
     """A projection whose input is taken in the dtype of its weight."""
 
+    packed_parameter = "weight"
+
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
         """[..., C] -> [..., C']."""
         return super().forward(input.to(self.weight.dtype))

@@ -48,7 +48,7 @@ class Linear(nn.Linear):
     """
 
     packed_parameter = "weight"
-    """What the residency may pack."""
+    """What the residency may pack; subclasses that compute with packed weights say so, too."""
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
         """[..., C] -> [..., C']."""

@@ -48,6 +48,14 @@ class Resident:
         self.named.put(tensor)
 
 
+def _packs(layer: type) -> str | None:
+    """The parameter of a class of layers that may be packed.
+
+    Not what it inherits: a subclass may do something else with its weight.
+    """
+    return vars(layer).get("packed_parameter")
+
+
 class Packing:
     """Which weights of one module are packed, and what that takes.
 
@@ -106,7 +114,7 @@ class Packing:
             isinstance(one.tensor, Tensor)
             and not one.tensor.is_mkldnn
             and self._carrier.packs_projection(one.tensor.dtype)
-            and all(name == getattr(owner, "packed_parameter", None) for owner, name in owners)
+            and all(_packs(type(owner)) == name for owner, name in owners)
         )
 
     def _more_bytes(self, one: Resident) -> int:

@@ -273,6 +273,8 @@ def cast_to(
     if r is not None:
         r.copy_(weight, non_blocking=non_blocking)
         return r
+    if weight.is_mkldnn:  # packed by the residency, see `engine.residency.packing`
+        weight = weight.to_dense()
     device = weight.device if device is None else device
     return weight.to(device, dtype or weight.dtype, non_blocking=non_blocking, copy=copy)
 

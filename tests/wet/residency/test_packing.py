@@ -27,18 +27,26 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+class OtherLinear(Linear):
+    """A projection that does something else with its weight."""
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002 - nn.Module's name for it
+        return nn.functional.linear(input.float(), self.weight.float()).to(input.dtype)
+
+
 class Layers(nn.Module):
-    """Projections of ours, and a parameter that is multiplied in another way."""
+    """Projections of ours, one of a subclass, and a parameter that is multiplied."""
 
     def __init__(self) -> None:
         super().__init__()
         self.layers = nn.ModuleList(Linear(WIDTH, WIDTH) for _ in range(LAYERS))
+        self.other = OtherLinear(WIDTH, WIDTH, bias=False)
         self.table = nn.Parameter(torch.ones(WIDTH, WIDTH))
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers:
             x = layer(x)
-        return x @ self.table
+        return self.other(x) @ self.table
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ def test_packed_projections_are_equal_in_every_value():
     with found.use(handle, calls=CALLS_THAT_PAY):
         assert packed_of(handle) == LAYERS
         assert not handle.module.table.is_mkldnn
+        assert not handle.module.other.weight.is_mkldnn
         assert found.held == LAYERS * ONE
         assert torch.equal(run(handle), plain)
         with torch.enable_grad():  # a pack's gradient through the network
