@@ -9,7 +9,9 @@ from torch import Tensor
 
 from engine.errors import NodeError
 from engine.families.bridge.wan_given import MASK_CHANNELS, SEEN
+from engine.families.latent_format import LatentFormat
 from engine.families.picture_channels import MASK, PICTURE
+from engine.families.reference_latents import REFERENCES
 from engine.families.wan22_autoencoder import LATENT as LATENT_22
 from engine.families.wan_autoencoder import LATENT
 from engine.inference.vae import encode
@@ -101,7 +103,7 @@ def wan_first_last_frame_to_video(
 
     The model trained for it (FLF2V) also takes what CLIP sees in both.
     """
-    latent = empty_video(width, height, length, batch_size)
+    latent = empty_video(width, height, length, batch_size, format_of(vae))
     cells, rows, columns = latent["samples"].shape[2:]
     seen = [each for each in (clip_vision_start_image, clip_vision_end_image) if each is not None]
     given: dict[str, Any] = {}
@@ -170,15 +172,53 @@ def wan_fun_control_to_video(
     ctx: Context,
 ) -> Prepared:
     """Give Wan Fun Control a video to follow (edges, depth, poses), and how its own begins."""
-    latent = empty_video(width, height, length, batch_size)
-    # Where nothing is given, the latents are zero in the denoiser's space.
-    nothing = LATENT.out(torch.zeros(1, *latent["samples"].shape[1:]))
-    beside = torch.cat((nothing, nothing), dim=1)
-    for first, images in ((0, control_video), (LATENT.channels, start_image)):
+    beside, latent = _control(vae, width, height, length, batch_size)
+    for first, images in ((0, control_video), (beside.shape[1] // 2, start_image)):
         if images is not None:
             given = encoded(vae, frames_of(images[:length], width, height), ctx)
-            beside[:, first : first + LATENT.channels, : given.shape[2]] = given
+            beside[:, first : first + given.shape[1], : given.shape[2]] = given
     return prepared(positive, negative, {PICTURE: beside}, clip_vision_output, latent)
+
+
+@node("Wan22FunControlToVideo", category=VIDEO_MODELS)
+def wan22_fun_control_to_video(
+    positive: Conditioning,
+    negative: Conditioning,
+    vae: Vae,
+    width: Side = 832,
+    height: Side = 480,
+    length: Length = 81,
+    batch_size: Count = 1,
+    ref_image: Image | None = None,
+    control_video: Image | None = None,
+    *,
+    ctx: Context,
+) -> Prepared:
+    """Give Wan 2.2 Fun Control a video to follow (edges, depth, poses), and a picture to refer to.
+
+    The 5B model takes the VAE of Wan 2.2, those of 14B that of Wan 2.1.
+    """
+    beside, latent = _control(vae, width, height, length, batch_size)
+    if control_video is not None:
+        given = encoded(vae, frames_of(control_video[:length], width, height), ctx)
+        beside[:, : given.shape[1], : given.shape[2]] = given
+    values: dict[str, Any] = {PICTURE: beside}
+    if ref_image is not None:
+        values[REFERENCES] = [encoded(vae, frames_of(ref_image[:1], width, height), ctx)]
+    return prepared(positive, negative, values, None, latent)
+
+
+def _control(
+    vae: Vae, width: int, height: int, length: int, batch: int
+) -> tuple[Tensor, dict[str, Any]]:
+    """Twice the channels of an empty latent with nothing given, and the empty latent.
+
+    Where nothing is given, the latents are zero in the denoiser's space.
+    """
+    scaling = format_of(vae)
+    latent = empty_video(width, height, length, batch, scaling)
+    nothing = scaling.out(torch.zeros(1, *latent["samples"].shape[1:]))
+    return torch.cat((nothing, nothing), dim=1), latent
 
 
 @node("Wan22ImageToVideoLatent", category="conditioning/inpaint")
@@ -242,11 +282,18 @@ def _side_by_side(seen: list[Any]) -> Any:
     return Seen(torch.cat(last, 1), torch.cat(embeds), torch.cat(penultimate, 1))
 
 
-def empty_video(width: int, height: int, length: int, batch: int) -> dict[str, Any]:
-    """An empty latent of Wan 2.1's autoencoder: sides in pixels, the length in frames."""
-    _, down, across = LATENT.downscale
-    shape = (LATENT.cells(length), height // down, width // across)
-    return {"samples": torch.zeros(batch, LATENT.channels, *shape)}
+def empty_video(
+    width: int, height: int, length: int, batch: int, latent: LatentFormat = LATENT
+) -> dict[str, Any]:
+    """An empty latent of one of Wan's autoencoders: sides in pixels, the length in frames."""
+    _, down, across = latent.downscale
+    shape = (latent.cells(length), height // down, width // across)
+    return {"samples": torch.zeros(batch, latent.channels, *shape)}
+
+
+def format_of(vae: Vae) -> LatentFormat:
+    """The scaling of the denoiser that an autoencoder belongs to: that of Wan 2.2 5B, or 2.1's."""
+    return LATENT_22 if vae.latent.channels == LATENT_22.channels else LATENT
 
 
 def frames_of(images: Tensor, width: int, height: int) -> Tensor:

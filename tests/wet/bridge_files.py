@@ -10,7 +10,9 @@ from typing import Any
 import diffusers
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from engine.families.wan22_autoencoder import LATENT as LATENT_22
 from engine.nets.autoencoder_packed import PackedAutoencoder
 from engine.nets.layouts import regular_autoencoder
 from engine.text.decoder_network import Decoder, DecoderConfig, Rotary
@@ -57,6 +59,8 @@ WANS: dict[str, dict[str, Any]] = {
     },
     "wan22_5b": {"in_channels": 48, "out_channels": 48},
     "wan_fun_control": {"in_channels": 48, "out_channels": 16},
+    "wan22_fun_control": {"in_channels": 148, "out_channels": 48},
+    "wan_fun_camera": {"in_channels": 32, "out_channels": 16},
     "wan_vace": {"num_layers": 4, "vace_layers": [0, 2]},
 }
 WAN22_AUTOENCODER: dict[str, Any] = {
@@ -105,6 +109,13 @@ def network(name: str, seed: int = 0) -> nn.Module:
     else:
         kind = "WanVACETransformer3DModel" if "vace" in name else "WanTransformer3DModel"
         made = getattr(diffusers, kind)(**{**WAN, **WANS[name]})
+        if name == "wan22_fun_control":
+            made.ref_conv = nn.Conv2d(48, 128, 2, 2)
+        if name == "wan_fun_camera":
+            block = {f"conv{n}": nn.Conv2d(128, 128, 3, padding=1) for n in (1, 2)}
+            parts = {"conv": nn.Conv2d(24 * 64, 128, 2, 2)}
+            parts["residual_blocks"] = nn.ModuleList([nn.ModuleDict(block)])
+            made.control_adapter = nn.ModuleDict(parts)
     generator = torch.Generator().manual_seed(seed)
     values = {}
     for key, tensor in made.state_dict().items():
@@ -269,6 +280,10 @@ def expected_wan(name, net, x, entry, text, time):
     whole, pictures = x, None
     if name == "wan_vace":
         return expected_vace(net, x, entry, text, time)
+    if name == "wan22_fun_control":
+        return expected_fun_control(net, x, entry, text, time)
+    if name == "wan_fun_camera":
+        return expected_fun_camera(net, x, entry, text, time)
     if name == "wan22_5b":
         # A time for each token: none of the first frame's, 3 x 3 of each.
         time = torch.cat((torch.zeros(2, 9), time[:, None].expand(2, 18)), 1)
@@ -297,6 +312,53 @@ def expected_vace(net, x, entry, text, time):
     whole, followed = (torch.cat((each, each[..., :1]), -1) for each in (x, followed))
     out = net(whole, time, text, None, followed, torch.full((2,), strength))
     return out.sample[..., :5]
+
+
+def expected_fun_control(net, x, entry, text, time):
+    """The control, flags and beginning beside x; tokens of the reference like one frame before."""
+    extras = entry.extras
+    control, begun = (
+        LATENT_22.into(each) for each in extras["concat_latent_image"].split(48, dim=1)
+    )
+    flags = torch.zeros(1, 4, 3, 6, 5)
+    flags[:, :, 0] = 1
+    beside = torch.cat((control, flags, begun), 1).expand(2, -1, -1, -1, -1)
+    whole = torch.cat((x, beside), 1)
+    picture = LATENT_22.into(extras["reference_latents"][0])[:, :, 0].expand(2, -1, -1, -1)
+    whole, picture = (torch.cat((each, each[..., :1]), -1) for each in (whole, picture))
+    with torch.no_grad():
+        first = functional.conv2d(picture, net.ref_conv.weight, net.ref_conv.bias, stride=2)
+        tokens = torch.cat((first[:, :, None], net.patch_embedding(whole)), 2)
+    handle = net.patch_embedding.register_forward_hook(lambda *_: tokens)
+    # A time for each token: that of the noise for the reference, none for the first frame.
+    times = torch.cat(
+        (time[:, None].expand(2, 9), torch.zeros(2, 9), time[:, None].expand(2, 18)), 1
+    )
+    out = net(torch.cat((whole[:, :, :1], whole), 2), times, text).sample
+    handle.remove()
+    return out[:, :, 1:, :, :5]
+
+
+def expected_fun_camera(net, x, entry, text, time):
+    """What is made of the rays is added to the tokens."""
+    adapter = net.control_adapter
+    [block] = adapter["residual_blocks"]
+    rays = entry.extras["camera_conditions"]
+    cells = [
+        rays[0, :, n].reshape(24, 6, 8, 5, 8).permute(0, 2, 4, 1, 3).reshape(24 * 64, 6, 5)
+        for n in range(3)
+    ]
+    frames = torch.stack(cells)
+    found = adapter["conv"](torch.cat((frames, frames[..., :1]), -1))
+    found = found + block["conv2"](block["conv1"](found).relu())
+    handle = net.patch_embedding.register_forward_hook(
+        lambda _, given, output: output + found.transpose(0, 1)[None]
+    )
+    begun = _scaled(entry.extras["concat_latent_image"]).expand(2, -1, -1, -1, -1)
+    whole = torch.cat((x, begun), 1)
+    out = net(torch.cat((whole, whole[..., :1]), -1), time, text).sample[..., :5]
+    handle.remove()
+    return out
 
 
 def _scaled(given):

@@ -62,6 +62,10 @@ def _of_bridged(value: Model) -> supported_models.BASE:
         of_text = supported_models.WAN21_T2V if made == 16 else supported_models.WAN22_T2V
         kind = of_text if taken == made else supported_models.WAN21_I2V
         sizes |= {"model_type": "t2v" if taken == made else "i2v", "dim": config.channels}
+        if made == 16 and taken >= 3 * made:
+            kind = supported_models.WAN21_FunControl2V
+        if config.argument("rays"):
+            kind, sizes["model_type"] = supported_models.WAN21_Camera, "camera"
         if "vace_layers" in sizes:
             kind = supported_models.WAN21_Vace
             sizes |= {"model_type": "vace", "vace_layers": len(sizes["vace_layers"])}

@@ -99,6 +99,8 @@ _CLASSES: Mapping[str, type[BaseModel]] = {
     "HunyuanVideoI2V": HunyuanVideoI2V,
     "HunyuanVideoSkyreelsI2V": HunyuanVideoSkyreelsI2V,
     "WAN21_Vace": WAN21_Vace,
+    "WAN21_Camera": WAN21_Camera,
+    "WAN21_FunControl2V": WAN21,
     "WAN22_T2V": WAN22,
 }
 

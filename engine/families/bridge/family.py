@@ -31,6 +31,7 @@ class BridgedConfig:
         channels: of a token inside.
         inner: channels inside a feed-forward.
         context_channels: of the text encoders' tokens.
+        further: sizes of parts that are added to the class, by name.
         single_first: whether the positions of a video's cells count its first as one frame.
     """
 
@@ -39,10 +40,11 @@ class BridgedConfig:
     inner: int
     context_channels: int
     single_first: bool = False
+    further: tuple[tuple[str, Any], ...] = ()
 
     def argument(self, name: str) -> Any:
-        """One of the arguments; None if the class is built without it."""
-        return dict(self.arguments).get(name)
+        """One of the arguments or further sizes; None if the network is built without it."""
+        return dict((*self.arguments, *self.further)).get(name)
 
 
 class BridgedFamily(TransformerFamily):
@@ -74,7 +76,14 @@ class BridgedFamily(TransformerFamily):
             WeightsError: diffusers is not installed, or has no such class.
         """
         made = network_class(self.class_of(config), self.name)
-        return foreign_networks.built(lambda: made(**dict(config.arguments)))
+        return foreign_networks.built(
+            lambda: self.completed(made(**dict(config.arguments)), config)
+        )
+
+    def completed(self, net: nn.Module, config: BridgedConfig) -> nn.Module:
+        """The network with parts that the class lacks; of most families, it lacks none."""
+        del config
+        return net
 
     def predict(
         self,

@@ -4,14 +4,16 @@ Wan Team 2025, "Wan: Open and Advanced Large-Scale Video Generative Models" (arX
 Sizes and names: diffusers 0.42 (Apache-2.0), transformer_wan.py. The models of 14 billion of Wan
 2.2 are two experts for two ranges of noise, each a model of its own here. The model of 5 billion
 has an autoencoder of its own, and is told the time of each frame: frames that are given have none.
-VACE adds blocks that read videos to follow (see `engine.nets.wan_vace`).
+Wan Fun adds a picture to refer to and the rays of a camera (see `engine.nets.wan_parts`); Phantom
+is shown pictures as more cells of time (https://github.com/Phantom-video/Phantom); VACE adds blocks
+that read videos to follow (see `engine.nets.wan_vace`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
-from math import prod
 from typing import Any
 
 import torch
@@ -26,15 +28,19 @@ from engine.families.bridge.wan_given import (
     LATENT_CHANNELS,
     MASK_CHANNELS,
     VACE_CHANNELS,
-    WITH_CONTROL,
-    given_control,
     given_frames,
+    given_rays,
+    given_reference,
+    given_subjects,
     given_vace,
     seen,
 )
 from engine.families.bridge.wan_names import (
+    CAMERA_BLOCKS,
+    CAMERA_INPUT,
     CLASS_MARK,
     INPUT,
+    REFERENCE_INPUT,
     VACE_BLOCKS,
     VACE_INPUT,
     module_names,
@@ -48,6 +54,7 @@ from engine.families.wan_autoencoder import LATENT
 from engine.nets.rope import AxisScale
 from engine.nets.transformer_layers import patch_grid
 from engine.nets.wan_attention import text_for_pictures
+from engine.nets.wan_parts import RAY_CHANNELS, CameraAdapter, embedded_with
 from engine.nets.wan_positions import positions_scaled
 from engine.nets.wan_vace import follow_each
 from engine.text.encoder import Encoded, TextStyle
@@ -84,14 +91,13 @@ def configure(found: StateDict) -> BridgedConfig:
             f"{HEAD_CHANNELS} channels from patches of 1 x 2 x 2 cells"
         )
     channels, taken = patch[:2]
-    out = matrix(found, "proj_out.weight")[0] // prod(PATCH)
-    of_pictures = 2 * LATENT_CHANNELS + MASK_CHANNELS
-    of_text = (LATENT_CHANNELS, of_pictures, WITH_CONTROL)
-    known = {LATENT_CHANNELS: of_text, LATENT_22.channels: (out,)}
-    if taken not in known.get(out, ()):
+    out = matrix(found, "proj_out.weight")[0] // math.prod(PATCH)
+    beside = (0, out, out + MASK_CHANNELS, 2 * out, 2 * out + MASK_CHANNELS)
+    if out not in (LATENT_CHANNELS, LATENT_22.channels) or taken - out not in beside:
         raise WeightsError(
-            f"it takes {taken} channels and makes {out}; models that take 16 (of text), 36 (of a "
-            "picture) or 48 (of a video to follow) and make 16, and those of 48 both can be run"
+            f"it takes {taken} channels and makes {out}; models that make 16 or 48 can be run, and "
+            "that take as many, once or twice as many more (of a picture, or of a video to "
+            "follow), with or without 4 that say which frames are given"
         )
     inner = matrix(found, "blocks.0.ffn.net.0.proj.weight")[0]
     context = matrix(found, "condition_embedder.text_embedder.linear_1.weight")[1]
@@ -113,7 +119,27 @@ def configure(found: StateDict) -> BridgedConfig:
         arguments["added_kv_proj_dim"] = channels
         places = found.shape("condition_embedder.image_embedder.pos_embed")
         arguments["pos_embed_seq_len"] = places[1] if places and len(places) == 3 else None
-    return BridgedConfig(tuple(arguments.items()), channels, inner, context)
+    further = tuple(_of_fun(found).items())
+    return BridgedConfig(tuple(arguments.items()), channels, inner, context, further=further)
+
+
+def _of_fun(found: StateDict) -> dict[str, Any]:
+    """The sizes of parts of Wan Fun: channels that `ref_conv` and `control_adapter` take."""
+    sizes: dict[str, Any] = {}
+    for name, key in (("reference", REFERENCE_INPUT), ("rays", CAMERA_INPUT)):
+        shape = found.shape(key)
+        if shape is not None:
+            sizes[name] = shape[1]
+    if "rays" in sizes:
+        sizes["ray_blocks"] = count(found, CAMERA_BLOCKS)
+        if sizes["rays"] % RAY_CHANNELS or math.isqrt(sizes["rays"] // RAY_CHANNELS) ** 2 != (
+            sizes["rays"] // RAY_CHANNELS
+        ):
+            raise WeightsError(
+                f"its {CAMERA_INPUT} takes {sizes['rays']} channels, expected {RAY_CHANNELS} for "
+                "every pixel of a square"
+            )
+    return sizes
 
 
 def _of_vace(found: StateDict, blocks: int) -> dict[str, Any]:
@@ -133,7 +159,8 @@ class WanFamily(BridgedFamily):
     name = "Wan (via diffusers)"
     examples = (
         "Wan 2.1 text to video (1.3B, 14B), image to video, first and last frame; Wan 2.2 14B text "
-        "to video and image to video, 5B; VACE 1.3B and 14B (huggingface.co/Wan-AI)"
+        "to video and image to video, 5B; VACE 1.3B and 14B (huggingface.co/Wan-AI); Wan Fun InP, "
+        "Control and Camera (huggingface.co/alibaba-pai); Phantom, ATI"
     )
     text = TextPlan(
         {"umt5xxl": TextStyle(shortest=TEXT_TOKENS, masked=True)},
@@ -157,6 +184,16 @@ class WanFamily(BridgedFamily):
         """See `BridgedFamily`."""
         return self.vace_network_name if config.argument("vace_layers") else self.network_name
 
+    def completed(self, net: nn.Module, config: BridgedConfig) -> nn.Module:
+        """With the parts of Wan Fun, see `engine.nets.wan_parts`."""
+        reference, rays = config.argument("reference"), config.argument("rays")
+        if reference is not None:
+            net.ref_conv = nn.Conv2d(reference, config.channels, PATCH[1:], PATCH[1:])
+        if rays is not None:
+            blocks = config.argument("ray_blocks")
+            net.control_adapter = CameraAdapter(rays, config.channels, blocks)
+        return net
+
     def parameterization(self, config: BridgedConfig) -> Parameterization:
         """A flow of time 0..1000 with one shift; workflows often set another."""
         del config
@@ -176,14 +213,25 @@ class WanFamily(BridgedFamily):
             advice="Encode the prompt with UMT5 XXL: Load CLIP, type wan.",
         )
         inputs = {"context": Input(entry.embedding)}
-        if _is_22(config):
-            if run.mask is not None:
-                painted = run.mask.float().mean(dim=(1, 3, 4))
-                inputs["painted"] = Input(painted.expand(-1, run.shape[2]), frame_axis=1)
-        elif config.argument("in_channels") == WITH_CONTROL:
-            inputs["frames"] = Input(given_control(entry, run), Join.CROP_TO_AREA)
-        elif config.argument("in_channels") > LATENT_CHANNELS:
-            inputs["frames"] = Input(given_frames(entry, run), Join.CROP_TO_AREA)
+        if _is_22(config) and run.mask is not None:
+            painted = run.mask.float().mean(dim=(1, 3, 4))
+            inputs["painted"] = Input(painted.expand(-1, run.shape[2]), frame_axis=1)
+        latent = self.latent(config)
+        beside = config.argument("in_channels") - latent.channels
+        if beside:
+            frames = given_frames(entry, run, latent, beside)
+            inputs["frames"] = Input(frames, Join.CROP_TO_AREA)
+        elif latent is LATENT:
+            subjects = given_subjects(entry, run)
+            if subjects is not None:
+                inputs["subjects"] = Input(subjects)
+        if config.argument("reference"):
+            inputs["reference"] = Input(given_reference(entry, run, latent))
+        rays = config.argument("rays")
+        if rays:
+            found = given_rays(entry, run, rays)
+            if found is not None:
+                inputs["rays"] = Input(found, Join.CROP_TO_AREA)
         if config.argument("vace_layers"):
             followed, strengths = given_vace(entry, run)
             inputs["followed"] = Input(followed, Join.CROP_TO_AREA)
@@ -202,12 +250,22 @@ class WanFamily(BridgedFamily):
         """See `BridgedFamily`."""
         if "frames" in inputs:
             x = torch.cat((x, inputs["frames"]), dim=1)
-        rows, columns = x.shape[-2:]
-        padded = _whole_patches(x)
+        cells, rows, columns = x.shape[-3:]
+        if "subjects" in inputs:
+            x = torch.cat((x, inputs["subjects"]), dim=2)
+        padded, of_frame = _whole_patches(x), math.prod(patch_grid(rows, columns))
         if "painted" in inputs:
-            of_frame = patch_grid(rows, columns)
             times = timestep[:, None] * inputs["painted"].float()
-            timestep = times.repeat_interleave(of_frame[0] * of_frame[1], dim=1)
+            timestep = times.repeat_interleave(of_frame, dim=1)
+        reference, rays = inputs.get("reference"), inputs.get("rays")
+        before = 0 if reference is None else 1
+        if reference is not None:
+            # A frame more, whose tokens are replaced; it has the time of the last token.
+            padded = torch.cat((padded[:, :, :1], padded), dim=2)
+            reference = _whole_patches(reference[:, :, None])[:, :, 0]
+            if "painted" in inputs:
+                of_it = timestep[:, -1:].expand(-1, of_frame)
+                timestep = torch.cat((of_it, timestep), dim=1)
         picture = inputs.get("picture")
         if picture is not None:
             picture = picture.reshape(-1, *inputs["picture"].shape[-2:])
@@ -215,11 +273,14 @@ class WanFamily(BridgedFamily):
             if picture is None:
                 stack.enter_context(text_for_pictures(net))
             more: dict[str, Tensor] = {}
+            if reference is not None or rays is not None:
+                rays = None if rays is None else _whole_patches(rays)
+                stack.enter_context(embedded_with(net, reference, rays))
             if "followed" in inputs:
                 stack.enter_context(follow_each(net, inputs["strengths"]))
                 more["control_hidden_states"] = _whole_patches(inputs["followed"])
             (out,) = net(padded, timestep, inputs["context"], picture, **more, return_dict=False)
-        return out[..., :rows, :columns]
+        return out[:, :, before : before + cells, :rows, :columns]
 
     def positions_scaled(
         self, net: nn.Module, time: AxisScale, rows: AxisScale, columns: AxisScale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -10,7 +11,9 @@ from torch.nn import functional
 
 from engine.errors import NodeError
 from engine.families.family import Entry, Run
+from engine.families.latent_format import LatentFormat
 from engine.families.picture_channels import MASK, PICTURE
+from engine.families.reference_latents import REFERENCES
 from engine.families.wan_autoencoder import LATENT
 
 SEEN = "clip_vision_output"
@@ -24,49 +27,96 @@ the autoencoder encodes them, of what stays and of what is made anew; masks [1, 
 where a pixel is made anew; and how much each counts."""
 VACE_CHANNELS = 2 * LATENT_CHANNELS + 64
 """What the blocks of VACE take: both latents, and the mask of each pixel of a cell."""
-WITH_CONTROL = 3 * LATENT_CHANNELS
-"""Channels that Fun Control takes: the noisy latent, a video to follow, how the video begins."""
+CAMERA = "camera_conditions"
+"""The key of the rays of a camera [1, 24, t, H, W], see `nodes.wan_camera`."""
+SUBJECTS = "time_dim_concat"
+"""The key of latents [1, 16, n, h, w] that Phantom is shown behind the last cell of time."""
 
 
-def given_frames(entry: Entry, run: Run) -> Tensor:
-    """[1, 20, t, h, w]: which frames are given, as four ones for a whole cell; and their latents.
+def given_frames(entry: Entry, run: Run, latent: LatentFormat, channels: int) -> Tensor:
+    """[1, channels, t, h, w]: what a model takes beside its latent of C channels.
 
-    An entry has `PICTURE` [1, 16, t, h, w] as the autoencoder encodes it, and `MASK` [1, 1, t, h,
-    w], 0 where a cell is given. Without a picture nothing is given, and all is zero.
+    That is: C: how the video begins (Fun Camera). C + 4: which frames are given, as four ones for a
+    whole cell, and their latents. 2 C: a video to follow, and how the video begins (Fun Control).
+    2 C + 4: a video to follow, which frames are given, and their latents.
+
+    An entry has latents of C or 2 C channels in `PICTURE` as the autoencoder encodes them, and
+    `MASK` [1, 1 or 4, t, h, w], 0 where a cell is given. Without a picture all is zero.
 
     Raises:
-        NodeError: the picture is no latent of Wan's autoencoder, or has another size than x.
+        NodeError: the picture is no latent of that autoencoder, or has another size than x.
     """
-    picture, mask = entry.extras.get(PICTURE), entry.extras.get(MASK)
-    size = tuple(run.shape[2:])
+    picture, size = entry.extras.get(PICTURE), tuple(run.shape[2:])
     if not isinstance(picture, Tensor):
-        return torch.zeros(1, LATENT_CHANNELS + MASK_CHANNELS, *size)
-    _check(picture, LATENT_CHANNELS, size)
-    latent = _as_long(LATENT.into(picture.float().cpu()), size[0])
+        return torch.zeros(1, channels, *size)
+    flags = channels % latent.channels
+    _check(picture, channels - flags, size, latent)
+    parts = picture.float().cpu().split(latent.channels, dim=1)
+    found = [_as_long(latent.into(part), size[0]) for part in parts]
+    if flags:
+        found.insert(len(found) - 1, _given(entry, size).expand(len(picture), -1, -1, -1, -1))
+    return torch.cat(found, dim=1)
+
+
+def _given(entry: Entry, size: Sequence[int]) -> Tensor:
+    """[1, 4, t, h, w]: 1 where a frame of a cell is given; zeros where nothing says so."""
+    mask = entry.extras.get(MASK)
     if not isinstance(mask, Tensor):
-        return torch.cat((torch.zeros(len(latent), MASK_CHANNELS, *size), latent), dim=1)
+        return torch.zeros(1, MASK_CHANNELS, *size)
     mask = mask.float().cpu()
     mask = mask if mask.shape[1] == MASK_CHANNELS else mask.mean(dim=1, keepdim=True)
-    if mask.shape[3:] != size[1:]:
+    if mask.shape[3:] != tuple(size[1:]):
         mask = functional.interpolate(mask, (mask.shape[2], *size[1:]))
-    given = _as_long(1.0 - mask, size[0]).expand(len(latent), MASK_CHANNELS, *size)
-    return torch.cat((given, latent), dim=1)
+    return _as_long(1.0 - mask, size[0]).expand(-1, MASK_CHANNELS, *size)
 
 
-def given_control(entry: Entry, run: Run) -> Tensor:
-    """[1, 32, t, h, w]: the latents of the video to follow, and of how the video begins.
-
-    An entry has both in `PICTURE`, as the autoencoder encodes them; without, all is zero.
+def given_reference(entry: Entry, run: Run, latent: LatentFormat) -> Tensor:
+    """[1, C, h, w]: the picture that Fun Control refers to; zeros without one.
 
     Raises:
-        NodeError: it is no such latent, or has another size than x.
+        NodeError: it has another size than x.
     """
-    found, size = entry.extras.get(PICTURE), tuple(run.shape[2:])
+    found, size = entry.extras.get(REFERENCES), tuple(run.shape[3:])
+    if not found:
+        return torch.zeros(1, latent.channels, *size)
+    picture: Tensor = found[0]
+    picture = picture if picture.ndim == 5 else picture[:, :, None]
+    _check(picture, latent.channels, (1, *size), latent)
+    return latent.into(picture.float().cpu())[:, :, 0]
+
+
+def given_rays(entry: Entry, run: Run, channels: int) -> Tensor | None:
+    """[1, channels, t, h, w]: the rays of a camera for every pixel of a cell; None without one.
+
+    Raises:
+        NodeError: they are for another size.
+    """
+    rays = entry.extras.get(CAMERA)
+    if not isinstance(rays, Tensor):
+        return None
+    side = math.isqrt(channels // rays.shape[1])
+    wanted = (run.shape[2], side * run.shape[3], side * run.shape[4])
+    if tuple(rays.shape[2:]) != wanted:
+        raise NodeError(
+            f"the camera of WanCameraEmbedding is for {rays.shape[2]} cells of time and pictures "
+            f"of {rays.shape[4]} x {rays.shape[3]}, the latent has {wanted[0]} and {wanted[2]} x "
+            f"{wanted[1]}; give both nodes the same width, height and length"
+        )
+    frames = rays.float().cpu()[0].transpose(0, 1)
+    return functional.pixel_unshuffle(frames, side).transpose(0, 1)[None]
+
+
+def given_subjects(entry: Entry, run: Run) -> Tensor | None:
+    """[1, 16, n, h, w]: the pictures that Phantom is shown; None without.
+
+    Raises:
+        NodeError: they are no such latents, or have another size than x.
+    """
+    found = entry.extras.get(SUBJECTS)
     if not isinstance(found, Tensor):
-        return torch.zeros(1, WITH_CONTROL - LATENT_CHANNELS, *size)
-    _check(found, WITH_CONTROL - LATENT_CHANNELS, size)
-    parts = found.float().cpu().split(LATENT_CHANNELS, dim=1)
-    return torch.cat([_as_long(LATENT.into(part), size[0]) for part in parts], dim=1)
+        return None
+    _check(found, LATENT.channels, (found.shape[2], *run.shape[3:]), LATENT)
+    return LATENT.into(found.float().cpu())
 
 
 def given_vace(entry: Entry, run: Run) -> tuple[Tensor, Tensor]:
@@ -98,12 +148,13 @@ def given_vace(entry: Entry, run: Run) -> tuple[Tensor, Tensor]:
     return torch.cat(found, dim=1), torch.tensor([strengths])
 
 
-def _check(picture: Tensor, channels: int, size: Sequence[int]) -> None:
+def _check(picture: Tensor, channels: int, size: Sequence[int], latent: LatentFormat) -> None:
     if picture.ndim != 5 or picture.shape[1] != channels:
+        vae = "2.1" if latent is LATENT else "2.2"
         raise NodeError(
             f"the picture in the conditioning has the shape {list(picture.shape)}, the model takes "
-            f"a video's latent of {channels} channels; encode it with the VAE of Wan 2.1, with "
-            f"{'WanFunControlToVideo' if channels > LATENT_CHANNELS else 'WanImageToVideo'}"
+            f"a video's latent of {channels} channels; encode it with the VAE of Wan {vae}, with "
+            f"{'WanFunControlToVideo' if channels > latent.channels else 'WanImageToVideo'}"
         )
     if picture.shape[3:] != tuple(size[1:]):
         raise NodeError(

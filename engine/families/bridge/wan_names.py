@@ -16,14 +16,18 @@ INPUT = "patch_embedding.weight"
 VACE_INPUT, VACE_BLOCKS = "vace_patch_embedding.weight", "vace_blocks."
 PARTS = (
     *("patch_embedding", "text_embedding", "time_embedding", "time_projection", "blocks", "head"),
-    *("img_emb", "vace_patch_embedding", "vace_blocks"),
+    *("img_emb", "vace_patch_embedding", "vace_blocks", "ref_conv", "control_adapter"),
 )
 CLASS_PARTS = (
     *("patch_embedding", "condition_embedder", "blocks", "proj_out", "scale_shift_table"),
-    *("vace_patch_embedding", "vace_blocks"),
+    *("vace_patch_embedding", "vace_blocks", "ref_conv", "control_adapter"),
 )
 PARTS_OF_BLOCK = ("modulation", "norm3", "self_attn", "cross_attn", "ffn")
 PARTS_OF_VACE = (*PARTS_OF_BLOCK, "before_proj", "after_proj")
+REFERENCE_INPUT, CAMERA_INPUT = "ref_conv.weight", "control_adapter.conv.weight"
+CAMERA_BLOCKS = "control_adapter.residual_blocks."
+OURS = ("ref_conv", "control_adapter")
+"""Parts that the class lacks, under their published names; see `engine.nets.wan_parts`."""
 _OUTER: Mapping[str, str] = {
     "patch_embedding": "patch_embedding",
     "vace_patch_embedding": "vace_patch_embedding",
@@ -98,6 +102,8 @@ def class_name(name: str) -> str | None:
     """The class's name of one tensor in the original layout; None if it has none."""
     if name in _ALONE:
         return _ALONE[name]
+    if name.startswith(OURS):
+        return name
     module, _, kind = name.rpartition(".")
     if module in _OUTER:
         return f"{_OUTER[module]}.{kind}"
@@ -113,6 +119,8 @@ def original_name(name: str) -> str:
     alone = {ours: theirs for theirs, ours in _ALONE.items()}
     if name in alone:
         return alone[name]
+    if name.startswith(OURS):
+        return name
     module, _, kind = name.rpartition(".")
     outer = {ours: theirs for theirs, ours in _OUTER.items()}
     if module in outer:

@@ -327,6 +327,34 @@ def test_other_models_of_wan_are_not_taken_for_it(networks):
             detect(StateDict.of(tensors | {further: torch.zeros(2, 2)}))
 
 
+def test_phantom_is_shown_pictures_as_more_cells_of_time(files, networks):
+    model = load_denoiser(files["wan_t2v"])
+    x, entry = given("wan_t2v")
+    shown = drawn(1, 16, 2, 6, 5, seed=9)
+    found = called(model, x, Entry(entry.embedding, {"time_dim_concat": shown}))
+    longer = torch.cat((x, model.latent.into(shown).expand(2, -1, -1, -1, -1)), 2)
+    with torch.no_grad():
+        wanted = expected("wan_t2v", networks["wan_t2v"], longer, entry)[:, :, :3]
+    assert distance(found, wanted) < 1e-6
+    with pytest.raises(NodeError, match="4 x 5 cells"):
+        called(model, x, Entry(entry.embedding, {"time_dim_concat": shown[..., :4, :]}))
+
+
+def test_parts_of_wan_fun_refuse_other_sizes_and_do_without(files):
+    model = load_denoiser(files["wan_fun_camera"])
+    x, entry = given("wan_fun_camera")
+    plain = called(model, x, Entry(entry.embedding, {}))
+    assert distance(plain, called(model, x, entry)) > 1e-3
+    rays = entry.extras["camera_conditions"][..., :40, :]
+    with pytest.raises(NodeError, match="pictures of 40 x 40, the latent has 3 and 40 x 48"):
+        called(model, x, Entry(entry.embedding, {"camera_conditions": rays}))
+    control = load_denoiser(files["wan22_fun_control"])
+    x, entry = given("wan22_fun_control")
+    other = {**entry.extras, "reference_latents": [torch.zeros(1, 16, 1, 6, 5)]}
+    with pytest.raises(NodeError, match=r"48 channels; .* VAE of Wan 2.2"):
+        called(control, x, Entry(entry.embedding, other))
+
+
 def test_conditionings_of_other_models_are_refused(files):
     model = load_denoiser(files["wan21_i2v"])
     x, entry = given("wan21_i2v")

@@ -23,7 +23,12 @@ FOREIGN = {
         "double_blocks.0.img_attn.norm.key_norm.scale",
         "double_stream_modulation_img.lin.weight",
     ],
-    "a Wan model": ["model.diffusion_model.head.modulation"],
+    "a Wan model with parts": ["model.diffusion_model.head.modulation"],
+    "a Wan Animate model": ["head.modulation", "face_adapter.fuser_blocks.0.k_norm.weight"],
+    "a Wan model that follows sound (S2V)": [
+        "model.diffusion_model.head.modulation",
+        "model.diffusion_model.casual_audio_encoder.weights",
+    ],
     "a Qwen-Image model": ["transformer.txt_norm.weight"],
     "a model in the folder layout of diffusers": ["down_blocks.0.resnets.0.conv1.weight"],
     "a text encoder": ["text_model.encoder.layers.0.layer_norm1.weight"],

@@ -156,12 +156,66 @@ def vace():
     return graph
 
 
+def fun_control():
+    """Wan 2.2 5B Fun Control: a video to follow, and a picture to refer to."""
+    more = {"ref_image": ["picture", 0], "control_video": ["picture", 0]}
+    graph = of_picture("wan22_fun_control", "Wan22FunControlToVideo", **more)
+    del graph["latent"]["inputs"]["start_image"]
+    graph["vae"] = node("VAELoader", vae_name="wan22_vae.safetensors")
+    return graph
+
+
+def fun_camera():
+    path = node("WanCameraEmbedding", camera_pose="Zoom In", width=64, height=64, length=5)
+    graph = of_picture("wan_fun_camera", "WanCameraImageToVideo", camera_conditions=["path", 0])
+    return {**graph, "path": path}
+
+
+def phantom():
+    """Two guidances: by the text, and by the pictures."""
+    graph = wan(picture=PICTURE, latent=node("WanPhantomSubjectToVideo", **TAKEN))
+    graph["latent"]["inputs"]["images"] = ["picture", 0]
+    graph["guider"] = node(
+        "DualCFGGuider",
+        model=["shifted", 0],
+        cond1=["latent", 0],
+        cond2=["latent", 1],
+        negative=["latent", 2],
+        cfg_conds=5.0,
+        cfg_cond2_negative=2.0,
+        style="regular",
+    )
+    graph["noise"] = node("RandomNoise", noise_seed=1)
+    graph["euler"] = node("KSamplerSelect", sampler_name="euler")
+    graph["sigmas"] = node(
+        "BasicScheduler", model=["shifted", 0], scheduler="simple", steps=2, denoise=1.0
+    )
+    graph["sampled"] = node(
+        "SamplerCustomAdvanced",
+        noise=["noise", 0],
+        guider=["guider", 0],
+        sampler=["euler", 0],
+        sigmas=["sigmas", 0],
+        latent_image=["latent", 3],
+    )
+    return graph
+
+
+def tracks():
+    """ATI, whose network is that of Wan 2.1 of a picture."""
+    line = '[[{"x": 10, "y": 10}, {"x": 40, "y": 40}]]'
+    more = {"tracks": line, "temperature": 220.0, "topk": 2, "clip_vision_output": ["seen", 0]}
+    return {**of_picture("wan21_i2v", "WanTrackToVideo", **more), **EYE}
+
+
 GRAPHS = {
     "flux3 edited": edited,
     "ernie": ernie,
     "wan 2.2 of a picture": two_experts,
     "wan 2.2 5B of a picture": five_billion,
     "wan vace": vace,
+    "wan 2.2 5B fun control": fun_control,
+    "wan phantom": phantom,
 }
 OTHERS = {
     "flux3": flux3,
@@ -172,6 +226,8 @@ OTHERS = {
         **EYE,
     },
     "wan first and last": first_and_last,
+    "wan fun camera": fun_camera,
+    "wan tracks": tracks,
 }
 
 
