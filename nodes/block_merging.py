@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from engine.families.bridge import ltxv
 from engine.families.bridge.wan_names import original_name
 from engine.inference.merging import by_prefix, mixed_model
 from engine.nodekit.contract import node
@@ -38,6 +39,13 @@ WAN_PARTS = (
 )
 
 
+LTXV_PARTS = (
+    *("patchify_proj.", "adaln_single.", "caption_projection."),
+    *(f"transformer_blocks.{i}." for i in range(28)),
+    *("scale_shift_table", "proj_out."),
+)
+
+
 def _sd3(blocks: int) -> tuple[str, ...]:
     return (*SD3_PARTS, *(f"joint_blocks.{i}." for i in range(blocks)), "final_layer.")
 
@@ -47,6 +55,7 @@ MediumRatios = Annotated[Ratio, Options(default=1.0), Names(*_sd3(24))]
 LargeRatios = Annotated[Ratio, Options(default=1.0), Names(*_sd3(38))]
 QwenRatios = Annotated[Ratio, Options(default=1.0), Names(*QWEN_PARTS)]
 AuraFlowRatios = Annotated[Ratio, Options(default=1.0), Names(*AURAFLOW_PARTS)]
+LtxvRatios = Annotated[Ratio, Options(default=1.0), Names(*LTXV_PARTS)]
 WanRatios = Annotated[Ratio, Options(default=1.0), Names(*WAN_PARTS)]
 
 
@@ -85,3 +94,10 @@ def merge_blocks_of_wan(model1: Model, model2: Model, **ratios: WanRatios) -> Mo
     """Mix two models of Wan's architecture, with a ratio for each block."""
     shares = by_prefix(ratios)
     return mixed_model(model1, model2, lambda name: shares(original_name(name)))
+
+
+@node("ModelMergeLTXV", category=BLOCKS)
+def merge_blocks_of_ltx_video(model1: Model, model2: Model, **ratios: LtxvRatios) -> Model:
+    """Mix two models of LTX-Video's architecture, with a ratio for each block."""
+    shares = by_prefix(ratios)
+    return mixed_model(model1, model2, lambda name: shares(ltxv.original_name(name)))

@@ -53,7 +53,7 @@ _FAMILIES: Mapping[str, str] = {
     "the model family Lotus": "LotusConditioning",
     "the model family LTX-Video": """
         LTXVAddGuide LTXVConditioning LTXVCropGuides LTXVImgToVideo LTXVImgToVideoInplace
-        LTXVScheduler ModelMergeLTXV ModelSamplingLTXV
+        LTXVScheduler ModelSamplingLTXV
     """,
     "the model family LTX-2, with sound": """
         GetICLoRAParameters LTXAVTextEncoderLoader LTXVAudioVAEDecode LTXVAudioVAEEncode

@@ -90,6 +90,16 @@ def class_name(name: str) -> str:
     return name
 
 
+def original_name(name: str) -> str:
+    """The original layout's name of a tensor of the class; the inverse of `class_name`."""
+    for theirs, ours in _NAMES:
+        if name.startswith(f"{ours}."):
+            return theirs + name.removeprefix(ours)
+    for theirs, ours in _NORMS:
+        name = name.replace(ours, theirs)
+    return name
+
+
 def configure(found: StateDict) -> BridgedConfig:
     """The sizes from tensors under the class's names, and what the file's metadata says."""
     channels, taken = matrix(found, "proj_in.weight")
