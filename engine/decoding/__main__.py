@@ -223,6 +223,9 @@ def _limit_memory(most: int) -> None:
         return
     import resource  # noqa: PLC0415 - there is none on Windows
 
+    # The process of an isolated pack, which may start a helper, too, can have a lower limit.
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

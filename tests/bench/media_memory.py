@@ -1,6 +1,6 @@
 """Peak memory of the nodes of media with an 8K picture, an 8K film and a film of ten minutes.
 
-    python tests/bench/media_memory.py
+    python tests/bench/media_memory.py [picture] [large] [long] [converted]
 
 Each step begins with a peak that was reset. Printed: growth of this process, as a worker is one,
 and the peak of the helper that reads video and sound; for what is refused, the sentence.
@@ -123,23 +123,40 @@ def _written(video: VideoFromFile, container: str = "auto") -> int:
     return len(stream.getvalue())
 
 
+def _large_film(folder: Path) -> None:
+    path = _film(folder / "8k.mp4", 1, 7680, 4320)
+    _measured("8K film, its frames", lambda: sum(1 for _ in read_frames(path)))
+
+
+def _long_film(folder: Path) -> None:
+    short = _film(folder / "10s.mp4", 10, 1280, 720)
+    path = _repeated(short, folder / "long.mp4", MINUTES * 6)
+    film = VideoFromFile(path)
+    _measured("ten minutes of 720p, as images", film.get_components)
+    _measured("ten minutes of 720p, copied", lambda: f"{_written(film):,} bytes")
+    _measured("ten minutes of sound", lambda: (read_sound(path) or {})["waveform"].shape)
+    _measured("ten minutes of 720p, its frames", lambda: sum(1 for _ in read_frames(path)))
+
+
+def _converted_film(folder: Path) -> None:
+    short = _film(folder / "small10s.mp4", 10, 426, 240)
+    path = _repeated(short, folder / "small.mp4", MINUTES * 6)
+    _measured("ten minutes of 240p, to VP9", lambda: _written(VideoFromFile(path), "webm"))
+
+
+STEPS = {
+    "picture": _picture,
+    "large": _large_film,
+    "long": _long_film,
+    "converted": _converted_film,
+}
+
+
 def main() -> None:
-    """Measure all steps."""
+    """Measure all steps, or those that are named."""
     with tempfile.TemporaryDirectory() as made:
-        folder = Path(made)
-        _picture(folder)
-        huge = _film(folder / "8k.mp4", 1, 7680, 4320)
-        _measured("8K film, its frames", lambda: sum(1 for _ in read_frames(huge)))
-        short = _film(folder / "10s.mp4", 10, 426, 240)
-        small = _repeated(short, folder / "small.mp4", MINUTES * 6)
-        _measured("ten minutes of 240p, to VP9", lambda: _written(VideoFromFile(small), "webm"))
-        short = _film(folder / "hd10s.mp4", 10, 1280, 720)
-        large = _repeated(short, folder / "large.mp4", MINUTES * 6)
-        film = VideoFromFile(large)
-        _measured("ten minutes of 720p, copied", lambda: f"{_written(film):,} bytes")
-        _measured("ten minutes of 720p, its frames", lambda: sum(1 for _ in read_frames(large)))
-        _measured("ten minutes of 720p, as images", film.get_components)
-        _measured("ten minutes of sound", lambda: (read_sound(large) or {})["waveform"].shape)
+        for name in sys.argv[1:] or STEPS:
+            STEPS[name](Path(made))
 
 
 if __name__ == "__main__":

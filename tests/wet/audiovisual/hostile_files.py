@@ -24,8 +24,8 @@ def huge_text():
     return wav(more=b"LIST" + struct.pack("<I", 0x7FFFFFF0) + b"INFOINAM\xe0\xff\xff\x7f")
 
 
-def silent_flac(seconds=100, channels=8, rate=96_000):
-    """Silence in 8 channels: 307 MB of samples in 80 kB."""
+def silent_flac(seconds=60, channels=8, rate=96_000):
+    """Silence in 8 channels: 184 MB of samples in 50 kB."""
     stream = io.BytesIO()
     with av.open(stream, "w", format="flac") as file:
         sound = file.add_stream("flac", rate=rate, layout="7.1")

@@ -67,7 +67,7 @@ FILMS = {
     "16k x 16k": (lambda: hostile_files.raw_film(16_000, 16_000), "no frame|more memory"),
     "a frame that grows": (
         lambda: hostile_files.packets(
-            "avi", "png", (96, 64), [picture("PNG"), picture("PNG", (5000, 4000))]
+            "avi", "png", (96, 64), [picture("PNG"), picture("PNG", (3000, 3000))]
         ),
         "8 frames|2 frames|more memory",
     ),
@@ -145,12 +145,12 @@ def test_more_channels_than_eight_are_read(channels, tmp_path):
 
 def test_a_late_sound_that_would_not_fit_is_refused(monkeypatch, tmp_path):
     path = tmp_path / "a.mkv"
-    path.write_bytes(hostile_files.late_sound(seconds=500))
+    path.write_bytes(hostile_files.late_sound(seconds=300))
     whole = read_sound(path)["waveform"]
-    assert whole.shape == (1, 2, 48_000 * 500 + 4800)
-    assert not whole[..., : 48_000 * 500 - 10].any()
+    assert whole.shape == (1, 2, 48_000 * 300 + 4800)
+    assert not whole[..., : 48_000 * 300 - 10].any()
     monkeypatch.setattr(containers, "available_memory", lambda: FREE)
-    with pytest.raises(MediaError, match=r"the sound takes 0\.4 GB"):
+    with pytest.raises(MediaError, match=r"the sound takes 0\.2 GB"):
         read_sound(path)
 
 
@@ -206,7 +206,7 @@ def test_damaged_files_are_read_or_refused_with_a_sentence(tmp_path):
     ends = {"read": 0, "refused": 0}
     for kind in ("wav", "mp3", "flac", "opus", "m4a", "mka", "mp4", "webm"):
         good = media_fuzz.KINDS[kind]()
-        for seed in range(12):
+        for seed in range(6):
             path = tmp_path / f"{seed}.{kind}"
             path.write_bytes(media_fuzz.damaged(good, seed))
             try:
@@ -217,4 +217,4 @@ def test_damaged_files_are_read_or_refused_with_a_sentence(tmp_path):
                 ends["read"] += 1
             except MediaError:
                 ends["refused"] += 1
-    assert min(ends.values()) > 20
+    assert min(ends.values()) > 10
