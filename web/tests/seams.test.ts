@@ -79,3 +79,29 @@ test("one module decides what a result is", () => {
   );
   expect(deciding.map(({ path }) => path)).toEqual(["src/state/outcomes/outputs.ts"]);
 });
+
+/** Who follows the pointer besides `followPointer`, none of them in a drag, and why. */
+const FOLLOWING: readonly string[] = [
+  "src/canvas/Gestures.tsx", // reads whether Ctrl is held
+  "src/canvas/paintedWires.ts", // a painted wire near the pointer becomes an element
+  "src/canvas/pointing.ts", // what is painted under the pointer
+  "src/canvas/pullPointer.ts", // a wire follows the pointer between two taps, too
+  "src/canvas/touch.ts", // a long press ends where the finger moves
+  "src/panels/mask/MaskStage.ts", // the ring around the brush
+  "src/prefetch.ts", // waits until nothing moves
+  "src/widgets/Listbox.tsx", // the option under the pointer
+  "src/widgets/Menu.tsx", // the entry under the pointer
+  "src/widgets/pointerDrag.ts",
+];
+
+test("every drag uses the same hook", () => {
+  const moves = ours.filter(({ text }) =>
+    /pointermove|onPointerMove|mousemove|onMouseMove/.test(text),
+  );
+  expect(moves.map(({ path }) => path)).toEqual(FOLLOWING);
+  const captures = ours.filter(({ text }) => text.includes("setPointerCapture"));
+  expect(captures.map(({ path }) => path)).toEqual([
+    "src/canvas/pullPointer.ts",
+    "src/widgets/pointerDrag.ts",
+  ]);
+});

@@ -24,7 +24,7 @@ import {
   setFrameMode,
   toggleFrameCollapsed,
 } from "../state/editing/framing";
-import { beginDrag, gridStep, isDragOver } from "../state/editing/moving";
+import { beginDrag, cancelDrag, gridStep, isDragOver } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { useRenaming } from "../state/editing/renaming";
 import { frameColour } from "../state/nodes/colours";
@@ -32,6 +32,7 @@ import { foldingOf } from "../state/nodes/folding";
 import { GRID } from "../state/nodes/shape";
 import { useEditor, useGesture, useTab } from "../state/session/editor";
 import { edit, endThread } from "../state/session/studio";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { BypassSign, MuteSign } from "../widgets/signs";
 import { t } from "../words/words";
 import { openMenu } from "./menus";
@@ -62,65 +63,69 @@ function useTitleScale(): number {
   });
 }
 
-/** Handlers of a drag: `onStep` runs for each step; the whole drag is one undo step. */
-function useFrameDrag(onStep: (by: Point) => void, onClick?: () => void) {
+interface FrameDrag {
+  /** False: no drag. */
+  press?: (event: PointerEvent<HTMLElement>) => boolean;
+  step: (by: Point) => void;
+  click?: () => void;
+}
+
+/** The handler of a drag in steps from its start; the whole drag is one undo step. */
+function useFrameDrag({ press, step, click }: FrameDrag) {
   const editor = useEditor();
   const flow = useReactFlow();
-  const start = useRef<{ at: Point; moved: boolean } | null>(null);
-  const at = (event: PointerEvent) =>
+  const at = (event: { clientX: number; clientY: number }) =>
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
-  return {
-    press: (event: PointerEvent<HTMLElement>) => {
+  const over = () => useArranging.setState({ dragging: false });
+  return usePointerDrag<Point, HTMLElement>({
+    begin: (event) => {
+      if (press?.(event) === false) return null;
       event.stopPropagation();
-      event.currentTarget.setPointerCapture(event.pointerId);
       beginDrag(editor);
-      start.current = { at: at(event), moved: false };
+      return at(event);
     },
-    drag: (event: PointerEvent) => {
-      const drag = start.current;
-      if (drag === null || isDragOver()) return;
+    isBegun: ({ x, y }) => Math.hypot(x, y) >= (GRID / 2) * flow.getZoom(),
+    move: (start, event) => {
+      if (isDragOver()) return;
       const now = at(event);
-      const by = { x: now.x - drag.at.x, y: now.y - drag.at.y };
-      if (!drag.moved && Math.hypot(by.x, by.y) < GRID / 2) return;
-      drag.moved = true;
       useArranging.setState({ dragging: true });
-      onStep(by);
+      step({ x: now.x - start.x, y: now.y - start.y });
     },
-    release: () => {
-      if (start.current === null) return;
-      if (start.current.moved) endThread(editor);
-      else onClick?.();
-      start.current = null;
-      useArranging.setState({ dragging: false });
+    end: () => {
+      endThread(editor);
+      over();
     },
-  };
+    cancel: () => {
+      cancelDrag(editor);
+      over();
+    },
+    click: () => click?.(),
+  });
 }
 
 /** Handlers that move a frame with the nodes it held when the drag began. */
 export function useFrameMove(key: string) {
   const editor = useEditor();
   const move = useRef(frameMover(editor, key));
-  const { press, drag, release } = useFrameDrag(
-    (by) => move.current(by),
-    () => selectFrame(editor, key),
-  );
-  return {
-    onPointerDown: (event: PointerEvent<HTMLElement>) => {
-      if (event.button !== 0 || isControl(event.target)) return;
+  const handlers = useFrameDrag({
+    press: (event) => {
+      if (isControl(event.target)) return false;
       move.current = frameMover(editor, key);
-      press(event);
+      return true;
     },
+    step: (by) => move.current(by),
+    click: () => selectFrame(editor, key),
+  });
+  return {
+    ...handlers,
     onMouseDown: (event: MouseEvent<HTMLElement>) => {
       // A press moves the frame; only the keyboard and a double click focus its title.
       if (isControl(event.target)) return;
       event.preventDefault();
       if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     },
-    onPointerMove: drag,
-    onPointerUp: release,
-    onPointerCancel: release,
     onDoubleClick: (event: MouseEvent<HTMLElement>) => {
-      // The header has captured the pointer, so the title gets no double click of its own.
+      // The title is read-only, and its own double click would select nothing.
       const canvas = event.currentTarget.closest(".canvas");
       const frame = canvas?.querySelector(`:not(.frame-box)[data-frame="${key}"]`);
       const input = frame?.querySelector("input");
@@ -296,32 +301,26 @@ const MIN_SIZE = { width: 120, height: 80 };
 function Corner({ group: { key } }: { group: Group }) {
   const editor = useEditor();
   const from = useRef<{ width: number; height: number } | null>(null);
-  const { press, drag, release } = useFrameDrag((by) => {
-    const group = frameOf(editor.graph, key);
-    if (group === undefined) return;
-    from.current ??= group.size;
-    const { x: width, y: height } = gridStep({
-      x: Math.max(MIN_SIZE.width, from.current.width + by.x),
-      y: Math.max(MIN_SIZE.height, from.current.height + by.y),
-    });
-    edit(
-      editor,
-      "Resize the group",
-      (draft) => placeFrame(draft, key, { ...frameBox(group), width, height }),
-      `size ${key}`,
-    );
+  const handlers = useFrameDrag({
+    press: () => {
+      from.current = null;
+      return true;
+    },
+    step: (by) => {
+      const group = frameOf(editor.graph, key);
+      if (group === undefined) return;
+      from.current ??= group.size;
+      const { x: width, y: height } = gridStep({
+        x: Math.max(MIN_SIZE.width, from.current.width + by.x),
+        y: Math.max(MIN_SIZE.height, from.current.height + by.y),
+      });
+      edit(
+        editor,
+        "Resize the group",
+        (draft) => placeFrame(draft, key, { ...frameBox(group), width, height }),
+        `size ${key}`,
+      );
+    },
   });
-  return (
-    <div
-      className="frame-corner"
-      onPointerDown={(event) => {
-        if (event.button !== 0) return;
-        from.current = null;
-        press(event);
-      }}
-      onPointerMove={drag}
-      onPointerUp={release}
-      onPointerCancel={release}
-    />
-  );
+  return <div className="frame-corner" {...handlers} />;
 }

@@ -4,7 +4,7 @@
  */
 
 import { useReactFlow, useStore, useStoreApi } from "@xyflow/react";
-import { type PointerEvent, type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
+import { type RefObject, useCallback, useEffect, useMemo, useRef } from "react";
 import { type Box, boundsOfBoxes, centreOf } from "../document/arrange";
 import { frameBox } from "../document/frames";
 import type { Point } from "../document/graph";
@@ -80,8 +80,8 @@ function MapView() {
   }, [store]);
   usePaint(canvas, fit, place);
   useFollowing(place);
-  const placeOf = (event: PointerEvent<HTMLElement>): Point => {
-    const { left, top } = event.currentTarget.getBoundingClientRect();
+  const placeOf = (event: { clientX: number; clientY: number }, map: Element): Point => {
+    const { left, top } = map.getBoundingClientRect();
     return {
       x: (event.clientX - left) / fit.current.scale + fit.current.left,
       y: (event.clientY - top) / fit.current.scale + fit.current.top,
@@ -91,13 +91,13 @@ function MapView() {
   const handlers = usePointerDrag<Point, HTMLDivElement>({
     /** Returns the way from the middle of the screen to the pressed point, in the graph. */
     begin: (event) => {
-      const at = placeOf(event);
+      const at = placeOf(event, event.currentTarget);
       const middle = event.target === frame.current ? centreOf(viewOf(store.getState())) : at;
       goTo(middle);
       return { x: at.x - middle.x, y: at.y - middle.y };
     },
-    move: (offset, event) => {
-      const { x, y } = placeOf(event);
+    move: (offset, event, map) => {
+      const { x, y } = placeOf(event, map);
       goTo({ x: x - offset.x, y: y - offset.y });
     },
     end: () => setViewport(editor.id, flow.getViewport()),

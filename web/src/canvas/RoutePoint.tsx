@@ -1,10 +1,12 @@
 /** A reroute point on wires: it can be moved, branched from and removed, by pointer or keyboard. */
 
-import { type KeyboardEvent, type PointerEvent, useRef } from "react";
+import { type KeyboardEvent, useRef } from "react";
 import type { Point } from "../document/graph";
 import { linksThrough, moveReroutes } from "../document/reroute";
+import { useArranging } from "../state/editing/arranging";
 import { removePoints } from "../state/editing/connecting";
 import { pulledFrom } from "../state/editing/drop";
+import { beginDrag, cancelDrag, isDragOver } from "../state/editing/moving";
 import { isHidden, useWiring } from "../state/editing/wiring";
 import { foldedEnds } from "../state/nodes/folding";
 import { colourOf } from "../state/nodes/kinds";
@@ -63,10 +65,11 @@ function usePointDrag(point: string) {
   const lastPosition = useRef<Point | null>(null);
   const editor = useEditor();
   const moveBy = (by: Point) => movePoints(editor, point, by);
-  const toGraph = ({ clientX: x, clientY: y }: PointerEvent) =>
+  const toGraph = ({ clientX: x, clientY: y }: { clientX: number; clientY: number }) =>
     canvas(editor.id)?.toGraph({ x, y }) ?? null;
-  const begin = (event: PointerEvent<HTMLButtonElement>) => {
+  const begin = (event: React.PointerEvent<HTMLButtonElement>) => {
     event.stopPropagation();
+    beginDrag(editor);
     lastPosition.current = toGraph(event);
     const { points } = useWiring.getState();
     if (event.shiftKey) useWiring.setState({ points: [...points, point] });
@@ -76,15 +79,21 @@ function usePointDrag(point: string) {
   };
   const move = (_: string, event: PointerEvent) => {
     const at = toGraph(event);
-    if (lastPosition.current === null || at === null) return;
+    if (lastPosition.current === null || at === null || isDragOver()) return;
+    useArranging.setState({ dragging: true });
     moveBy({ x: at.x - lastPosition.current.x, y: at.y - lastPosition.current.y });
     lastPosition.current = at;
   };
   const end = () => {
     lastPosition.current = null;
     endThread(editor);
+    useArranging.setState({ dragging: false });
   };
-  const drag = usePointerDrag<string, HTMLButtonElement>({ begin, move, end });
+  const cancel = () => {
+    cancelDrag(editor);
+    end();
+  };
+  const drag = usePointerDrag<string, HTMLButtonElement>({ begin, move, end, cancel });
   const onKeyDown = (event: KeyboardEvent) => {
     const by = ARROWS[event.key];
     if (by !== undefined) moveBy(by);

@@ -7,29 +7,27 @@ import type { Point } from "../document/graph";
 import type { Guide } from "../document/snap";
 import {
   boxOutline,
+  cancelMarquee,
   type Marquee,
   type SelectionMode,
   selectionBy,
   useArranging,
 } from "../state/editing/arranging";
 import { boxesOf } from "../state/editing/boxes";
-import { setFreePlacement } from "../state/editing/moving";
 import { type Editor, useGesture } from "../state/session/editor";
 import { setting } from "../state/session/settings";
 import { select } from "../state/session/studio";
+import { followPointer } from "../widgets/pointerDrag";
 import type { FlowEdge, FlowNode } from "./flow";
 import "./arrange.css";
 
 type Flow = ReturnType<typeof useReactFlow<FlowNode, FlowEdge>>;
 
 interface Drawing {
-  pointer: number;
   kind: Marquee["kind"];
   /** The lasso began with Alt, so Alt does not also subtract. */
   byAlt: boolean;
   start: Point;
-  /** Where it began on the screen: a press that hardly moves is a click. */
-  screen: Point;
   points: Point[];
   before: readonly string[];
   boxes: Boxes;
@@ -65,6 +63,7 @@ function listen(
 ): () => void {
   let drawing: Drawing | null = null;
   let drawn = false;
+  let stop = () => {};
   const at = (event: MouseEvent) =>
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
   const press = (event: PointerEvent) => {
@@ -74,29 +73,28 @@ function listen(
     const start = at(event);
     const draws = event.shiftKey || event.ctrlKey || event.metaKey;
     if (!draws && latest.current.taken(start, event.altKey)) return;
-    drawing = beginDrawing(editor, event, start);
+    const begun = beginDrawing(editor, event, start);
+    if (begun === null) return;
+    drawing = begun;
+    stop = followPointer(event, element, {
+      isBegun: ({ x, y }) => Math.hypot(x, y) >= CLICK_DISTANCE,
+      move: (moved) => {
+        // A command ended it.
+        if (drawn && useArranging.getState().marquee === null) return stop();
+        drawn = true;
+        const marquee = extendMarquee(begun, at(moved), moved);
+        useArranging.setState({ marquee });
+        select(editor, selectionBy(marquee, begun.boxes), []);
+      },
+      cancel: () => cancelMarquee(editor),
+      done: () => {
+        drawing = null;
+        useArranging.setState({ marquee: null });
+      },
+    });
   };
   const keepView = (event: MouseEvent) => {
     if (drawing !== null) blockCanvas(event);
-  };
-  const move = (event: PointerEvent) => {
-    setFreePlacement(event.ctrlKey || event.metaKey);
-    if (drawing === null || event.pointerId !== drawing.pointer) return;
-    const { screen } = drawing;
-    const distance = Math.hypot(event.clientX - screen.x, event.clientY - screen.y);
-    if (!drawn && distance < CLICK_DISTANCE) return;
-    if (drawn && useArranging.getState().marquee === null) {
-      drawing = null;
-      return;
-    }
-    drawn = true;
-    const marquee = extendMarquee(drawing, at(event), event);
-    useArranging.setState({ marquee });
-    select(editor, selectionBy(marquee, drawing.boxes), []);
-  };
-  const release = () => {
-    drawing = null;
-    useArranging.setState({ marquee: null });
   };
   const click = (event: MouseEvent) => {
     if (drawn) event.stopPropagation();
@@ -107,11 +105,10 @@ function listen(
   element.addEventListener("pointerdown", press, before);
   element.addEventListener("mousedown", keepView, before);
   element.addEventListener("click", click, before);
-  window.addEventListener("pointermove", move, before);
-  for (const end of ["pointerup", "pointercancel"]) {
-    window.addEventListener(end, release, { signal: listening.signal });
-  }
-  return () => listening.abort();
+  return () => {
+    listening.abort();
+    stop();
+  };
 }
 
 /** The selection shape that a press begins; null where it moves the view. */
@@ -119,11 +116,9 @@ function beginDrawing(editor: Editor, event: PointerEvent, start: Point): Drawin
   const kind = kindOf(event);
   if (kind === null) return null;
   return {
-    pointer: event.pointerId,
     kind,
     byAlt: event.altKey && kind === "lasso",
     start,
-    screen: { x: event.clientX, y: event.clientY },
     points: [start],
     before: editor.tab.selected,
     boxes: boxesOf(editor),

@@ -60,7 +60,7 @@ function Known({
       )}
       <FieldMenu items={() => menuOf(editor, node.key, input)}>
         {plugin !== null && PluginWidget !== null ? (
-          <PluginWidget {...field} widget={plugin} node={node.type} />
+          <PluginWidget {...field} widget={plugin} node={node.type} place={`card ${node.key}`} />
         ) : (
           <Field {...field} />
         )}

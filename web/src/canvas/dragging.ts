@@ -4,11 +4,12 @@ import type { useReactFlow } from "@xyflow/react";
 import { type RefObject, useEffect } from "react";
 import type { Point } from "../document/graph";
 import { useArranging } from "../state/editing/arranging";
-import { beginDrag, dragTo, endDrag } from "../state/editing/moving";
+import { beginDrag, cancelDrag, dragTo, endDrag } from "../state/editing/moving";
 import { frameMover } from "../state/editing/movingFrames";
 import { cornerOf } from "../state/nodes/shape";
 import { type Editor, useEditor } from "../state/session/editor";
 import { select } from "../state/session/studio";
+import { followPointer } from "../widgets/pointerDrag";
 import type { FlowEdge, FlowNode } from "./flow";
 import { frameAt } from "./frameTitles";
 import { nodeAt } from "./nodeAt";
@@ -21,15 +22,6 @@ interface DragSteps {
   /** `by` is how far the pointer has moved since it was pressed, in graph coordinates. */
   step: (by: Point, event: PointerEvent) => void;
   end: () => void;
-}
-
-interface PressedItem {
-  pointer: number;
-  screen: Point;
-  start: Point;
-  begin: () => DragSteps;
-  /** Null until the pointer has moved further than a click. */
-  drag: DragSteps | null;
 }
 
 const CLICK_DISTANCE = 4;
@@ -52,8 +44,9 @@ export function useDragging(
 }
 
 function listen(editor: Editor, element: HTMLElement, flow: Flow): () => void {
-  let pressedItem: PressedItem | null = null;
+  let isPressed = false;
   let dragged = false;
+  let stop = () => {};
   const at = (event: MouseEvent) =>
     flow.screenToFlowPosition({ x: event.clientX, y: event.clientY }, { snapToGrid: false });
   const press = (event: PointerEvent) => {
@@ -66,48 +59,43 @@ function listen(editor: Editor, element: HTMLElement, flow: Flow): () => void {
     const start = at(event);
     const item = draggedAt(editor, start, flow.getZoom(), event.altKey);
     if (item === null) return;
-    const begin = () =>
-      item.kind === "frame" ? dragFrame(editor, item.key) : dragNodes(editor, item.key, event);
-    const screen = { x: event.clientX, y: event.clientY };
-    pressedItem = { pointer: event.pointerId, screen, start, begin, drag: null };
+    isPressed = true;
+    let drag: DragSteps | null = null;
+    stop = followPointer(event, element, {
+      isBegun: ({ x, y }) => Math.hypot(x, y) >= CLICK_DISTANCE,
+      move: (moved) => {
+        drag ??=
+          item.kind === "frame" ? dragFrame(editor, item.key) : dragNodes(editor, item.key, event);
+        dragged = true;
+        const now = at(moved);
+        drag.step({ x: now.x - start.x, y: now.y - start.y }, moved);
+      },
+      end: () => drag?.end(),
+      cancel: () => {
+        cancelDrag(editor);
+        drag?.end();
+      },
+      done: () => {
+        isPressed = false;
+      },
+    });
   };
   const keepView = (event: MouseEvent) => {
-    if (pressedItem !== null) blockCanvas(event);
-  };
-  const move = (event: PointerEvent) => {
-    if (pressedItem === null || event.pointerId !== pressedItem.pointer) return;
-    const { screen, start } = pressedItem;
-    if (pressedItem.drag === null) {
-      if (Math.hypot(event.clientX - screen.x, event.clientY - screen.y) < CLICK_DISTANCE) return;
-      pressedItem.drag = pressedItem.begin();
-      dragged = true;
-    }
-    const now = at(event);
-    pressedItem.drag.step({ x: now.x - start.x, y: now.y - start.y }, event);
-  };
-  const release = () => {
-    pressedItem?.drag?.end();
-    pressedItem = null;
+    if (isPressed) blockCanvas(event);
   };
   /** The click that follows a drag must not act on what is under the pointer. */
   const click = (event: MouseEvent) => {
     if (dragged) event.stopPropagation();
     dragged = false;
   };
-  element.addEventListener("pointerdown", press, true);
-  element.addEventListener("mousedown", keepView, true);
-  element.addEventListener("click", click, true);
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", release);
-  window.addEventListener("pointercancel", release);
+  const listening = new AbortController();
+  const first = { capture: true, signal: listening.signal };
+  element.addEventListener("pointerdown", press, first);
+  element.addEventListener("mousedown", keepView, first);
+  element.addEventListener("click", click, first);
   return () => {
-    element.removeEventListener("pointerdown", press, true);
-    element.removeEventListener("mousedown", keepView, true);
-    element.removeEventListener("click", click, true);
-    window.removeEventListener("pointermove", move);
-    window.removeEventListener("pointerup", release);
-    window.removeEventListener("pointercancel", release);
-    release();
+    listening.abort();
+    stop();
   };
 }
 

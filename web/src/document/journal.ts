@@ -7,6 +7,7 @@
  * the caller.
  */
 import type { Steps } from "./coalesce";
+import { isSameLabel } from "./editLabel";
 import { emptyGraph, type Workflow } from "./graph";
 import { isObject, type Json, parseJson, writeJson } from "./json";
 import type { Path } from "./levels";
@@ -155,7 +156,7 @@ function isSameList(one: readonly Entry[], other: readonly Entry[]): boolean {
 function isExtension(entry: Entry, extended: Entry): boolean {
   return (
     entry.thread !== null &&
-    entry.label === extended.label &&
+    isSameLabel(entry.label, extended.label) &&
     entry.path.join() === extended.path.join() &&
     (extended.thread === entry.thread || extended.thread === null)
   );

@@ -5,11 +5,12 @@
  */
 import { apply, create, type Patches } from "mutative";
 import { appendStep, type Steps } from "./coalesce";
+import type { EditLabel } from "./editLabel";
 import type { Workflow } from "./graph";
 import { type Path, ROOT } from "./levels";
 
 export interface Entry {
-  label: string;
+  label: EditLabel;
   /** Consecutive edits with the same thread are undone together; null is never merged. */
   thread: string | null;
   /** The level of the document where it was made. */
@@ -42,7 +43,7 @@ const draftOf = create as unknown as MakeDraft;
 /** Makes an edit. An edit that changes nothing adds no entry. */
 export function record(
   { graph, log }: Recorded,
-  label: string,
+  label: EditLabel,
   edit: (draft: Workflow) => void,
   thread: string | null = null,
   path: Path = ROOT,

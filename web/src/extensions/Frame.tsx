@@ -2,19 +2,13 @@
  * A plugin's page: an iframe with an origin of its own that can make no requests. It reaches the
  * editor only by messages, each of which is validated.
  */
-import { useCallback, useEffect, useRef, useState } from "react";
-import { extensionUrl } from "../api/client";
-import {
-  EXTENSION_API,
-  type MessageFromPage,
-  type MessageToPage,
-  readMessage,
-} from "../api/extensions";
+import { useEffect, useLayoutEffect, useRef, useState } from "react";
+import type { MessageFromPage, MessageToPage } from "../api/extensions";
 import { writeJson } from "../document/json";
 import { settingsOf } from "../state/catalog/extensions";
-import { handlePageKey } from "../state/commands/keymap";
 import { useSetting, useSettings } from "../state/session/settings";
 import { notifyError } from "../state/session/view";
+import { keptPages, PluginPage } from "./pages";
 
 /** The content of a page, without the fields that all pages get. */
 export type PageContent = Omit<MessageToPage, "calotype" | "type" | "theme" | "language">;
@@ -29,6 +23,11 @@ interface Props {
   /** Sent again when it changes; undefined if the page shows no value. */
   value?: unknown;
   onMessage: (message: MessageFromPage) => void;
+  /**
+   * The name under which the page is kept while this place is not shown, and the document it belongs
+   * to; without it the page ends with its place.
+   */
+  kept?: { name: string; tab: string | null };
 }
 
 const COLOURS = ["canvas", "node", "panel", "field", "line", "text", "dim", "accent", "on-accent"];
@@ -41,62 +40,55 @@ function theme(): Record<string, string> {
   );
 }
 
-export function Frame({ pack, page, title, height, content, value, onMessage }: Props) {
-  const frame = useRef<HTMLIFrameElement>(null);
-  /** How often the page has said that it is ready: a reloaded page needs its content again. */
+export function Frame({ pack, page, title, height, content, value, onMessage, kept }: Props) {
+  const slot = useRef<HTMLDivElement>(null);
+  const shown = useRef<PluginPage | null>(null);
   const [ready, setReady] = useState(0);
-  const [tall, setTall] = useState(height);
   const chosen = useSetting("calotype.theme");
   const language = useSetting("calotype.language");
   const own = useSettings(() => writeJson(settingsOf(pack)));
   const latest = useRef({ content, onMessage });
   latest.current = { content, onMessage };
+  const first = useRef({ pack, page, title, height, kept });
 
-  const send = useCallback((message: Omit<MessageToPage, "calotype">) => {
-    // The page's origin is opaque, so a message cannot name it as its target.
-    frame.current?.contentWindow?.postMessage({ calotype: EXTENSION_API, ...message }, "*");
-  }, []);
-
-  useEffect(() => {
-    const onWindowMessage = (event: MessageEvent) => {
-      if (frame.current === null || event.source !== frame.current.contentWindow) return;
-      const message = readMessage(event.data);
-      if (message === null) return;
-      if (message.type === "ready") setReady((before) => before + 1);
-      else if (message.type === "size") setTall(message.height);
-      else if (message.type === "key") {
-        if (document.activeElement === frame.current) handlePageKey(message);
-      } else latest.current.onMessage(message);
+  useLayoutEffect(() => {
+    const { current: place } = slot;
+    if (place === null) return;
+    const { current: made } = first;
+    const before = made.kept === undefined ? null : keptPages.take(made.kept.name, place);
+    const plugin = before ?? new PluginPage(made.pack, made.page, made.title, made.height);
+    shown.current = plugin;
+    plugin.show(place, {
+      onReady: setReady,
+      onMessage: (message) => latest.current.onMessage(message),
+    });
+    setReady(plugin.ready);
+    return () => {
+      shown.current = null;
+      if (made.kept === undefined) plugin.end();
+      else keptPages.keep({ ...made.kept, page: plugin });
     };
-    window.addEventListener("message", onWindowMessage);
-    return () => window.removeEventListener("message", onWindowMessage);
   }, []);
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the content depends on theme and settings
   useEffect(() => {
-    if (ready === 0) return;
+    const plugin = shown.current;
+    const told = writeJson([ready, chosen, language, own]);
+    // A page that was kept knows it already, and would begin again.
+    if (plugin === null || ready === 0 || plugin.told === told) return;
     let ended = false;
     Promise.resolve(latest.current.content()).then((more) => {
-      if (!ended) send({ type: "init", ...more, theme: theme(), language });
+      if (ended) return;
+      plugin.told = told;
+      plugin.send({ type: "init", ...more, theme: theme(), language });
     }, notifyError);
     return () => {
       ended = true;
     };
-  }, [ready, chosen, language, own, send]);
+  }, [ready, chosen, language, own]);
 
   useEffect(() => {
-    if (ready > 0 && value !== undefined) send({ type: "value", value });
-  }, [ready, value, send]);
+    if (ready > 0 && value !== undefined) shown.current?.send({ type: "value", value });
+  }, [ready, value]);
 
-  return (
-    <iframe
-      ref={frame}
-      className="plugin-frame"
-      title={title}
-      src={extensionUrl(pack, page)}
-      sandbox="allow-scripts"
-      referrerPolicy="no-referrer"
-      style={{ height: tall, visibility: ready > 0 ? "visible" : "hidden" }}
-    />
-  );
+  return <div ref={slot} className="plugin-slot" />;
 }

@@ -1,7 +1,7 @@
 /** Widgets, renderers and command pages of plugins, each in a frame of its own. */
 
 import type { MessageFromPage } from "../api/extensions";
-import type { Json } from "../document/json";
+import { type Json, writeJson } from "../document/json";
 import { copyNodes } from "../document/snippet";
 import {
   type PluginCommandProps,
@@ -17,7 +17,9 @@ import { Frame, type PageContent } from "./Frame";
 import "./extensions.css";
 
 function PluginWidgetFrame(props: PluginWidgetProps) {
-  const { widget, node, input, value, onChange, onDone } = props;
+  const { widget, node, place, input, value, onChange, onDone } = props;
+  const { id: tab, level } = useEditor();
+  const name = writeJson([widget.pack, widget.page, tab, level.join("/"), place, input.name]);
   const content = (): PageContent => {
     const { plugin_widget: _, ...options } = input.options;
     return {
@@ -34,6 +36,8 @@ function PluginWidgetFrame(props: PluginWidgetProps) {
   };
   return (
     <Frame
+      key={name}
+      kept={{ name, tab }}
       pack={widget.pack}
       page={widget.page}
       title={`${widget.title}: ${input.name}`}
@@ -53,6 +57,7 @@ function PluginRendererFrame({ renderer, text, url, type, name }: PluginRenderer
   return (
     <Frame
       key={url ?? text}
+      kept={{ name: writeJson([renderer.pack, renderer.page, url ?? "", text ?? ""]), tab: null }}
       pack={renderer.pack}
       page={renderer.page}
       title={`${renderer.title}: ${name}`}

@@ -5,7 +5,6 @@
  */
 import {
   type KeyboardEvent,
-  type PointerEvent,
   type ReactNode,
   useEffect,
   useRef,
@@ -15,6 +14,7 @@ import {
 import { canvas } from "../state/session/canvas";
 import { useActive } from "../state/session/studio";
 import { useView } from "../state/session/view";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { t } from "../words/words";
 
 /** As in the styles: narrower than this, the sheet replaces the panel beside the graph. */
@@ -114,33 +114,28 @@ interface Drag {
 }
 
 function Handle({ sheet, share, onSettle }: HandleProps) {
-  const drag = useRef<Drag | null>(null);
-  const heightAt = ({ clientY }: PointerEvent, { offset }: Drag) => {
+  const heightAt = (clientY: number, { offset }: Drag) => {
     const bottom = sheet.current?.getBoundingClientRect().bottom ?? window.innerHeight;
     return Math.min(Math.max(bottom - clientY + offset, 0), window.innerHeight * FULL);
   };
-  const onPointerDown = (event: PointerEvent<HTMLDivElement>) => {
-    event.currentTarget.setPointerCapture(event.pointerId);
-    const top = sheet.current?.getBoundingClientRect().top ?? event.clientY;
-    const { clientY: y, timeStamp: time } = event;
-    drag.current = { offset: y - top, y, time, speed: 0 };
-  };
-  const onPointerMove = (event: PointerEvent<HTMLDivElement>) => {
-    const { current } = drag;
-    if (current === null) return;
-    const { clientY: y, timeStamp: time } = event;
-    const speed = (y - current.y) / Math.max(time - current.time, 1);
-    sheet.current?.style.setProperty("block-size", `${heightAt(event, current)}px`);
-    drag.current = { ...current, y, time, speed };
-  };
-  const end = (event: PointerEvent<HTMLDivElement>) => {
-    const { current } = drag;
-    drag.current = null;
-    if (current === null) return;
-    // A finger that rested before it was lifted did not swipe.
-    const speed = event.timeStamp - current.time > 100 ? 0 : current.speed;
-    onSettle(restingShare(heightAt(event, current), speed, window.innerHeight));
-  };
+  const handlers = usePointerDrag<Drag, HTMLDivElement>({
+    begin: ({ clientY: y, timeStamp: time }) => {
+      const top = sheet.current?.getBoundingClientRect().top ?? y;
+      return { offset: y - top, y, time, speed: 0 };
+    },
+    move: (drag, { clientY: y, timeStamp: time }) => {
+      const speed = (y - drag.y) / Math.max(time - drag.time, 1);
+      sheet.current?.style.setProperty("block-size", `${heightAt(y, drag)}px`);
+      Object.assign(drag, { y, time, speed });
+    },
+    end: (drag, event) => {
+      // A finger that rested before it was lifted did not swipe.
+      const rested = event === null || event.timeStamp - drag.time > 100;
+      const height = heightAt(event?.clientY ?? drag.y, drag);
+      onSettle(restingShare(height, rested ? 0 : drag.speed, window.innerHeight));
+    },
+    cancel: () => onSettle(share),
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const isUp = event.key === "ArrowUp";
     if (!isUp && event.key !== "ArrowDown") return;
@@ -159,13 +154,7 @@ function Handle({ sheet, share, onSettle }: HandleProps) {
       aria-valuenow={Math.round(share * 100)}
       aria-valuemin={0}
       aria-valuemax={FULL * 100}
-      onPointerDown={onPointerDown}
-      onPointerMove={onPointerMove}
-      onPointerUp={end}
-      onPointerCancel={() => {
-        drag.current = null;
-        onSettle(share);
-      }}
+      {...handlers}
       onKeyDown={onKeyDown}
     >
       <i aria-hidden />

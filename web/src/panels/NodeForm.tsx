@@ -84,7 +84,7 @@ function Line({
       <div className="form-field">
         <FieldMenu items={() => menuOf(editor, node.key, input)}>
           {plugin !== null && PluginWidget !== null ? (
-            <PluginWidget {...field} widget={plugin} node={node.type} />
+            <PluginWidget {...field} widget={plugin} node={node.type} place={`form ${node.key}`} />
           ) : (
             <Field {...field} />
           )}

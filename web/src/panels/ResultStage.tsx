@@ -92,10 +92,10 @@ function Edge({ width }: { width: number }) {
     useView.setState({ stageWidth: Math.round(Math.min(Math.max(to, NARROWEST), widest)) });
   const handlers = usePointerDrag<number, HTMLDivElement>({
     begin: () => width,
-    move: (_, event) => {
-      const end = event.currentTarget.parentElement?.getBoundingClientRect();
+    move: (_, event, edge) => {
+      const end = edge.parentElement?.getBoundingClientRect();
       if (end === undefined) return;
-      const isLeftToRight = getComputedStyle(event.currentTarget).direction === "ltr";
+      const isLeftToRight = getComputedStyle(edge).direction === "ltr";
       resize(isLeftToRight ? end.right - event.clientX : event.clientX - end.left);
     },
     cancel: resize,

@@ -2,11 +2,12 @@
  * The tabs of the open documents: switch, rename, reorder and close them, by pointer or keyboard.
  */
 import { ChevronDown, Plus, X } from "lucide-react";
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef, useState } from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { closeDocument, moveTab, renameTab, stepTab } from "../state/files/tabs";
 import { nameOf } from "../state/session/paths";
 import { isDirty, newTab, showTab, type Tab, useStudio } from "../state/session/studio";
 import { notifyError } from "../state/session/view";
+import { usePointerDrag } from "../widgets/pointerDrag";
 import { Select } from "../widgets/Select";
 import { t } from "../words/words";
 import "./tabs.css";
@@ -36,7 +37,7 @@ export function Tabs() {
           aria-owns={tabs.map((tab) => `tab-${tab.id}`).join(" ")}
         />
         {tabs.map((tab, place) => (
-          <Handle key={tab.id} tab={tab} place={place} active={tab.id === active} />
+          <Handle key={tab.id} tab={tab} place={place} active={tab.id === active} strip={strip} />
         ))}
       </div>
       <button
@@ -53,8 +54,16 @@ export function Tabs() {
   );
 }
 
-function Handle({ tab, place, active }: { tab: Tab; place: number; active: boolean }) {
+interface HandleProps {
+  tab: Tab;
+  place: number;
+  active: boolean;
+  strip: RefObject<HTMLElement | null>;
+}
+
+function Handle({ tab, place, active, strip }: HandleProps) {
   const [renaming, setRenaming] = useState(false);
+  const { onPointerDown } = useTabDrag(tab.id, place, strip);
   const keys = (event: KeyboardEvent) => {
     const done = keyed(event.key, tab, () => setRenaming(true));
     if (!done) return;
@@ -67,7 +76,7 @@ function Handle({ tab, place, active }: { tab: Tab; place: number; active: boole
       data-tab={tab.id}
       data-place={place}
       onPointerDown={(event) => {
-        if (!renaming) dragFrom(event, tab.id);
+        if (!renaming) onPointerDown(event);
       }}
       onAuxClick={(event) => {
         if (event.button === 1) closeDocument(tab.id);
@@ -157,27 +166,23 @@ function Renamer({ tab, onDone }: { tab: Tab; onDone: () => void }) {
 const SLIP = 5;
 
 /** Drags a tab: it takes the place of the tab under the pointer. */
-function dragFrom(event: PointerEvent<HTMLElement>, id: string): void {
-  if (event.button !== 0) return;
-  const { clientX: start } = event;
-  const handle = event.currentTarget;
-  let dragging = false;
-  const move = (moved: globalThis.PointerEvent) => {
-    if (!dragging && Math.abs(moved.clientX - start) < SLIP) return;
-    dragging = true;
-    handle.classList.add("dragged");
-    const under = placeUnder(moved.clientX);
-    if (under !== null) moveTab(id, under);
-  };
-  const end = () => {
-    handle.classList.remove("dragged");
-    window.removeEventListener("pointermove", move);
-    window.removeEventListener("pointerup", end);
-    window.removeEventListener("pointercancel", end);
-  };
-  window.addEventListener("pointermove", move);
-  window.addEventListener("pointerup", end);
-  window.addEventListener("pointercancel", end);
+function useTabDrag(id: string, place: number, strip: RefObject<HTMLElement | null>) {
+  return usePointerDrag<number, HTMLElement>({
+    begin: () => place,
+    isBegun: ({ x }) => Math.abs(x) >= SLIP,
+    move: (_, { clientX }, handle) => {
+      handle.classList.add("dragged");
+      const under = placeUnder(clientX);
+      if (under !== null) moveTab(id, under);
+    },
+    end: (_, __, handle) => handle.classList.remove("dragged"),
+    cancel: (before, handle) => {
+      handle.classList.remove("dragged");
+      moveTab(id, before);
+    },
+    // A tab that takes another place is moved in the page, and would lose the pointer.
+    holder: strip,
+  });
 }
 
 /** The index of the tab whose inner half is under the pointer. */

@@ -4,6 +4,7 @@
 
 import { useEffect, useMemo, useState } from "react";
 import type { Version } from "../api/library";
+import { readLabel } from "../document/editLabel";
 import { type Difference, differenceOf } from "../document/restore";
 import { useVersionsOf } from "../state/files/saving";
 import { namesOf, openVersion, readVersion, restoreVersion } from "../state/files/versions";
@@ -83,7 +84,7 @@ function Row(props: { version: Version; chosen: boolean; onChoose: () => void })
       <span className="more">
         {[
           nodes === null ? t("damaged") : t("{{count}} nodes", { count: nodes }),
-          translateMessage(label),
+          translateMessage(readLabel(label)),
         ]
           .filter((each) => each !== "")
           .join(" · ")}

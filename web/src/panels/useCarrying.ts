@@ -14,6 +14,7 @@ import { useWiring } from "../state/editing/wiring";
 import { GRID, TITLE, WIDTH } from "../state/nodes/shape";
 import { canvas } from "../state/session/canvas";
 import { type Editor, useEditor } from "../state/session/editor";
+import { followPointer } from "../widgets/pointerDrag";
 
 /** A press that moves no further, in pixels, is a click. */
 const CLICK_DISTANCE = 5;
@@ -34,61 +35,40 @@ export interface Carried {
 export function useCarrying() {
   const editor = useEditor();
   const [carried, setCarried] = useState<Carried | null>(null);
-  const ending = useRef<AbortController | null>(null);
-  useEffect(() => () => ending.current?.abort(), []);
-  const press = (event: React.PointerEvent, schema: NodeSchema) => {
-    if (event.button !== 0) return;
-    ending.current?.abort();
-    const made = new AbortController();
-    ending.current = made;
-    made.signal.addEventListener("abort", () => {
-      setCarried(null);
-      if (useWiring.getState().over !== null) useWiring.setState({ over: null });
+  const cancel = useRef(() => {});
+  useEffect(() => () => cancel.current(), []);
+  const press = (
+    { button, nativeEvent, currentTarget }: React.PointerEvent,
+    schema: NodeSchema,
+  ) => {
+    if (button !== 0) return;
+    cancel.current();
+    // The list may scroll the row away.
+    const holder = currentTarget.closest(".drawer") ?? currentTarget;
+    cancel.current = followPointer(nativeEvent, holder, {
+      isBegun: ({ x, y }) =>
+        nativeEvent.pointerType === "touch"
+          ? Math.abs(x) - Math.abs(y) >= TOUCH_DISTANCE
+          : Math.hypot(x, y) >= CLICK_DISTANCE,
+      move: (event) => {
+        event.preventDefault();
+        const at = { x: event.clientX, y: event.clientY };
+        useWiring.setState({ over: isOverCanvas(at) ? wireUnder(editor, schema, at) : null });
+        setCarried({ schema, at, zoom: editor.tab.viewport?.zoom ?? 1 });
+      },
+      end: (event) => {
+        if (event === null) return;
+        const at = { x: event.clientX, y: event.clientY };
+        if (isOverCanvas(at)) putDown(editor, schema, at);
+      },
+      cancel: () => undefined,
+      done: () => {
+        setCarried(null);
+        if (useWiring.getState().over !== null) useWiring.setState({ over: null });
+      },
     });
-    listen(editor, event.nativeEvent, schema, made, setCarried);
   };
   return { carried, press };
-}
-
-function listen(
-  editor: Editor,
-  pressed: PointerEvent,
-  schema: NodeSchema,
-  ending: AbortController,
-  show: (carried: Carried) => void,
-): void {
-  const { signal } = ending;
-  const isFinger = pressed.pointerType === "touch";
-  let carries = false;
-  const move = (event: PointerEvent) => {
-    if (event.pointerId !== pressed.pointerId) return;
-    const by = { x: event.clientX - pressed.clientX, y: event.clientY - pressed.clientY };
-    const way = isFinger ? Math.abs(by.x) - Math.abs(by.y) : Math.hypot(by.x, by.y);
-    if (!carries && way < (isFinger ? TOUCH_DISTANCE : CLICK_DISTANCE)) return;
-    carries = true;
-    event.preventDefault();
-    const at = { x: event.clientX, y: event.clientY };
-    useWiring.setState({ over: isOverCanvas(at) ? wireUnder(editor, schema, at) : null });
-    show({ schema, at, zoom: editor.tab.viewport?.zoom ?? 1 });
-  };
-  const release = (event: PointerEvent) => {
-    if (event.pointerId !== pressed.pointerId) return;
-    const at = { x: event.clientX, y: event.clientY };
-    if (carries && isOverCanvas(at)) putDown(editor, schema, at);
-    ending.abort();
-  };
-  const cancel = () => ending.abort();
-  const key = (event: KeyboardEvent) => {
-    if (!carries || event.key !== "Escape") return;
-    event.stopPropagation();
-    event.preventDefault();
-    ending.abort();
-  };
-  window.addEventListener("pointermove", move, { signal });
-  window.addEventListener("pointerup", release, { signal });
-  window.addEventListener("pointercancel", cancel, { signal });
-  window.addEventListener("blur", cancel, { signal });
-  window.addEventListener("keydown", key, { signal, capture: true });
 }
 
 /** Whether the canvas itself is at this place, and nothing above it. */

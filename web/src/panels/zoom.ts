@@ -1,5 +1,6 @@
 /** Zoom and pan of images; compared images share one, so that they move together. */
 import { type PointerEvent, type RefObject, useEffect, useRef, useState } from "react";
+import { usePointerDrag } from "../widgets/pointerDrag";
 
 export interface Zoom {
   /** 1 shows the whole image. */
@@ -32,7 +33,6 @@ export interface ZoomRoom {
   pan: (x: number, y: number) => void;
   handlers: {
     onPointerDown: (event: PointerEvent<HTMLElement>) => void;
-    onPointerMove: (event: PointerEvent<HTMLElement>) => void;
   };
 }
 
@@ -56,6 +56,18 @@ export function useZoom(): ZoomRoom {
     setZoom((before) =>
       before.scale === 1 ? before : { ...before, x: before.x + x, y: before.y + y },
     );
+  const last = useRef({ x: 0, y: 0 });
+  const handlers = usePointerDrag<Zoom, HTMLElement>({
+    begin: ({ clientX: x, clientY: y }) => {
+      last.current = { x, y };
+      return zoom;
+    },
+    move: (_, { clientX: x, clientY: y }) => {
+      pan(x - last.current.x, y - last.current.y);
+      last.current = { x, y };
+    },
+    cancel: setZoom,
+  });
   return {
     zoom,
     setZoom,
@@ -65,16 +77,7 @@ export function useZoom(): ZoomRoom {
       setZoom((before) => zoomedAt(before, factor, { x: clientWidth / 2, y: clientHeight / 2 }));
     },
     pan,
-    handlers: {
-      onPointerDown: (event) => {
-        if (event.button === 0) event.currentTarget.setPointerCapture(event.pointerId);
-      },
-      onPointerMove: (event) => {
-        if (event.currentTarget.hasPointerCapture(event.pointerId)) {
-          pan(event.movementX, event.movementY);
-        }
-      },
-    },
+    handlers,
   };
 }
 

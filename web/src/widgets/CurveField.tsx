@@ -94,26 +94,33 @@ function usePressing(
   say: (curve: Curve) => void,
   onDone: () => void,
 ) {
-  const placeOf = (event: PointerEvent): [number, number] => {
+  const placeOf = (event: { clientX: number; clientY: number }): [number, number] => {
     const box = graph.current?.getBoundingClientRect();
     if (box === undefined) return [0, 0];
     return [(event.clientX - box.left) / box.width, 1 - (event.clientY - box.top) / box.height];
   };
-  /** Returns the index of the held point. */
+  /** Returns the index of the held point, and the curve before. */
   const begin = (event: PointerEvent<SVGSVGElement>) => {
     const at = placeOf(event);
     const near = curve.points.findIndex(([x, y]) => Math.hypot(x - at[0], y - at[1]) < 0.05);
     if (near >= 0) {
       pointButton(graph.current, near)?.focus();
-      return near;
+      return { index: near, before: curve };
     }
     const made = added(curve, at);
     if (made === null) return null;
     say(made.curve);
-    return made.index;
+    return { index: made.index, before: curve };
   };
-  const move = (held: number, event: PointerEvent) => say(moved(curve, held, placeOf(event)));
-  return usePointerDrag<number, SVGSVGElement>({ begin, move, end: onDone });
+  return usePointerDrag<{ index: number; before: Curve }, SVGSVGElement>({
+    begin,
+    move: ({ index }, event) => say(moved(curve, index, placeOf(event))),
+    end: onDone,
+    cancel: ({ before }) => {
+      say(before);
+      onDone();
+    },
+  });
 }
 
 function Form({ curve, onChange }: { curve: Curve; onChange: (curve: Curve) => void }) {

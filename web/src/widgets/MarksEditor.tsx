@@ -1,9 +1,10 @@
 /** The image on which boxes and points are drawn. All coordinates are in pixels of the image. */
-import { type KeyboardEvent, type PointerEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useRef, useState } from "react";
 import { t } from "../words/words";
 import { type Box, type Extent, type Marker, movedBy, sizedBy, spanned } from "./boxes";
 import { NumberField } from "./NumberField";
 import type { Range } from "./number";
+import { usePointerDrag } from "./pointerDrag";
 
 interface Props {
   label: string;
@@ -20,6 +21,8 @@ interface Held {
   grip: Grip;
   from: { x: number; y: number };
   box: Box;
+  /** All marks as they were before. */
+  before: readonly Box[];
 }
 
 const BLANK: Extent = { width: 1024, height: 1024 };
@@ -38,10 +41,7 @@ export function MarksEditor(props: Props) {
         ref={stage}
         className="marks-stage"
         style={{ width: extent.width * scale, height: extent.height * scale }}
-        onPointerDown={drawing.press}
-        onPointerMove={drawing.drag}
-        onPointerUp={drawing.release}
-        onPointerCancel={drawing.release}
+        {...drawing.handlers}
       >
         {picture !== null && (
           <img
@@ -95,7 +95,7 @@ interface MarkProps {
 }
 
 function MarkBox({ label, marker, index, box, drawing }: MarkProps) {
-  const { scale, at, setAt, hold, key } = drawing;
+  const { scale, at, setAt, key } = drawing;
   return (
     <button
       type="button"
@@ -113,10 +113,10 @@ function MarkBox({ label, marker, index, box, drawing }: MarkProps) {
         y: Math.round(box.y),
       })}
       onFocus={() => setAt(index)}
-      onPointerDown={(event) => hold(event, index, "move", box)}
+      data-mark={index}
       onKeyDown={(event) => key(event, index, box)}
     >
-      {marker !== "points" && <i onPointerDown={(event) => hold(event, index, "size", box)} />}
+      {marker !== "points" && <i />}
     </button>
   );
 }
@@ -125,7 +125,6 @@ function MarkBox({ label, marker, index, box, drawing }: MarkProps) {
 function useDrawing({ marker, marks, onChange, onDone }: Props) {
   const [natural, setNatural] = useState<Extent | null>(null);
   const [at, setAt] = useState(0);
-  const held = useRef<Held | null>(null);
   const stage = useRef<HTMLDivElement>(null);
   const extent = natural ?? reaching(marks);
   const scale = Math.min(SIDE / extent.width, SIDE / extent.height);
@@ -135,41 +134,39 @@ function useDrawing({ marker, marks, onChange, onDone }: Props) {
         ? marks.map((each, place) => (place === index ? box : each))
         : [...marks, box],
     );
-  const placeOf = (event: PointerEvent) => {
+  const placeOf = (event: { clientX: number; clientY: number }) => {
     const box = stage.current?.getBoundingClientRect();
     return {
       x: (event.clientX - (box?.left ?? 0)) / scale,
       y: (event.clientY - (box?.top ?? 0)) / scale,
     };
   };
-  const hold = (event: PointerEvent, index: number, grip: Grip, box: Box) => {
-    event.stopPropagation();
-    event.currentTarget.setPointerCapture(event.pointerId);
-    held.current = { index, grip, from: placeOf(event), box };
-    setAt(index);
-  };
-  const press = (event: PointerEvent) => {
-    const point = placeOf(event);
-    const box = { ...point, width: 0, height: 0 };
-    const index = marker === "box" ? 0 : marks.length;
-    hold(event, index, marker === "points" ? "move" : "draw", box);
-    if (marker === "points") set(index, box);
-  };
-  const drag = (event: PointerEvent) => {
-    const { current } = held;
-    if (current === null) return;
-    const point = placeOf(event);
-    const by = { x: point.x - current.from.x, y: point.y - current.from.y };
-    if (current.grip === "draw") {
-      const inside = { x: clip(point.x, extent.width), y: clip(point.y, extent.height) };
-      set(current.index, spanned(current.from, inside));
-    } else
-      set(current.index, (current.grip === "move" ? movedBy : sizedBy)(current.box, by, extent));
-  };
-  const release = () => {
-    held.current = null;
-    onDone();
-  };
+  const handlers = usePointerDrag<Held, HTMLDivElement>({
+    begin: (event) => {
+      event.stopPropagation();
+      const from = placeOf(event);
+      const pressed = heldAt(event.target, marks);
+      const index = pressed?.index ?? (marker === "box" ? 0 : marks.length);
+      setAt(index);
+      if (pressed !== null) return { ...pressed, from, before: marks };
+      const box = { ...from, width: 0, height: 0 };
+      if (marker === "points") set(index, box);
+      return { index, grip: marker === "points" ? "move" : "draw", from, box, before: marks };
+    },
+    move: ({ index, grip, from, box }, event) => {
+      const point = placeOf(event);
+      const by = { x: point.x - from.x, y: point.y - from.y };
+      if (grip === "draw") {
+        const inside = { x: clip(point.x, extent.width), y: clip(point.y, extent.height) };
+        set(index, spanned(from, inside));
+      } else set(index, (grip === "move" ? movedBy : sizedBy)(box, by, extent));
+    },
+    end: onDone,
+    cancel: ({ before }) => {
+      onChange([...before]);
+      onDone();
+    },
+  });
   const key = (event: KeyboardEvent, index: number, box: Box) => {
     if ((event.key === "Delete" || event.key === "Backspace") && marker !== "box") {
       onChange(marks.filter((_, place) => place !== index));
@@ -180,7 +177,17 @@ function useDrawing({ marker, marks, onChange, onDone }: Props) {
     }
     event.preventDefault();
   };
-  return { extent, scale, stage, at, setAt, setNatural, set, hold, press, drag, release, key };
+  return { extent, scale, stage, at, setAt, setNatural, set, handlers, key };
+}
+
+/** The mark under the pointer, and whether it is held by its corner; null for none. */
+function heldAt(target: EventTarget, marks: readonly Box[]): Omit<Held, "from" | "before"> | null {
+  if (!(target instanceof Element)) return null;
+  const mark = target.closest<HTMLElement>("[data-mark]");
+  const index = Number(mark?.dataset.mark);
+  const box = marks[index];
+  if (mark === null || box === undefined) return null;
+  return { index, grip: target === mark ? "move" : "size", box };
 }
 
 /** An extent around all marks, if there is no image. */

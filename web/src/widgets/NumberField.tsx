@@ -3,14 +3,7 @@
  * it; with the focus, the wheel steps it, too. Shift steps finely, Ctrl coarsely. Shown as a slider
  * or a knob if the node's author asked for it.
  */
-import {
-  type KeyboardEvent,
-  type PointerEvent,
-  type RefObject,
-  useEffect,
-  useRef,
-  useState,
-} from "react";
+import { type KeyboardEvent, type RefObject, useEffect, useRef, useState } from "react";
 import { plainDigits } from "../words/digits";
 import { t } from "../words/words";
 import { Knob } from "./Knob";
@@ -27,6 +20,7 @@ import {
   valueAt,
   type Whole,
 } from "./number";
+import { usePointerDrag } from "./pointerDrag";
 
 export type NumberFace = "number" | "slider" | "knob";
 
@@ -50,7 +44,6 @@ interface Scrub {
   /** The value at the start, restored on cancel. */
   origin: Whole;
   pace: Pace;
-  moved: boolean;
 }
 
 export function NumberField(props: Props) {
@@ -152,13 +145,11 @@ function Resting(props: RestingProps) {
     byKey.current = false;
   }, [byKey]);
   const current = numberOf(value);
-  const acts = useScrubbing(props, onType);
+  const handlers = useScrubbing(props, onType);
   useFocusedWheel(button, (count, pace) => onChange(stepped(current, count, range, pace)));
   const key = (event: KeyboardEvent) => {
     const next = keyed(event, current, range);
-    if (event.key === "Escape") {
-      if (!acts.giveUp()) return;
-    } else if (next !== null) onChange(next);
+    if (next !== null) onChange(next);
     else if (event.key === "Enter" && !isCommand(event)) onType(shownNumber(value, range));
     else if (/^[-\d.(]$/.test(plainDigits(event.key)) && !event.ctrlKey && !event.metaKey)
       onType(event.key, true);
@@ -180,10 +171,7 @@ function Resting(props: RestingProps) {
       aria-valuetext={shown}
       aria-valuemin={Number(range.min)}
       aria-valuemax={Number(range.max)}
-      onPointerDown={acts.press}
-      onPointerMove={acts.drag}
-      onPointerUp={acts.release}
-      onPointerCancel={acts.release}
+      {...handlers}
       onDoubleClick={() => onType(shown)}
       onKeyDown={key}
       onBlur={onDone}
@@ -200,60 +188,51 @@ function useScrubbing(
   { value, range, face, onChange, onDone }: Props,
   onType: (text: string) => void,
 ) {
-  const scrub = useRef<Scrub | null>(null);
   const current = numberOf(value);
-  const atPointer = (event: PointerEvent<HTMLElement>): Whole => {
-    const { left, width } = event.currentTarget.getBoundingClientRect();
-    return valueAt((event.clientX - left) / width, range);
+  const atPointer = ({ clientX }: PointerEvent, field: Element): Whole => {
+    const { left, width } = field.getBoundingClientRect();
+    return valueAt((clientX - left) / width, range);
   };
   const change = (next: Whole) => {
     if (next !== value) onChange(next);
   };
-  return {
-    press: (event: PointerEvent<HTMLButtonElement>) => {
-      if (event.button !== 0) return;
-      event.currentTarget.setPointerCapture(event.pointerId);
+  return usePointerDrag<Scrub, HTMLButtonElement>({
+    begin: (event) => {
       const { clientX: x, clientY: y } = event;
-      scrub.current = { x, y, from: current, origin: current, pace: paceOf(event), moved: false };
+      return { x, y, from: current, origin: current, pace: paceOf(event) };
     },
-    drag: (event: PointerEvent<HTMLButtonElement>) => {
-      const begun = scrub.current;
-      if (begun === null) return;
-      const across = event.clientX - begun.x;
-      const distance = face === "knob" ? across + begun.y - event.clientY : across;
-      if (!begun.moved && Math.abs(distance) < CLICK) return;
-      begun.moved = true;
+    isBegun: (by) => Math.abs(alongOf(face, by)) >= CLICK,
+    move: (begun, event, field) => {
       const pace = paceOf(event);
       if (face === "slider" && pace === "normal") {
-        change(atPointer(event));
+        change(atPointer(event, field));
         return;
       }
       if (pace !== begun.pace) {
         // A modifier was pressed during the drag: continues from here, without a jump.
         Object.assign(begun, { x: event.clientX, y: event.clientY, from: current, pace });
-      } else change(stepped(begun.from, stepsIn(distance, pace), range, pace));
+      } else {
+        const distance = alongOf(face, { x: event.clientX - begun.x, y: event.clientY - begun.y });
+        change(stepped(begun.from, stepsIn(distance, pace), range, pace));
+      }
     },
-    /** Cancels the drag; false if there was none. */
-    giveUp: (): boolean => {
-      const begun = scrub.current;
-      scrub.current = null;
-      if (begun === null) return false;
-      change(begun.origin);
+    end: onDone,
+    cancel: ({ origin }) => {
+      change(origin);
       onDone();
-      return true;
     },
-    release: (event: PointerEvent<HTMLButtonElement>) => {
-      const begun = scrub.current;
-      scrub.current = null;
-      if (begun === null) return;
-      if (begun.moved) onDone();
-      else if (event.type === "pointercancel") return;
-      else if (face === "slider") {
-        change(atPointer(event));
+    click: (_, event, field) => {
+      if (face === "slider") {
+        change(atPointer(event, field));
         onDone();
       } else onType(shownNumber(value, range));
     },
-  };
+  });
+}
+
+/** How far a drag goes along the field: to the right; on a knob upwards, too. */
+function alongOf(face: NumberFace | undefined, { x, y }: { x: number; y: number }): number {
+  return face === "knob" ? x - y : x;
 }
 
 function stepsIn(pixels: number, pace: Pace): number {

@@ -1,15 +1,9 @@
 /** The canvas of a painting, with its tools. What was painted is handed on when it closes. */
 import { Eraser, Paintbrush, Redo2, Trash2, Undo2 } from "lucide-react";
-import {
-  type KeyboardEvent,
-  type PointerEvent,
-  useEffect,
-  useReducer,
-  useRef,
-  useState,
-} from "react";
+import { type KeyboardEvent, useEffect, useReducer, useRef, useState } from "react";
 import { t } from "../words/words";
 import { type Brush, Painting } from "./painting";
+import { usePointerDrag } from "./pointerDrag";
 import { useFieldServices } from "./services";
 import "./painting.css";
 
@@ -55,6 +49,15 @@ export function PaintingEditor(props: Props) {
     draw();
   };
   const keys = useKeys(brush, change, act, extent);
+  const handlers = usePointerDrag<Brush, HTMLDivElement>({
+    begin: (event) => {
+      act((each) => each.begin(placeOf(event, event.currentTarget, extent), brush));
+      return brush;
+    },
+    move: (held, event, canvas) => painting.current?.move(placeOf(event, canvas, extent), held),
+    end: () => act((each) => each.end()),
+    cancel: () => act((each) => each.cancel()),
+  });
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: the keys of the canvas also work on its tools
     <div className="painting" onKeyDown={keys}>
@@ -69,16 +72,7 @@ export function PaintingEditor(props: Props) {
         aria-label={t(
           "The painting. Arrow keys move the brush, and paint with Shift; brackets change its size.",
         )}
-        onPointerDown={(event) => {
-          if (event.button !== 0) return;
-          event.currentTarget.setPointerCapture(event.pointerId);
-          act((each) => each.begin(placeOf(event, extent), brush));
-        }}
-        onPointerMove={(event) => {
-          if (event.buttons === 1) painting.current?.move(placeOf(event, extent), brush);
-        }}
-        onPointerUp={() => act((each) => each.end())}
-        onPointerCancel={() => act((each) => each.end())}
+        {...handlers}
       >
         {picture !== null && <img src={picture} alt="" draggable={false} />}
         <canvas ref={canvas} />
@@ -96,8 +90,8 @@ export function PaintingEditor(props: Props) {
 }
 
 /** Where on the canvas, in its pixels, a pointer is. */
-function placeOf(event: PointerEvent, extent: Size) {
-  const box = event.currentTarget.getBoundingClientRect();
+function placeOf(event: { clientX: number; clientY: number }, canvas: Element, extent: Size) {
+  const box = canvas.getBoundingClientRect();
   return {
     x: ((event.clientX - box.left) / box.width) * extent.width,
     y: ((event.clientY - box.top) / box.height) * extent.height,

@@ -81,6 +81,13 @@ export class Painting {
     this.#before = null;
   }
 
+  /** Takes the current stroke back. */
+  cancel(): void {
+    if (this.#before === null) return;
+    this.#context.putImageData(this.#before, 0, 0);
+    this.#before = null;
+  }
+
   clear(): void {
     this.#remember(this.#read());
     this.#context.clearRect(0, 0, this.canvas.width, this.canvas.height);

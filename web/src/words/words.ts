@@ -40,9 +40,16 @@ export function t(text: string, values?: Values): string {
   return found.replace(/\{\{(\w+)\}\}/g, (hole, name: string) => String(values[name] ?? hole));
 }
 
+/** A message with the values of its placeholders, which was kept to be put into words later. */
+interface FilledMessage {
+  readonly key: string;
+  readonly values: Values;
+}
+
 /** Translates a stored or received message, if it is one of ours. */
-export function translateMessage(text: string): string {
-  return current.table[text] ?? text;
+export function translateMessage(message: string | FilledMessage): string {
+  if (typeof message === "string") return current.table[message] ?? message;
+  return t(message.key, message.values);
 }
 
 /** The current language, as Intl and `<html lang>` name it. */

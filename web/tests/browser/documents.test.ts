@@ -163,6 +163,17 @@ test("tabs are put in order, renamed and closed by the middle button", async () 
   await page.mouse.move(to.x + to.width / 2, to.y + 10, { steps: 12 });
   await page.mouse.up();
   await expect.poll(names).toEqual(["Untitled", "Untitled", "First"]);
+  const last = await tab("First").boundingBox();
+  if (last === null) throw new Error("There is no tab.");
+  await page.mouse.move(last.x + 10, last.y + 10);
+  await page.mouse.down();
+  await page.mouse.move(from.x + from.width / 2, from.y + 10, { steps: 12 });
+  await expect.poll(names).toEqual(["First", "Untitled", "Untitled"]);
+  await page.keyboard.press("Escape");
+  await expect.poll(names).toEqual(["Untitled", "Untitled", "First"]);
+  await page.mouse.move(from.x + 10, from.y + 10, { steps: 4 });
+  await page.mouse.up();
+  expect(await names()).toEqual(["Untitled", "Untitled", "First"]);
   await page.reload();
   await expect.poll(names).toEqual(["Untitled", "Untitled", "First"]);
   await strip().getByRole("tab").first().click({ button: "middle" });

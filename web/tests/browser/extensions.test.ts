@@ -37,6 +37,13 @@ const HOSTILE = `<!doctype html><title>Hostile</title><script>
   })();
 </script>`;
 
+/** A page with a state that is nowhere else. */
+const COUNTER = `<!doctype html><title>Counter</title><button>0</button><script>
+  const button = document.querySelector("button");
+  button.onclick = () => (button.textContent = Number(button.textContent) + 1);
+  parent.postMessage({ calotype: 1, type: "ready" }, "*");
+</script>`;
+
 let studio: Studio;
 let page: Page;
 /** An outside host that a page would contact by WebRTC. */
@@ -61,6 +68,14 @@ beforeAll(async () => {
         { id: "try", title: "Try what is forbidden", page: "page.html", keys: ["Ctrl+Z"] },
       ],
     }),
+  );
+  mkdirSync(join(packs, "counter"));
+  writeFileSync(join(packs, "counter", "counter.html"), COUNTER);
+  const inputs = [{ node: "EmptyLatentImage", input: "batch_size" }];
+  const widgets = [{ id: "counter", title: "Counter", page: "counter.html", height: 32, inputs }];
+  writeFileSync(
+    join(packs, "counter", "calotype.json"),
+    JSON.stringify({ api: 1, name: "Counter", widgets }),
   );
   studio = await startStudio(["--custom-nodes-directory", packs]);
 });
@@ -170,6 +185,40 @@ test("a page that is loaded anew is told all again, and follows theme and settin
   await expect.poll(scheme).toBe("light");
   await page.getByRole("button", { name: "Dark theme" }).click();
   await expect.poll(scheme).toBe("dark");
+});
+
+test("a page keeps its state while its node is scrolled out of sight", async () => {
+  const nodes = [{ id: 1, type: "EmptyLatentImage", pos: [0, 0], size: [240, 200] }];
+  const content = Buffer.from(JSON.stringify({ nodes, links: [], version: 0.4 }));
+  await dropFile(page, { name: "counted.json", type: "application/json", content });
+  await page.getByRole("tab", { name: "counted" }).waitFor();
+  const card = page.locator(".react-flow__node").filter({ has: page.locator("iframe") });
+  const counter = 'iframe[title^="Counter"]';
+  const onCard = card.frameLocator(counter).getByRole("button");
+  const beside = page.locator(".inspector").frameLocator(counter).getByRole("button");
+  await card.locator(".card-title").click();
+  for (let count = 0; count < 3; count += 1) await onCard.click();
+  for (let count = 0; count < 2; count += 1) await beside.click();
+  const isKept = async () => {
+    await expect.poll(() => onCard.textContent()).toBe("3");
+    await expect.poll(() => beside.textContent()).toBe("2");
+  };
+  await isKept();
+
+  // The node scrolls away, and comes back.
+  const box = await page.locator(".canvas").boundingBox();
+  if (box === null) throw new Error("The canvas is not on the screen.");
+  const pan = async (by: number) => {
+    const from = { x: box.x + box.width / 2, y: box.y + 60 };
+    await page.mouse.move(from.x, from.y);
+    await page.mouse.down({ button: "middle" });
+    await page.mouse.move(from.x, from.y + by, { steps: 4 });
+    await page.mouse.up({ button: "middle" });
+  };
+  for (let step = 0; step < 5; step += 1) await pan(300);
+  await card.waitFor({ state: "detached" });
+  await page.keyboard.press("Home");
+  await isKept();
 });
 
 test("a number of a setting is typed digit by digit", async () => {

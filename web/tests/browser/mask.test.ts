@@ -1,6 +1,7 @@
 /** Painting a mask on a picture in a real browser, by pointer and by keys. */
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { plainPicture } from "../bench/plainPicture";
 import { dropFile, openPage, type Studio, startStudio } from "./studio";
 
 let studio: Studio;
@@ -129,6 +130,17 @@ test("its keys act among its tools, and a stroke may leave the picture", async (
   expect(await masked()).toBeGreaterThan(down);
   await page.keyboard.press("Control+z");
   await expect.poll(masked).toBe(0);
+
+  // Escape takes a stroke back, and the editor stays open.
+  await page.mouse.move(middle.x - 60, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x + 60, middle.y, { steps: 4 });
+  await page.keyboard.press("Escape");
+  await page.mouse.up();
+  expect(await masked()).toBe(0);
+  expect(await page.getByRole("button", { name: "Undo", exact: true }).last().isDisabled()).toBe(
+    true,
+  );
   await page.context().close();
 });
 
@@ -182,5 +194,45 @@ test("the brush is as large as the picture asks for, then as it was chosen; a fa
   await page.keyboard.press("Enter");
   await page.getByText(/96 x 64 pixels/).waitFor();
   expect(await size()).toBe("6");
+  await page.context().close();
+});
+
+test("a picture of 4,096 x 4,096 pixels is painted, undone, inverted, filled and saved", async () => {
+  const page = await openPage(studio);
+  page.setDefaultTimeout(90_000);
+  await dropFile(page, { name: "large.png", type: "image/png", content: plainPicture(4096) });
+  const loader = page.getByRole("group", { name: "Load Image", exact: true });
+  await loader.waitFor();
+  await page.keyboard.press("Control+k");
+  await page.getByRole("combobox", { name: "Name of a command" }).fill("edit the mask");
+  await page.keyboard.press("Enter");
+  await page.getByText(/4096 x 4096 pixels/).waitFor();
+  const masked = async () => {
+    const text = await page.locator(".mask-state").textContent();
+    return Number(/([\d.]+)\s*% masked/.exec(text ?? "")?.[1]);
+  };
+  const box = await page.getByRole("application", { name: /^The image/ }).boundingBox();
+  if (box === null) throw new Error("the picture is not on the screen");
+  const middle = { x: box.x + box.width / 2, y: box.y + box.height / 2 };
+  await page.mouse.move(middle.x - 100, middle.y);
+  await page.mouse.down();
+  await page.mouse.move(middle.x + 100, middle.y, { steps: 10 });
+  await page.mouse.up();
+  const stroke = await masked();
+  expect(stroke).toBeGreaterThan(0);
+  await page.keyboard.press("Control+z");
+  await expect.poll(masked).toBe(0);
+  await page.keyboard.press("Control+y");
+  await expect.poll(masked).toBe(stroke);
+  await page.keyboard.press("i");
+  await expect.poll(masked).toBeGreaterThan(90);
+  await page.keyboard.press("i");
+  await expect.poll(masked).toBe(stroke);
+  await page.getByRole("radio", { name: "Fill similar colours" }).check();
+  await page.mouse.click(middle.x - 150, middle.y - 150);
+  await expect.poll(masked, { timeout: 60_000 }).toBeGreaterThan(50);
+  await page.getByRole("button", { name: "Save the mask" }).click();
+  await page.getByRole("dialog", { name: "Mask" }).waitFor({ state: "detached" });
+  await expect.poll(() => loader.locator("img").first().getAttribute("src")).toMatch(/masked-/);
   await page.context().close();
 });

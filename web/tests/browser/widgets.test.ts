@@ -88,6 +88,15 @@ test("numbers: dragged, finely with Shift, by the wheel and by keys, typed as su
   await page.mouse.wheel(0, -100);
   await expect.poll(() => text(plain)).toBe("32");
   expect(await page.locator(".zoom, .zoom-bar").first().textContent()).toBe(zoom);
+
+  await page.mouse.down();
+  await page.mouse.move(at.x + 60, at.y, { steps: 6 });
+  await expect.poll(async () => Number(await text(plain))).toBeGreaterThan(38);
+  await page.keyboard.press("Escape");
+  await expect.poll(() => text(plain)).toBe("32");
+  await page.mouse.move(at.x + 90, at.y, { steps: 3 });
+  await page.mouse.up();
+  expect(await text(plain)).toBe("32");
 });
 
 test("bars and knobs: pressed where the value should be, turned, stepped by keys", async () => {

@@ -2,6 +2,7 @@
 
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { overlaps } from "../../src/document/arrange";
+import { labelOf } from "../../src/document/editLabel";
 import type { Json } from "../../src/document/json";
 import { refreshCatalog } from "../../src/state/catalog/catalog";
 import { changeValue } from "../../src/state/editing/actions";
@@ -146,8 +147,8 @@ describe("choosing one", () => {
     expect(activeTab().selected).toEqual([]);
 
     expect(activeTab().log.done.map((each) => each.label)).toEqual([
-      "Change text",
-      "Load the LoRA style/ink",
+      labelOf("Change {{name}}", { name: "text" }),
+      labelOf("Load the LoRA {{name}}", { name: "style/ink" }),
     ]);
     undoEdit(activeEditor());
     expect([loaders(), textOf("2"), wires()]).toEqual([[], "a boat, <lora:ink", before]);

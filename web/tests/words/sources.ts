@@ -112,7 +112,7 @@ class Reader {
   private call(node: Node): boolean {
     const name = this.sourceOf(node.callee as Node);
     const [first, ...others] = node.arguments as Node[];
-    if (name !== "t" && name !== "translateMessage") {
+    if (name !== "t" && name !== "translateMessage" && name !== "labelOf") {
       if (NOTIFYING.test(name) && first !== undefined) this.noPast(first);
       return false;
     }

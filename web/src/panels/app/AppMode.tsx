@@ -110,7 +110,13 @@ function AppLine({ field }: { field: ShownField }) {
       <div className={isTall ? "app-line tall" : "app-line"}>
         {isTall && <span className="app-label">{label ?? input.name}</span>}
         {plugin !== null && PluginWidget !== null ? (
-          <PluginWidget {...given} input={shown} widget={plugin} node={source.type} />
+          <PluginWidget
+            {...given}
+            input={shown}
+            widget={plugin}
+            node={source.type}
+            place={`app ${source.key}`}
+          />
         ) : (
           <Field {...given} input={shown} />
         )}

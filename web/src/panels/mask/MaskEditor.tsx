@@ -13,8 +13,10 @@ import { errorText, notifyError } from "../../state/session/view";
 import { percent } from "../../words/format";
 import { t } from "../../words/words";
 import { Dialog } from "../Dialog";
-import { type Choices, MaskStage, maskOf, pngOf } from "./MaskStage";
+import { type Choices, MaskStage } from "./MaskStage";
 import { MaskTools } from "./MaskTools";
+import { pngOf } from "./png";
+import { maskOf } from "./reading";
 import { handleKey, LARGEST } from "./tools";
 import "./mask.css";
 
@@ -76,12 +78,13 @@ function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: H
         pictureAt(pictureUrl(masked)),
         pictureAt(opacityUrl(masked)),
       ]);
+      const mask = await maskOf(opacity, picture.naturalWidth, picture.naturalHeight);
       if (ended || box.current === null) return;
       const style = getComputedStyle(document.documentElement);
       stage.current = new MaskStage({
         container: box.current,
         picture,
-        mask: maskOf(opacity, picture.naturalWidth, picture.naturalHeight),
+        mask,
         choices: () => latest.current,
         colour: style.getPropertyValue("--error").trim(),
         onChange: () => {
@@ -89,6 +92,7 @@ function useStage(masked: MaskTarget, choices: Choices, { onFailure, onRead }: H
           onFailure(null);
           draw();
         },
+        onFailure: (error) => onFailure(errorText(error)),
       });
       onRead(Math.min(picture.naturalWidth, picture.naturalHeight));
       draw();
@@ -156,6 +160,7 @@ function Editor({ masked }: { masked: MaskTarget }) {
       {/* biome-ignore lint/a11y/noStaticElementInteractions: the keys of the image also work on its tools */}
       <div
         className="mask-editor"
+        aria-busy={stage.current?.isWorking === true}
         onKeyDown={(event) => handleKey(event, stage.current, choices, choose)}
         onKeyUp={(event) => {
           if (event.key === " ") stage.current?.hold(false);
@@ -208,7 +213,7 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
     <button
       type="button"
       className="primary"
-      disabled={saving || stage === null}
+      disabled={saving || stage === null || stage.isWorking}
       onClick={() => void save()}
     >
       {t("Save the mask")}
@@ -217,6 +222,7 @@ function KeepButton({ masked, stage, onFailure }: KeepProps) {
 }
 
 function stateOf(stage: MaskStage): string {
+  if (stage.isWorking) return t("The mask is being changed.");
   const { width, height } = stage.mask;
   return t("{{width}} x {{height}} pixels, {{percent}} masked, shown at {{zoom}}", {
     width,

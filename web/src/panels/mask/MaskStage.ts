@@ -3,8 +3,13 @@
  * image and receives pointer events; `raster.ts` does the painting. Makes no requests.
  */
 import Konva from "konva";
+import { followPointer } from "../../widgets/pointerDrag";
 import { MaskHistory } from "./history";
+import { PaintedTiles } from "./PaintedTiles";
 import * as raster from "./raster";
+import { colourReader } from "./reading";
+import { inSlices } from "./stepping";
+import { Change, type Mask, sumOf } from "./tiles";
 
 export type Tool = "brush" | "eraser" | "fill" | "hand";
 
@@ -18,78 +23,84 @@ export interface Choices {
 interface Options {
   container: HTMLDivElement;
   picture: HTMLImageElement;
-  mask: raster.Mask;
+  mask: Mask;
   choices: () => Choices;
   colour: string;
-  /** Called after painting, undo and zoom. */
+  /** Called after painting, undo and zoom, and when longer work begins and ends. */
   onChange: () => void;
+  onFailure: (error: unknown) => void;
 }
 
+type Spot = raster.Spot;
+
 const NEAREST = 32;
-const FARTHEST = 0.05;
+const FARTHEST = 0.01;
 const OPACITY = 0.6;
 
 export class MaskStage {
-  readonly mask: raster.Mask;
+  readonly mask: Mask;
   readonly history: MaskHistory;
   readonly #options: Options;
   readonly #stage: Konva.Stage;
-  readonly #layer: Konva.Layer;
-  readonly #drawn: HTMLCanvasElement;
-  readonly #context: CanvasRenderingContext2D;
+  /** The tint and the ring: a stroke does not draw the picture below them again. */
+  readonly #layer = new Konva.Layer({ imageSmoothingEnabled: false, listening: false });
+  readonly #tiles: PaintedTiles;
   readonly #ring: Konva.Circle;
-  readonly #tint: readonly [number, number, number];
-  #colours: raster.Colours | null = null;
-  /** The current stroke: the mask before it, the last place of the pointer, the changed part. */
-  #stroke: { before: raster.Mask; last: { x: number; y: number }; part: raster.Part } | null = null;
+  readonly #sums: number[];
+  #sum: number;
+  /** The current stroke: the change it makes, and the last place of the pointer. */
+  #stroke: { change: Change; last: Spot } | null = null;
+  /** Ends the press of the pointer that strokes or moves the image. */
+  #cancelPress = () => {};
+  #isWorking = false;
+  #isDestroyed = false;
   #pinch: { distance: number; x: number; y: number } | null = null;
   /** While it is held, a drag moves the image instead of painting. */
   #held = false;
-  #share: number | null = null;
   /** The place of the keyboard's brush, in pixels of the image. */
-  #place: { x: number; y: number };
+  #place: Spot;
 
   constructor(options: Options) {
     const { container, picture, mask } = options;
     this.#options = options;
     this.mask = mask;
     this.history = new MaskHistory(mask);
-    this.#tint = channelsOf(options.colour);
+    this.#tiles = new PaintedTiles(mask, channelsOf(options.colour));
+    this.#sums = mask.tiles.map((_, index) => sumOf(mask, index));
+    this.#sum = this.#sums.reduce((sum, each) => sum + each, 0);
     this.#place = { x: mask.width / 2, y: mask.height / 2 };
     this.#stage = new Konva.Stage({
       container,
       width: container.clientWidth,
       height: container.clientHeight,
     });
-    this.#drawn = document.createElement("canvas");
-    this.#drawn.width = mask.width;
-    this.#drawn.height = mask.height;
-    this.#context = contextOf(this.#drawn);
-    this.#layer = new Konva.Layer({ imageSmoothingEnabled: false, listening: false });
-    this.#layer.add(new Konva.Image({ image: picture, width: mask.width, height: mask.height }));
-    this.#layer.add(new Konva.Image({ image: this.#drawn, opacity: OPACITY }));
+    const below = new Konva.Layer({ imageSmoothingEnabled: false, listening: false });
+    below.add(new Konva.Image({ image: picture, width: mask.width, height: mask.height }));
+    this.#layer.add(
+      new Konva.Shape({ opacity: OPACITY, sceneFunc: (context) => this.#drawTint(context) }),
+    );
     this.#ring = new Konva.Circle({ radius: 1, strokeWidth: 1.5, strokeScaleEnabled: false });
     this.#ring.stroke("#ffffff");
     // A white line alone would be invisible on a white image.
     this.#ring.shadowColor("#000000").shadowBlur(2).visible(false);
     this.#layer.add(this.#ring);
-    this.#stage.add(this.#layer);
+    this.#stage.add(below, this.#layer);
     this.#listen();
     this.fit();
-    this.redraw(raster.whole(mask));
   }
 
   get zoom(): number {
     return this.#stage.scaleX();
   }
 
+  /** Whether work goes on that takes longer; nothing else changes the mask meanwhile. */
+  get isWorking(): boolean {
+    return this.#isWorking;
+  }
+
   /** The masked share of the image, from 0 to 1; during a stroke, the share before it. */
   get share(): number {
-    if (this.#share !== null) return this.#share;
-    let sum = 0;
-    for (const value of this.mask.data) sum += value;
-    this.#share = sum / 255 / this.mask.data.length;
-    return this.#share;
+    return this.#sum / 255 / (this.mask.width * this.mask.height);
   }
 
   /** While `held`, every tool moves the image, as the hand does. */
@@ -99,6 +110,8 @@ export class MaskStage {
   }
 
   destroy(): void {
+    this.#isDestroyed = true;
+    this.#cancelPress();
     this.#stage.destroy();
   }
 
@@ -131,21 +144,32 @@ export class MaskStage {
     this.#options.onChange();
   }
 
-  /** Changes the mask in one undo step; `act` returns the part it changed. */
-  change(act: (mask: raster.Mask) => raster.Part): void {
-    const before = { ...this.mask, data: this.mask.data.slice() };
-    const part = act(this.mask);
-    this.history.record(before, part);
-    this.#share = null;
-    this.redraw(part);
+  /** Changes the mask in one undo step, in slices where it takes long. */
+  async change(act: (change: Change) => raster.Steps): Promise<void> {
+    if (this.#isWorking || this.#stroke !== null) return;
+    const change = new Change(this.mask);
+    this.#isWorking = true;
+    try {
+      await inSlices(act(change), () => {
+        this.#redraw(change.takeFresh());
+        this.#options.onChange();
+        return !this.#isDestroyed;
+      });
+    } catch (error) {
+      change.revert();
+      this.#options.onFailure(error);
+    } finally {
+      this.#isWorking = false;
+    }
+    if (!this.#isDestroyed) this.#record(change);
   }
 
   undo(): void {
-    this.#redrawn(this.history.undo());
+    if (!this.#isWorking) this.#changed(this.history.undo() ?? []);
   }
 
   redo(): void {
-    this.#redrawn(this.history.redo());
+    if (!this.#isWorking) this.#changed(this.history.redo() ?? []);
   }
 
   /** Moves the brush by keyboard; with `paint` it paints on the way. */
@@ -157,44 +181,53 @@ export class MaskStage {
       y: clamp(last.y + dy, this.mask.height),
     };
     this.#showRing(this.#place);
-    if (paint) this.change((mask) => raster.paint(mask, last, this.#place, this.#brush()));
+    if (!paint || this.#isWorking) return;
+    const change = new Change(this.mask);
+    raster.paint(change, last, this.#place, this.#brush());
+    this.#record(change);
   }
 
   /** Applies the tool at the place of the brush. */
   act(): void {
-    this.#begin(this.#place);
-    this.#end();
+    if (this.#begin(this.#place)) this.#end();
   }
 
-  /** Draws the tint of the masked area again, where the mask changed. */
-  redraw(part: raster.Part): void {
-    const { left, top, right, bottom } = raster.clipped(this.mask, part);
-    if (left < right && top < bottom) {
-      const image = this.#context.createImageData(right - left, bottom - top);
-      const [red, green, blue] = this.#tint;
-      let to = 0;
-      for (let y = top; y < bottom; y += 1) {
-        for (let x = left; x < right; x += 1) {
-          image.data[to] = red;
-          image.data[to + 1] = green;
-          image.data[to + 2] = blue;
-          image.data[to + 3] = this.mask.data[y * this.mask.width + x] ?? 0;
-          to += 4;
-        }
-      }
-      this.#context.putImageData(image, left, top);
-    }
+  /** Draws the tint of these tiles again. */
+  #redraw(tiles: Iterable<number>): void {
+    this.#tiles.forget(tiles);
     this.#layer.batchDraw();
+  }
+
+  #changed(tiles: Iterable<number>): void {
+    const changed = [...tiles];
+    for (const index of changed) {
+      const sum = sumOf(this.mask, index);
+      this.#sum += sum - (this.#sums[index] ?? 0);
+      this.#sums[index] = sum;
+    }
+    this.#redraw(changed);
     this.#options.onChange();
   }
 
-  #redrawn(part: raster.Part | null): void {
-    if (part === null) return;
-    this.#share = null;
-    this.redraw(part);
+  #record(change: Change): void {
+    this.history.record(change);
+    this.#changed(change.before.keys());
   }
 
-  #middle(): { x: number; y: number } {
+  #drawTint(context: Konva.Context): void {
+    const ratio = this.#layer.getCanvas().getPixelRatio();
+    const { x, y } = this.#stage.position();
+    const { width, height } = this.#stage.size();
+    this.#tiles.draw(context, {
+      x: x * ratio,
+      y: y * ratio,
+      scale: this.zoom * ratio,
+      width: width * ratio,
+      height: height * ratio,
+    });
+  }
+
+  #middle(): Spot {
     return { x: this.#stage.width() / 2, y: this.#stage.height() / 2 };
   }
 
@@ -203,7 +236,7 @@ export class MaskStage {
     return { radius: size / 2, hardness, value: tool === "eraser" ? 0 : 255 };
   }
 
-  #showRing({ x, y }: { x: number; y: number }): void {
+  #showRing({ x, y }: Spot): void {
     const { tool, size } = this.#options.choices();
     this.#ring.visible(tool === "brush" || tool === "eraser");
     this.#ring.position({ x, y });
@@ -211,82 +244,103 @@ export class MaskStage {
     this.#layer.batchDraw();
   }
 
-  /** The colours of the image, read on first use. */
-  #pixels(): raster.Colours {
-    if (this.#colours === null) {
-      const canvas = document.createElement("canvas");
-      canvas.width = this.mask.width;
-      canvas.height = this.mask.height;
-      const context = contextOf(canvas);
-      context.drawImage(this.#options.picture, 0, 0, canvas.width, canvas.height);
-      this.#colours = context.getImageData(0, 0, canvas.width, canvas.height).data;
+  async #fill(at: Spot): Promise<void> {
+    const { tolerance } = this.#options.choices();
+    this.#isWorking = true;
+    try {
+      const { read, close } = await colourReader(this.#options.picture, this.mask);
+      this.#isWorking = false;
+      await this.change((change) => raster.fill(change, read, at, { tolerance, value: 255 }));
+      // The decoded picture is as large as all else here.
+      close();
+    } catch (error) {
+      this.#isWorking = false;
+      this.#options.onFailure(error);
     }
-    return this.#colours;
   }
 
-  #begin(at: { x: number; y: number }): void {
-    const { tool, tolerance } = this.#options.choices();
-    if (tool === "hand") return;
+  /** Begins a stroke; false where the tool makes none. */
+  #begin(at: Spot): boolean {
+    const { tool } = this.#options.choices();
+    if (tool === "hand" || this.#isWorking) return false;
     if (tool === "fill") {
-      const pixels = this.#pixels();
-      this.change((mask) => raster.fill(mask, pixels, at, { tolerance, value: 255 }));
-      return;
+      void this.#fill(at);
+      return false;
     }
-    const before = { ...this.mask, data: this.mask.data.slice() };
-    const part = raster.paint(this.mask, at, at, this.#brush());
-    this.#stroke = { before, last: at, part };
-    this.redraw(part);
+    const change = new Change(this.mask);
+    this.#stroke = { change, last: at };
+    this.#continue(at);
+    this.#options.onChange();
+    return true;
   }
 
-  #continue(at: { x: number; y: number }): void {
+  #continue(at: Spot): void {
     if (this.#stroke === null) return;
-    const part = raster.paint(this.mask, this.#stroke.last, at, this.#brush());
-    this.#stroke = {
-      ...this.#stroke,
-      last: at,
-      part: raster.joined(this.#stroke.part, part),
-    };
-    this.redraw(part);
+    const { change, last } = this.#stroke;
+    raster.paint(change, last, at, this.#brush());
+    this.#stroke.last = at;
+    this.#redraw(change.takeFresh());
   }
 
   #end(): void {
     if (this.#stroke === null) return;
-    this.history.record(this.#stroke.before, this.#stroke.part);
+    const { change } = this.#stroke;
     this.#stroke = null;
-    this.#share = null;
-    this.#options.onChange();
+    this.#record(change);
   }
 
   /** Reverts the current stroke. */
   #giveUp(): void {
     if (this.#stroke === null) return;
-    const { before, part } = this.#stroke;
+    const { change } = this.#stroke;
     this.#stroke = null;
-    raster.restorePart(this.mask, part, raster.copyPart(before, part));
-    this.redraw(part);
+    change.revert();
+    this.#changed(change.before.keys());
+  }
+
+  /** The pixel of the image under the pointer. */
+  #spotOf({ clientX, clientY }: MouseEvent): Spot {
+    const { left, top } = this.#options.container.getBoundingClientRect();
+    const { x, y } = this.#stage.position();
+    return { x: (clientX - left - x) / this.zoom, y: (clientY - top - y) / this.zoom };
+  }
+
+  #press(event: PointerEvent): void {
+    if (this.#stroke !== null) {
+      // A second finger: the two move the image.
+      this.#cancelPress();
+      return;
+    }
+    const isHand = event.button === 1 || this.#held || this.#options.choices().tool === "hand";
+    if (isHand) this.#moveImage(event);
+    else if (event.button === 0 && this.#pinch === null && this.#begin(this.#spotOf(event))) {
+      // A stroke may leave the edge of the image and come back.
+      this.#cancelPress = followPointer(event, this.#stage.content, {
+        move: (moved) => {
+          for (const each of moved.getCoalescedEvents()) this.#continue(this.#spotOf(each));
+          this.#continue(this.#spotOf(moved));
+        },
+        end: () => this.#end(),
+        cancel: () => this.#giveUp(),
+      });
+    }
+  }
+
+  #moveImage(event: PointerEvent): void {
+    const { x, y } = this.#stage.position();
+    this.#cancelPress = followPointer(event, this.#stage.content, {
+      move: ({ clientX, clientY }) =>
+        this.#stage.position({ x: x + clientX - event.clientX, y: y + clientY - event.clientY }),
+      cancel: () => this.#stage.position({ x, y }),
+    });
   }
 
   #listen(): void {
     const stage = this.#stage;
-    let hand = false;
-    stage.on("pointerdown", ({ evt }) => {
-      const at = stage.getRelativePointerPosition();
-      hand = evt.button === 1 || this.#held || this.#options.choices().tool === "hand";
-      // A stroke may leave the edge of the image and come back.
-      if (evt.pointerType !== "touch") stage.content.setPointerCapture(evt.pointerId);
-      if (hand) stage.startDrag();
-      else if (at !== null && evt.button === 0 && this.#pinch === null) this.#begin(at);
-    });
-    stage.on("pointermove", () => {
-      const at = stage.getRelativePointerPosition();
-      if (at === null) return;
-      this.#place = at;
-      this.#showRing(at);
-      if (!hand) this.#continue(at);
-    });
-    stage.on("pointerup pointercancel lostpointercapture", () => {
-      hand = false;
-      this.#end();
+    stage.on("pointerdown", ({ evt }) => this.#press(evt));
+    stage.on("pointermove", ({ evt }) => {
+      this.#place = this.#spotOf(evt);
+      this.#showRing(this.#place);
     });
     stage.on("wheel", ({ evt }) => {
       evt.preventDefault();
@@ -307,7 +361,7 @@ export class MaskStage {
   /** Two fingers move and zoom the image; the stroke that the first of them began is reverted. */
   #pinchTo([one, other]: TouchList): void {
     if (one === undefined || other === undefined) return;
-    this.#giveUp();
+    this.#cancelPress();
     const box = this.#options.container.getBoundingClientRect();
     const now = {
       distance: Math.hypot(one.clientX - other.clientX, one.clientY - other.clientY),
@@ -323,43 +377,8 @@ export class MaskStage {
   }
 }
 
-function contextOf(canvas: HTMLCanvasElement): CanvasRenderingContext2D {
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  if (context === null) throw new Error("This browser cannot draw on a canvas.");
-  return context;
-}
-
 /** Red, green and blue of `#rrggbb`. */
 function channelsOf(colour: string): readonly [number, number, number] {
   const number = Number.parseInt(colour.replace("#", ""), 16);
   return [(number >> 16) & 255, (number >> 8) & 255, number & 255];
-}
-
-/** A mask from an image of a file's opacity: pixels that are not opaque are masked. */
-export function maskOf(opacity: HTMLImageElement, width: number, height: number): raster.Mask {
-  const mask = raster.blank(width, height);
-  const canvas = document.createElement("canvas");
-  canvas.width = width;
-  canvas.height = height;
-  const context = contextOf(canvas);
-  context.drawImage(opacity, 0, 0, width, height);
-  const { data } = context.getImageData(0, 0, width, height);
-  for (let at = 0; at < mask.data.length; at += 1) mask.data[at] = 255 - (data[at * 4 + 3] ?? 255);
-  return mask;
-}
-
-/** The mask as the server expects it: a PNG that is opaque where nothing is masked. */
-export async function pngOf(mask: raster.Mask): Promise<Blob> {
-  const canvas = document.createElement("canvas");
-  canvas.width = mask.width;
-  canvas.height = mask.height;
-  const context = contextOf(canvas);
-  const image = context.createImageData(mask.width, mask.height);
-  for (let at = 0; at < mask.data.length; at += 1) {
-    image.data[at * 4 + 3] = 255 - (mask.data[at] ?? 0);
-  }
-  context.putImageData(image, 0, 0);
-  return await new Promise((done, fail) =>
-    canvas.toBlob((blob) => (blob === null ? fail(new Error("No PNG was made.")) : done(blob))),
-  );
 }

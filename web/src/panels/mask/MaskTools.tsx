@@ -88,14 +88,14 @@ function Softening({ stage, radius, setRadius }: Omit<ToolsProps, "choices" | "c
       <button
         type="button"
         className="plain"
-        onClick={() => stage?.change((mask) => feather(mask, radius))}
+        onClick={() => void stage?.change((change) => feather(change, radius))}
       >
         {t("Feather")}
       </button>
-      <button type="button" className="plain" onClick={() => stage?.change(invert)}>
+      <button type="button" className="plain" onClick={() => void stage?.change(invert)}>
         <Contrast size={14} aria-hidden /> {t("Invert")}
       </button>
-      <button type="button" className="plain" onClick={() => stage?.change((mask) => clear(mask))}>
+      <button type="button" className="plain" onClick={() => void stage?.change(clear)}>
         <Trash2 size={14} aria-hidden /> {t("Clear")}
       </button>
     </>
@@ -108,13 +108,13 @@ function Steps({ stage }: Pick<ToolsProps, "stage">) {
       <IconButton
         label={t("Undo")}
         icon={Undo2}
-        disabled={stage?.history.canUndo !== true}
+        disabled={stage?.history.canUndo !== true || stage.isWorking}
         onClick={() => stage?.undo()}
       />
       <IconButton
         label={t("Redo")}
         icon={Redo2}
-        disabled={stage?.history.canRedo !== true}
+        disabled={stage?.history.canRedo !== true || stage.isWorking}
         onClick={() => stage?.redo()}
       />
       <IconButton label={t("Zoom out")} icon={ZoomOut} onClick={() => stage?.zoomBy(0.8)} />

@@ -1,23 +1,13 @@
 /**
- * A mask as an array of bytes, and operations on it: painting, filling, feathering. 255 is fully
- * masked. Uses neither the DOM nor files; places are in pixels, and may be outside of the mask.
+ * What is done to a mask: painting, filling, feathering. Uses neither the DOM nor files; places are
+ * in pixels, and may be outside of the mask. What may take long is a generator: it stops after each
+ * tile, so that the page can answer meanwhile.
  */
+import { type Change, type Mask, type Part, partOf, TILE, type Tile, tilesIn } from "./tiles";
 
-export interface Mask {
-  width: number;
-  height: number;
-  /** Row by row, one byte per pixel. */
-  data: Uint8ClampedArray;
-}
-
-/**
- * A rectangle of a mask; `right` and `bottom` are exclusive. Empty if left is not less than right.
- */
-export interface Part {
-  left: number;
-  top: number;
-  right: number;
-  bottom: number;
+export interface Spot {
+  x: number;
+  y: number;
 }
 
 export interface Brush {
@@ -29,145 +19,244 @@ export interface Brush {
   value: number;
 }
 
-export function blank(width: number, height: number): Mask {
-  return { width, height, data: new Uint8ClampedArray(width * height) };
-}
-
-/** The part of a rectangle within the mask. */
-export function clipped({ width, height }: Mask, part: Part): Part {
-  return {
-    left: Math.max(0, Math.floor(part.left)),
-    top: Math.max(0, Math.floor(part.top)),
-    right: Math.min(width, Math.ceil(part.right)),
-    bottom: Math.min(height, Math.ceil(part.bottom)),
-  };
-}
-
-export function whole({ width, height }: Mask): Part {
-  return { left: 0, top: 0, right: width, bottom: height };
-}
-
-export function isEmpty({ left, top, right, bottom }: Part): boolean {
-  return left >= right || top >= bottom;
-}
-
-export function joined(one: Part, other: Part): Part {
-  if (isEmpty(one)) return other;
-  if (isEmpty(other)) return one;
-  return {
-    left: Math.min(one.left, other.left),
-    top: Math.min(one.top, other.top),
-    right: Math.max(one.right, other.right),
-    bottom: Math.max(one.bottom, other.bottom),
-  };
-}
+/** Work in steps. */
+export type Steps = Generator<void, void, void>;
 
 /**
- * Paints a line with the brush from one place to another; returns the changed part. The strength at
- * a pixel depends on its distance to the line, so a slow stroke is no darker than a fast one.
+ * Paints a line with the brush from one place to another. The strength at a pixel depends on its
+ * distance to the line, so a slow stroke is no darker than a fast one.
  */
-export function paint(
-  mask: Mask,
-  from: { x: number; y: number },
-  to: { x: number; y: number },
-  { radius, hardness, value }: Brush,
-): Part {
-  const part = clipped(mask, {
-    left: Math.min(from.x, to.x) - radius - 1,
-    top: Math.min(from.y, to.y) - radius - 1,
-    right: Math.max(from.x, to.x) + radius + 1,
-    bottom: Math.max(from.y, to.y) + radius + 1,
-  });
-  const [dx, dy] = [to.x - from.x, to.y - from.y];
-  const length = dx * dx + dy * dy;
-  const solid = radius * hardness;
-  // Even a sharp edge fades over one pixel, for antialiasing.
-  const fade = Math.max(radius - solid, 1);
-  for (let y = part.top; y < part.bottom; y += 1) {
-    for (let x = part.left; x < part.right; x += 1) {
-      const [px, py] = [x + 0.5 - from.x, y + 0.5 - from.y];
-      const along = length === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length));
-      const distance = Math.hypot(px - along * dx, py - along * dy);
-      const strength = Math.min(1, Math.max(0, (Math.max(radius, 0.5) - distance) / fade));
-      if (strength === 0) continue;
-      const at = y * mask.width + x;
-      const before = mask.data[at] ?? 0;
-      // Not accumulated, since the segments of one stroke overlap.
-      const wanted = value * strength + (255 - value) * (1 - strength);
-      mask.data[at] = value > 127 ? Math.max(before, wanted) : Math.min(before, wanted);
-    }
+export function paint(change: Change, from: Spot, to: Spot, brush: Brush): void {
+  const around = brush.radius + 1;
+  const part = {
+    left: Math.min(from.x, to.x) - around,
+    top: Math.min(from.y, to.y) - around,
+    right: Math.max(from.x, to.x) + around,
+    bottom: Math.max(from.y, to.y) + around,
+  };
+  for (const index of tilesIn(change.mask, part)) {
+    const { left, top, right, bottom } = partOf(change.mask, index);
+    const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
+    const reach = around + Math.hypot(right - left, bottom - top) / 2;
+    if (distanceTo(from, to)(middle.x, middle.y) > reach) continue;
+    // Nothing more to mask, or to erase.
+    if (change.mask.tiles[index] === brush.value) continue;
+    paintTile(change.writable(index), partOf(change.mask, index), part, { from, to, brush });
   }
-  return part;
 }
 
-/** The colours of an image, four bytes (RGBA) per pixel. */
-export type Colours = Uint8ClampedArray;
+interface Stroke {
+  from: Spot;
+  to: Spot;
+  brush: Brush;
+}
+
+function paintTile(tile: Uint8ClampedArray, own: Part, part: Part, stroke: Stroke): void {
+  const { radius, hardness, value } = stroke.brush;
+  const distance = distanceTo(stroke.from, stroke.to);
+  const reach = Math.max(radius, 0.5);
+  // Even a sharp edge fades over one pixel, for antialiasing.
+  const fade = Math.max(radius - radius * hardness, 1);
+  const [left, right] = [
+    Math.max(own.left, Math.floor(part.left)),
+    Math.min(own.right, part.right),
+  ];
+  const [top, bottom] = [
+    Math.max(own.top, Math.floor(part.top)),
+    Math.min(own.bottom, part.bottom),
+  ];
+  for (let y = top; y < bottom; y += 1) {
+    for (let x = left; x < right; x += 1) {
+      const strength = Math.min(1, (reach - distance(x + 0.5, y + 0.5)) / fade);
+      if (strength <= 0) continue;
+      const at = (y - own.top) * TILE + x - own.left;
+      const before = tile[at] ?? 0;
+      // Not accumulated, since the segments of one stroke overlap.
+      const wanted = value * strength + (255 - value) * (1 - strength);
+      tile[at] = value > 127 ? Math.max(before, wanted) : Math.min(before, wanted);
+    }
+  }
+}
+
+/** The distance of a place to a line. */
+function distanceTo(from: Spot, to: Spot): (x: number, y: number) => number {
+  const [dx, dy] = [to.x - from.x, to.y - from.y];
+  const length = dx * dx + dy * dy;
+  return (x, y) => {
+    const [px, py] = [x - from.x, y - from.y];
+    const along = length === 0 ? 0 : Math.min(1, Math.max(0, (px * dx + py * dy) / length));
+    const [ax, ay] = [px - along * dx, py - along * dy];
+    return Math.sqrt(ax * ax + ay * ay);
+  };
+}
+
+/** The colours of a tile of the image: four bytes (RGBA) per pixel, rows of `TILE` pixels. */
+type Colours = (index: number) => Uint8ClampedArray;
 
 /**
  * Flood fill: the connected area whose colour is within `tolerance` of 255 in each channel of the
- * colour at a place. Returns the changed part.
+ * colour at a place.
  */
-export function fill(
-  mask: Mask,
+export function* fill(
+  change: Change,
   colours: Colours,
-  place: { x: number; y: number },
+  place: Spot,
   { tolerance, value }: { tolerance: number; value: number },
-): Part {
-  const { width, height, data } = mask;
+): Steps {
+  const { width, height } = change.mask;
   const [x0, y0] = [Math.floor(place.x), Math.floor(place.y)];
-  const none = { left: 0, top: 0, right: 0, bottom: 0 };
-  if (x0 < 0 || y0 < 0 || x0 >= width || y0 >= height) return none;
-  const start = (y0 * width + x0) * 4;
-  const near = (at: number) => {
-    for (let channel = 0; channel < 3; channel += 1) {
-      const difference = (colours[at * 4 + channel] ?? 0) - (colours[start + channel] ?? 0);
-      if (Math.abs(difference) > tolerance) return false;
-    }
-    return true;
-  };
-  const seen = new Uint8Array(width * height);
-  const waiting = [y0 * width + x0];
-  seen[y0 * width + x0] = 1;
-  let changed = none;
+  if (x0 < 0 || y0 < 0 || x0 >= width || y0 >= height) return;
+  const first = tileAt(change.mask, x0, y0);
+  const start = ((y0 % TILE) * TILE + (x0 % TILE)) * 4;
+  const like = [...colours(first).subarray(start, start + 3)] as [number, number, number];
+  const flood: Flood = { change, like, tolerance, value, waiting: new Map(), filled: new Map() };
+  flood.waiting.set(first, [(y0 % TILE) * TILE + (x0 % TILE)]);
+  for (const [index] of flood.waiting) {
+    const seeds = flood.waiting.get(index) ?? [];
+    flood.waiting.delete(index);
+    fillTile(flood, index, seeds, colours(index));
+    yield;
+  }
+}
+
+interface Flood {
+  change: Change;
+  like: readonly [number, number, number];
+  tolerance: number;
+  value: number;
+  /** The pixels of each tile at which the area enters it. */
+  waiting: Map<number, number[]>;
+  /** 1 for each pixel of a tile that was looked at. */
+  filled: Map<number, Uint8Array>;
+}
+
+function tileAt({ across }: Mask, x: number, y: number): number {
+  return Math.floor(y / TILE) * across + Math.floor(x / TILE);
+}
+
+function fillTile(flood: Flood, index: number, seeds: number[], colours: Uint8ClampedArray): void {
+  const { change, like, tolerance, value } = flood;
+  const { left, top, right, bottom } = partOf(change.mask, index);
+  const [width, height] = [right - left, bottom - top];
+  const seen = flood.filled.get(index) ?? new Uint8Array(TILE * TILE);
+  flood.filled.set(index, seen);
+  const near = (at: number) =>
+    Math.abs((colours[at * 4] ?? 0) - like[0]) <= tolerance &&
+    Math.abs((colours[at * 4 + 1] ?? 0) - like[1]) <= tolerance &&
+    Math.abs((colours[at * 4 + 2] ?? 0) - like[2]) <= tolerance;
+  const waiting: number[] = [];
   const look = (at: number) => {
     if (seen[at] === 1 || !near(at)) return;
     seen[at] = 1;
     waiting.push(at);
   };
+  for (const seed of seeds) look(seed);
+  if (waiting.length === 0) return;
+  const tile = change.writable(index);
+  const beyond = (x: number, y: number) => {
+    if (x < 0 || y < 0 || x >= change.mask.width || y >= change.mask.height) return;
+    const next = tileAt(change.mask, x, y);
+    const at = (y % TILE) * TILE + (x % TILE);
+    if (flood.filled.get(next)?.[at] === 1) return;
+    const found = flood.waiting.get(next);
+    if (found === undefined) flood.waiting.set(next, [at]);
+    else found.push(at);
+  };
   for (let at = waiting.pop(); at !== undefined; at = waiting.pop()) {
-    const [x, y] = [at % width, Math.floor(at / width)];
-    data[at] = value;
-    changed = joined(changed, { left: x, top: y, right: x + 1, bottom: y + 1 });
+    const [x, y] = [at % TILE, Math.floor(at / TILE)];
+    tile[at] = value;
     if (x > 0) look(at - 1);
+    else beyond(left - 1, top + y);
     if (x < width - 1) look(at + 1);
-    if (y > 0) look(at - width);
-    if (y < height - 1) look(at + width);
+    else beyond(right, top + y);
+    if (y > 0) look(at - TILE);
+    else beyond(left + x, top - 1);
+    if (y < height - 1) look(at + TILE);
+    else beyond(left + x, bottom);
   }
-  return changed;
 }
 
-export function invert(mask: Mask): Part {
-  for (let at = 0; at < mask.data.length; at += 1) mask.data[at] = 255 - (mask.data[at] ?? 0);
-  return whole(mask);
+export function* invert(change: Change): Steps {
+  for (const [index, tile] of change.mask.tiles.entries()) {
+    change.set(index, typeof tile === "number" ? 255 - tile : tile.map((each) => 255 - each));
+    yield;
+  }
 }
 
-export function clear(mask: Mask, value = 0): Part {
-  mask.data.fill(value);
-  return whole(mask);
+export function* clear(change: Change): Steps {
+  for (const [index, tile] of change.mask.tiles.entries()) {
+    if (tile === 0) continue;
+    change.set(index, 0);
+    yield;
+  }
 }
 
 /**
  * Feathers edges by about `radius` pixels: three box blurs approximate a Gaussian (Wells 1986,
- * "Efficient Synthesis of Gaussian Filters by Cascaded Uniform Filters").
+ * "Efficient Synthesis of Gaussian Filters by Cascaded Uniform Filters"). Each tile is blurred with
+ * as much around it as the three reach.
  */
-export function feather(mask: Mask, radius: number): Part {
+export function* feather(change: Change, radius: number): Steps {
+  const { mask } = change;
   const reach = Math.max(1, Math.round(radius / Math.sqrt(3)));
-  const other = new Uint8ClampedArray(mask.data.length);
-  for (let round = 0; round < 3; round += 1) {
-    mean(mask.data, other, mask.width, mask.height, 1, mask.width, reach);
-    mean(other, mask.data, mask.height, mask.width, mask.width, 1, reach);
+  for (const index of mask.tiles.keys()) {
+    const own = partOf(mask, index);
+    const part = grownBy(mask, own, 3 * reach);
+    const around = tilesIn(mask, part).map((each) => change.earlier(each));
+    const [first] = around;
+    // What is the same all around stays so.
+    if (typeof first === "number" && around.every((each) => each === first)) continue;
+    change.set(index, blurred(change, own, part, reach));
+    yield;
   }
-  return whole(mask);
+}
+
+function grownBy({ width, height }: Mask, part: Part, by: number): Part {
+  return {
+    left: Math.max(0, part.left - by),
+    top: Math.max(0, part.top - by),
+    right: Math.min(width, part.right + by),
+    bottom: Math.min(height, part.bottom + by),
+  };
+}
+
+/** The tile of `own`, blurred with what is around it in `part`. */
+function blurred(change: Change, own: Part, part: Part, reach: number): Tile {
+  const [width, height] = [part.right - part.left, part.bottom - part.top];
+  const bytes = bytesOf(change.mask, part, (index) => change.earlier(index));
+  const other = new Uint8ClampedArray(bytes.length);
+  for (let round = 0; round < 3; round += 1) {
+    mean(bytes, other, width, height, 1, width, reach);
+    mean(other, bytes, height, width, width, 1, reach);
+  }
+  const tile = new Uint8ClampedArray(TILE * TILE);
+  for (let y = own.top; y < own.bottom; y += 1) {
+    const from = (y - part.top) * width + own.left - part.left;
+    tile.set(bytes.subarray(from, from + own.right - own.left), (y - own.top) * TILE);
+  }
+  return tile;
+}
+
+/** The bytes of a rectangle within the mask, row by row. */
+export function bytesOf(
+  mask: Mask,
+  part: Part,
+  tileOf = (index: number): Tile => mask.tiles[index] ?? 0,
+): Uint8ClampedArray {
+  const width = part.right - part.left;
+  const bytes = new Uint8ClampedArray(width * (part.bottom - part.top));
+  for (const index of tilesIn(mask, part)) {
+    const tile = tileOf(index);
+    const own = partOf(mask, index);
+    const [left, right] = [Math.max(own.left, part.left), Math.min(own.right, part.right)];
+    for (let y = Math.max(own.top, part.top); y < Math.min(own.bottom, part.bottom); y += 1) {
+      const to = (y - part.top) * width + left - part.left;
+      const from = (y - own.top) * TILE - own.left;
+      if (typeof tile === "number") bytes.fill(tile, to, to + right - left);
+      else bytes.set(tile.subarray(from + left, from + right), to);
+    }
+  }
+  return bytes;
 }
 
 /**
@@ -192,25 +281,5 @@ function mean(
       to[start + at * step] = sum / count;
       sum += value(at + reach + 1) - value(at - reach);
     }
-  }
-}
-
-/** A copy of a part, for undo. */
-export function copyPart(mask: Mask, part: Part): Uint8ClampedArray {
-  const width = part.right - part.left;
-  const copy = new Uint8ClampedArray(Math.max(0, width * (part.bottom - part.top)));
-  for (let y = part.top; y < part.bottom; y += 1) {
-    const from = y * mask.width + part.left;
-    copy.set(mask.data.subarray(from, from + width), (y - part.top) * width);
-  }
-  return copy;
-}
-
-/** Restores what `copyPart` copied. */
-export function restorePart(mask: Mask, part: Part, copy: Uint8ClampedArray): void {
-  const width = part.right - part.left;
-  for (let y = part.top; y < part.bottom; y += 1) {
-    const from = (y - part.top) * width;
-    mask.data.set(copy.subarray(from, from + width), y * mask.width + part.left);
   }
 }

@@ -51,7 +51,7 @@ export function handleKey(
   } else if (event.key === "+" || event.key === "=") stage.zoomBy(1.25);
   else if (event.key === "-") stage.zoomBy(0.8);
   else if (event.key === "0") stage.fit();
-  else if (letter === "i") stage.change(invert);
+  else if (letter === "i") void stage.change(invert);
   else if (tool !== undefined) choose({ tool: tool[0] });
   else return;
   event.preventDefault();

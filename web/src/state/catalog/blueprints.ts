@@ -7,6 +7,7 @@ import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
 import { HttpError } from "../../api/transport";
 import type { NodeSchema } from "../../api/types";
+import { labelOf } from "../../document/editLabel";
 import { type Point, subgraphOf } from "../../document/graph";
 import { type Json, parseJson, writeJson } from "../../document/json";
 import { NotAWorkflowError, readGraph } from "../../document/read";
@@ -114,7 +115,7 @@ export function placeBlueprint(
   try {
     edit(
       editor,
-      t("Add {{name}}", { name: found.name }),
+      labelOf("Add {{name}}", { name: found.name }),
       (draft, workflow) => {
         keys = pasteNodes(draft, found.content, layout, at, false, workflow);
       },

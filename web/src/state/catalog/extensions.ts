@@ -32,7 +32,10 @@ export interface PluginCommand extends DeclaredCommand {
 
 export interface PluginWidgetProps {
   widget: PluginWidget;
+  /** The class of the node. */
   node: string;
+  /** The node in its document, and where the field is shown. */
+  place: string;
   input: InputSchema;
   value: unknown;
   onChange: (value: unknown) => void;

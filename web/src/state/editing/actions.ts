@@ -11,6 +11,7 @@ import {
   setTitle,
   setValue,
 } from "../../document/edit";
+import { labelOf } from "../../document/editLabel";
 import type { Graph, Point, Workflow } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { routeThrough } from "../../document/reroute";
@@ -166,7 +167,7 @@ export function insertBetween(
   const others = schema.inputs.filter(
     (each) => each !== matchingInput && each.section === "required" && isSocket(each),
   );
-  edit(editor, t("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
+  edit(editor, labelOf("Insert {{node}}", { node: schema.display_name }), (draft, workflow) => {
     const node = createNode(schema, draft.lastNodeId + 1, at);
     addNode(draft, node);
     for (const key of moved) removeLink(draft, key);
@@ -229,7 +230,7 @@ export function placeNode(
     return key;
   }
   if (isBlueprint(schema)) return addBlueprint(editor, schema, corner, pulled);
-  edit(editor, t("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
+  edit(editor, labelOf("Add {{name}}", { name: schema.display_name }), (draft, workflow) => {
     const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, node);
@@ -272,7 +273,7 @@ export function placeNodeWithValues(
   values: Readonly<Record<string, Json>>,
 ): void {
   let key = "";
-  edit(place, t("Add {{name}}", { name: schema.display_name }), (draft) => {
+  edit(place, labelOf("Add {{name}}", { name: schema.display_name }), (draft) => {
     const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
     key = node.key;
     addNode(draft, { ...node, values: { ...node.values, ...values } });
@@ -297,7 +298,7 @@ function addBlueprint(
   const wire = wireTo(key, socket, pulled);
   edit(
     editor,
-    t("Add {{name}}", { name: schema.display_name }),
+    labelOf("Add {{name}}", { name: schema.display_name }),
     (draft, workflow) => connectInDraft(draft, workflow, wire),
     thread,
   );
@@ -337,7 +338,7 @@ export function changeValueAt(
   const isChosen = combo !== null && (found.values[combo] ?? "") === (found.values[name] ?? "");
   edit(
     place,
-    t("Change {{name}}", { name }),
+    labelOf("Change {{name}}", { name }),
     (draft) => {
       setValue(draft, node, name, value, layout);
       if (isChosen) setValue(draft, node, combo, value, layout);

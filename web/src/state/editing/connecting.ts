@@ -2,6 +2,7 @@
 
 import type { NodeSchema } from "../../api/types";
 import { addNode, removeLink } from "../../document/edit";
+import { labelOf } from "../../document/editLabel";
 import type { Graph, GraphNode, Link, Point } from "../../document/graph";
 import {
   drawAsWire,
@@ -268,7 +269,7 @@ export function addIntoWire(
   }
   const after = nearnessTo(editor, link, at)?.after ?? 0;
   let key = "";
-  edit(editor, t("Insert {{node}}", { node: schema.display_name }), (draft) => {
+  edit(editor, labelOf("Insert {{node}}", { node: schema.display_name }), (draft) => {
     const node = createNode(schema, draft.lastNodeId + 1, { x: at.x - 120, y: at.y });
     key = node.key;
     addNode(draft, node);

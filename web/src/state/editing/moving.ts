@@ -19,8 +19,8 @@ interface Drag {
   neighbours: readonly Box[];
 }
 
-/** The threads of edits made by dragging: nodes, frames, and their corners. */
-const DRAG_THREAD = /^(move|group|size) /;
+/** The threads of edits made by dragging: nodes, frames, their corners, and reroute points. */
+const DRAG_THREAD = /^(move|group|size|point) /;
 /** The snapping distance to a neighbour's line, in pixels on the screen. */
 const SNAP_DISTANCE = 5;
 

@@ -4,6 +4,7 @@
  */
 
 import type { NodeSchema } from "../../api/types";
+import { labelOf } from "../../document/editLabel";
 import type { Graph, GraphNode } from "../../document/graph";
 import type { Json } from "../../document/json";
 import { type Match, matchNode, type NewSockets, replaceNode } from "../../document/replace";
@@ -128,7 +129,7 @@ export function lossOf(graph: Graph, old: GraphNode, { match }: Plan): string | 
 
 /** Replaces each of these nodes by one of this class. */
 export function replaceNodes(editor: Editor, keys: readonly string[], schema: NodeSchema): void {
-  edit(editor, t("Replace with {{node}}", { node: schema.display_name }), (draft) => {
+  edit(editor, labelOf("Replace with {{node}}", { node: schema.display_name }), (draft) => {
     for (const key of keys) replaceInDraft(draft, key, schema);
   });
   countUse(schema.class_type);

@@ -2,6 +2,7 @@
 
 import type { InputSchema } from "../../api/types";
 import { addNode, connect, removeLink } from "../../document/edit";
+import { labelOf } from "../../document/editLabel";
 import { linkInto } from "../../document/graph";
 import { equalJson, type Json, parseJson, writeJson } from "../../document/json";
 import { definitionAt } from "../../document/levels";
@@ -117,7 +118,7 @@ export function convertToInput(editor: Editor, key: string, input: InputSchema):
   const values = valuesForHolder(schema, node, schemaOf(node.type), input.name);
   const at = { x: node.position.x - WIDTH - GAP, y: node.position.y };
   let made = "";
-  edit(editor, t("Convert {{name}} to an input", { name: input.name }), (draft) => {
+  edit(editor, labelOf("Convert {{name}} to an input", { name: input.name }), (draft) => {
     const holder = newNode(schema, draft.lastNodeId + 1, at, WIDTH);
     Object.assign(holder.values, values);
     setPrimitiveType(holder, input);

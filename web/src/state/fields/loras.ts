@@ -6,6 +6,7 @@
 
 import type { NodeSchema } from "../../api/types";
 import { addNode, setValue } from "../../document/edit";
+import { labelOf } from "../../document/editLabel";
 import {
   type Graph,
   type GraphNode,
@@ -154,7 +155,7 @@ export function loadLora(editor: Editor, place: LoraField, file: string): Choice
   endThread(editor);
   edit(
     editor,
-    t("Load the LoRA {{name}}", { name }),
+    labelOf("Load the LoRA {{name}}", { name }),
     (draft) => {
       const node = createNode(schema, draft.lastNodeId + 1, bodyAt(corner));
       const source = draft.nodes[position.source];

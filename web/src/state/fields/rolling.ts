@@ -7,12 +7,12 @@ import { create } from "mutative";
 import type { Catalog } from "../../api/catalog";
 import type { InputSchema } from "../../api/types";
 import { setValue } from "../../document/edit";
+import { labelOf } from "../../document/editLabel";
 import { type Definition, type GraphNode, subgraphOf, type Workflow } from "../../document/graph";
 import { type InnerWidget, widgetsBehind } from "../../document/instances";
 import type { Json } from "../../document/json";
 import { graphsOf } from "../../document/levels";
 import { portsOf } from "../../document/ports";
-import { t } from "../../words/words";
 import { inputsOf } from "../nodes/inputs";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { controlOf, fallbackValue, layoutOf } from "../nodes/widgets";
@@ -165,7 +165,7 @@ export function changeInnerControl(
   const found = controlBehind(workflow, catalog, node, input);
   if (found === null) return;
   const schema = catalog[found.node.type];
-  edit(place, t("Change {{name}}", { name: found.name }), (_, draft) => {
+  edit(place, labelOf("Change {{name}}", { name: found.name }), (_, draft) => {
     const graph = draft.definitions[found.definition ?? ""]?.graph;
     if (graph === undefined || schema === undefined) return;
     setValue(graph, found.node.key, found.name, value, layoutOf(schema));

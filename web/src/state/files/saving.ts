@@ -7,6 +7,7 @@ import { create } from "zustand";
 import { fileNameFor } from "../../api/fileName";
 import type { StoredText } from "../../api/library";
 import { HttpError } from "../../api/transport";
+import { writtenLabel } from "../../document/editLabel";
 import { parseJson, writeJson } from "../../document/json";
 import { NotAWorkflowError } from "../../document/read";
 import { writeGraph } from "../../document/write";
@@ -116,7 +117,7 @@ async function writeFile(
   path: string,
   how: { overwrite: boolean; onlyOver?: string | null },
 ): Promise<boolean> {
-  const label = tab.log.done.at(-1)?.label ?? "";
+  const label = writtenLabel(tab.log.done.at(-1)?.label ?? "");
   try {
     const stamp = await library.save(path, textOf(tab.workflow), { ...how, label });
     changeTab(tab.id, () => ({

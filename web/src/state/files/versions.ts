@@ -1,6 +1,7 @@
 /** Earlier versions of the open document: saved at intervals of work, viewed, restored. */
 
 import type { Version } from "../../api/library";
+import { writtenLabel } from "../../document/editLabel";
 import { parseJson, writeJson } from "../../document/json";
 import { readGraph } from "../../document/read";
 import { replaceWith } from "../../document/restore";
@@ -43,7 +44,7 @@ export function watchVersions(): () => void {
 }
 
 function saveVersion(tab: Tab): Promise<void> {
-  const label = tab.log.done.at(-1)?.label ?? "";
+  const label = writtenLabel(tab.log.done.at(-1)?.label ?? "");
   return library.keepVersion(tab.path ?? tab.id, writeJson(writeGraph(tab.workflow)), label);
 }
 

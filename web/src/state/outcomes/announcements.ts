@@ -4,6 +4,7 @@
  */
 import { create } from "zustand";
 import type { ExecutionError } from "../../api/types";
+import { keyOfLabel } from "../../document/editLabel";
 import type { Graph } from "../../document/graph";
 import { percent } from "../../words/format";
 import { t, translateMessage } from "../../words/words";
@@ -116,10 +117,7 @@ function announceEdits(): () => void {
   });
 }
 
-/**
- * Other edits are noticeable at the focused element; these are not. Their labels are stored in
- * English.
- */
+/** The edits that are announced; others are noticeable at the focused element. */
 const ANNOUNCED: ReadonlySet<string> = new Set([
   "Delete",
   "Disconnect",
@@ -128,24 +126,10 @@ const ANNOUNCED: ReadonlySet<string> = new Set([
   "Tidy",
   "Group",
   "Move the wires",
+  "Add {{name}}",
+  "Insert {{node}}",
+  "Replace with {{node}}",
 ]);
-
-/** Labels that contain a name are stored in the user's language. */
-function isAnnounced(label: string): boolean {
-  const placeholder = "\0";
-  const named = [
-    t("Add {{name}}", { name: placeholder }),
-    t("Insert {{node}}", { node: placeholder }),
-    t("Replace with {{node}}", { node: placeholder }),
-  ];
-  return (
-    ANNOUNCED.has(label) ||
-    named.some((each) => {
-      const [start = "", end = ""] = each.split(placeholder);
-      return label.startsWith(start) && label.endsWith(end);
-    })
-  );
-}
 
 function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
   const { done, undone } = now.log;
@@ -157,7 +141,11 @@ function changeOf(now: Tab, { log: then, graph: before }: Tab): string {
   if (last === then.undone.at(-1))
     return t("Redone: {{edit}}", { edit: translateMessage(last.label) });
   const joined = last.label === "Connect" ? connectionIn(now.graph, before) : "";
-  return joined !== "" ? joined : isAnnounced(last.label) ? translateMessage(last.label) : "";
+  return joined !== ""
+    ? joined
+    : ANNOUNCED.has(keyOfLabel(last.label))
+      ? translateMessage(last.label)
+      : "";
 }
 
 function connectionIn(graph: Graph, before: Graph): string {

@@ -69,7 +69,7 @@ function pin(editor: Editor, prompt: Json): number {
   const tab = editor.tab;
   const catalog = catalogWith(tab.workflow, useStudio.getState().catalog);
   let left = 0;
-  edit(tab, t("Reproduce"), (_, workflow) => {
+  edit(tab, "Reproduce", (_, workflow) => {
     left = pinValues(workflow, prompt, catalog);
   });
   return left;

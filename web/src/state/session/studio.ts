@@ -2,6 +2,7 @@
 import { create } from "zustand";
 import type { Catalog } from "../../api/catalog";
 import type { NodeSchema } from "../../api/types";
+import type { EditLabel } from "../../document/editLabel";
 import {
   type Draft,
   emptyGraph,
@@ -164,7 +165,7 @@ export type Place = Pick<Tab, "id" | "level">;
  */
 export function edit(
   { id, level }: Place,
-  label: string,
+  label: EditLabel,
   change: (draft: Draft, workflow: Workflow) => void,
   thread?: string,
   keepRedo = false,

@@ -319,6 +319,7 @@ export const panels: Readonly<Record<string, string>> = {
   "Close without saving the mask?": "Schließen, ohne die Maske zu speichern?",
   Mask: "Maske",
   "The image is loading.": "Das Bild wird geladen.",
+  "The mask is being changed.": "Die Maske wird geändert.",
   "Save the mask": "Maske speichern",
   "The image. Arrow keys move the brush, and paint with Shift; Enter applies the tool; brackets change the size.":
     "Das Bild. Pfeiltasten bewegen den Pinsel und malen mit Shift; Enter wendet das Werkzeug an; eckige Klammern ändern die Größe.",
