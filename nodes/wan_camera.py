@@ -19,7 +19,7 @@ from engine.families.picture_channels import MASK, PICTURE
 from engine.families.wan_autoencoder import LATENT
 from engine.nodekit.context import Context
 from engine.nodekit.contract import node
-from engine.nodekit.markers import Range, Socket
+from engine.nodekit.markers import InOptionalSection, Range, Socket
 from nodes.sockets import ClipVisionOutput, Conditioning, Image, Vae
 from nodes.wan import (
     VIDEO_MODELS,
@@ -79,11 +79,11 @@ def wan_camera_embedding(
     width: Side = 832,
     height: Side = 480,
     length: Length = 81,
-    speed: Annotated[float, Range(0, 10.0, step=0.1)] = 1.0,
-    fx: Annotated[float, Range(0, 1, step=1e-09)] = 0.5,
-    fy: Annotated[float, Range(0, 1, step=1e-09)] = 0.5,
-    cx: Annotated[float, Range(0, 1, step=0.01)] = 0.5,
-    cy: Annotated[float, Range(0, 1, step=0.01)] = 0.5,
+    speed: Annotated[float, Range(0, 10.0, step=0.1), InOptionalSection()] = 1.0,
+    fx: Annotated[float, Range(0, 1, step=1e-09), InOptionalSection()] = 0.5,
+    fy: Annotated[float, Range(0, 1, step=1e-09), InOptionalSection()] = 0.5,
+    cx: Annotated[float, Range(0, 1, step=0.01), InOptionalSection()] = 0.5,
+    cy: Annotated[float, Range(0, 1, step=0.01), InOptionalSection()] = 0.5,
 ) -> Filmed:
     """Create the rays of a camera that moves along a path, for Wan Fun Camera.
 
