@@ -135,7 +135,7 @@ function Documents() {
   }
   return (
     <>
-      <Canvas tab={active} />
+      <Canvas view={active} />
       <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
     </>
   );

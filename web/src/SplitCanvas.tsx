@@ -1,9 +1,11 @@
-/** The split view: the canvases of two open documents, with an edge between them that is dragged. */
+/** The split view: two views of open documents, with an edge between them that is dragged. */
 import { X } from "lucide-react";
 import { type KeyboardEvent, Suspense, useLayoutEffect, useRef } from "react";
 import { Canvas } from "./canvas/Canvas";
 import { closeSplit, focusSide, followDocuments, LEAST_SHARE } from "./state/editing/splitView";
-import { isDirty, useStudio } from "./state/session/studio";
+import { EditorContext } from "./state/session/editor";
+import { documentOf, secondViewOf, viewOf } from "./state/session/sides";
+import { activeOf, isDirty, tabIn, useStudio } from "./state/session/studio";
 import { useView } from "./state/session/view";
 import { IconButton } from "./widgets/IconButton";
 import { part } from "./widgets/part";
@@ -11,6 +13,7 @@ import { usePointerDrag } from "./widgets/pointerDrag";
 import { t } from "./words/words";
 import "./splitCanvas.css";
 
+const AppMode = part(() => import("./panels/app/AppMode").then((module) => module.AppMode));
 const EmptyCanvas = part(() => import("./panels/EmptyCanvas").then((module) => module.EmptyCanvas));
 
 const KEY_STEP = 0.02;
@@ -23,9 +26,9 @@ export function SplitCanvas() {
   const [left, right] = split.panes;
   return (
     <div className="split" style={{ "--share": split.share } as React.CSSProperties}>
-      <Pane key={left} tab={left} />
+      <Pane key={left} view={left} />
       <Edge share={split.share} />
-      <Pane key={right} tab={right} />
+      <Pane key={right} view={right} isForm={split.form === true} />
     </div>
   );
 }
@@ -43,19 +46,31 @@ function focusBeforePress(): () => void {
   return () => window.removeEventListener("pointerdown", press, true);
 }
 
-function Pane({ tab: id }: { tab: string }) {
-  const tab = useStudio(({ tabs }) => tabs.find((each) => each.id === id));
-  const isFocused = useStudio(({ active }) => active === id);
+interface PaneProps {
+  view: string;
+  /** Whether it shows the document's form instead of its graph. */
+  isForm?: boolean;
+}
+
+function Pane({ view, isForm = false }: PaneProps) {
+  const tab = useStudio((state) => tabIn(state, view));
+  const isFocused = useStudio((state) => viewOf(activeOf(state)) === view);
   if (tab === undefined) return null;
-  const { graph, level, name } = tab;
+  const { graph, level } = tab;
+  const isSecond = view === secondViewOf(documentOf(view));
+  const name = isForm
+    ? t("Form of {{name}}", { name: tab.name })
+    : isSecond
+      ? t("{{name}}, second view", { name: tab.name })
+      : tab.name;
   const isEmpty = level.length === 0 && graph.order.length === 0 && graph.groups.length === 0;
   return (
     <section
       className={isFocused ? "pane focused" : "pane"}
       aria-label={name}
-      data-pane={id}
-      onFocusCapture={(event) => focusSide(id, event.currentTarget)}
-      onDropCapture={(event) => focusSide(id, event.currentTarget)}
+      data-pane={view}
+      onFocusCapture={(event) => focusSide(view, event.currentTarget)}
+      onDropCapture={(event) => focusSide(view, event.currentTarget)}
     >
       <header>
         <span className="name" title={name}>
@@ -66,12 +81,22 @@ function Pane({ tab: id }: { tab: string }) {
           label={t("Close this side")}
           title={t("Close this side; the workflow stays open in its tab")}
           icon={X}
-          onClick={() => closeSplit(id)}
+          onClick={() => closeSplit(view)}
         />
       </header>
       <div className="pane-body">
-        <Canvas tab={id} />
-        <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
+        {isForm ? (
+          <EditorContext value={view}>
+            <Suspense>
+              <AppMode isBeside />
+            </Suspense>
+          </EditorContext>
+        ) : (
+          <>
+            <Canvas view={view} />
+            <Suspense>{isEmpty && <EmptyCanvas />}</Suspense>
+          </>
+        )}
       </div>
     </section>
   );

@@ -24,7 +24,6 @@ import { useSetting } from "../state/session/settings";
 import { edit, endThread, select, setViewport, type Viewport } from "../state/session/studio";
 import { FieldServicesContext } from "../widgets/services";
 import { t } from "../words/words";
-import { Breadcrumbs } from "./Breadcrumbs";
 import { clickWire } from "./clickWire";
 import { useCanvasHandle } from "./clipboard";
 import { fittedView, MIN_ZOOM, useFittedView } from "./fitting";
@@ -32,6 +31,7 @@ import { type FlowEdge, type FlowNode, OVERVIEW_BELOW } from "./flow";
 import { levelKey, useFlowElements } from "./flowElements";
 import {
   BoundaryCard,
+  Breadcrumbs,
   ContextMenu,
   DifferenceLayer,
   FoldCard,
@@ -46,6 +46,7 @@ import {
   WireLayer,
   WireMarks,
   WireMenu,
+  ZoomBar,
 } from "./lazyParts";
 import { NodeCard } from "./NodeCard";
 import { type Dragged, finishDrag, followDrag, startDrag } from "./nodeDrag";
@@ -53,7 +54,6 @@ import { usePaintedWires } from "./paintedWires";
 import { usePointing } from "./pointing";
 import { Wire } from "./Wire";
 import { useWheel } from "./wheel";
-import { ZoomBar } from "./ZoomBar";
 
 const NODE_TYPES = {
   card: NodeCard,
@@ -96,11 +96,11 @@ const ALWAYS = {
   elevateNodesOnSelect: true,
 } as const satisfies ReactFlowProps<FlowNode, FlowEdge>;
 
-/** The canvas of an open document. */
-export function Canvas({ tab }: { tab: string }) {
+/** The canvas of a view of an open document. */
+export function Canvas({ view }: { view: string }) {
   return (
-    <EditorContext value={tab}>
-      <FieldServicesContext value={useMemo(() => fieldServicesOf(new Editor(tab)), [tab])}>
+    <EditorContext value={view}>
+      <FieldServicesContext value={useMemo(() => fieldServicesOf(new Editor(view)), [view])}>
         <LevelCanvas />
       </FieldServicesContext>
     </EditorContext>
@@ -274,8 +274,8 @@ function resize({ tab: { id, level } }: Editor, key: string, { width, height }: 
   edit({ id, level }, "Resize", (draft) => resizeNode(draft, key, size), `resize ${key}`);
 }
 
-function changeEdges({ tab }: Editor, changes: EdgeChange<FlowEdge>[]): void {
-  const { id, selected, selectedLinks } = tab;
+function changeEdges({ id, tab }: Editor, changes: EdgeChange<FlowEdge>[]): void {
+  const { selected, selectedLinks } = tab;
   const chosen = new Set(selectedLinks);
   for (const each of changes) {
     if (each.type !== "select") continue;

@@ -21,7 +21,8 @@ export function isAdding({ shiftKey, ctrlKey, metaKey }: MouseEvent): boolean {
  * none.
  */
 export function clickPainted(editor: Editor, event: MouseEvent, key: string | null): void {
-  const { id, selected, selectedLinks } = editor.tab;
+  const { id } = editor;
+  const { selected, selectedLinks } = editor.tab;
   if (!isAdding(event)) select({ id }, key === null ? [] : [key], []);
   else if (key !== null) {
     const others = selected.filter((each) => each !== key);

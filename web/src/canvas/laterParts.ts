@@ -2,7 +2,9 @@
  * The parts of the canvas that appear after the first nodes: loaded as one file while those are
  * drawn.
  */
+
 export { BoundaryCard } from "./BoundaryCard";
+export { Breadcrumbs } from "./Breadcrumbs";
 export { ContextMenu } from "./ContextMenu";
 export { DifferenceLayer } from "./DifferenceLayer";
 export { FoldCard } from "./FoldCard";
@@ -18,3 +20,4 @@ export { SelectionBar } from "./SelectionBar";
 export { WireLayer } from "./WireLayer";
 export { WireMarks } from "./WireMarks";
 export { WireMenu } from "./WireMenu";
+export { ZoomBar } from "./ZoomBar";

@@ -6,6 +6,7 @@ import { fetchWithRetry } from "../widgets/fetchWithRetry";
 // Loaded at start, not on first use: the server may be unreachable by then.
 export const laterParts = fetchWithRetry(() => import("./laterParts"), notifyError);
 
+export const Breadcrumbs = lazily(async () => ({ default: (await laterParts).Breadcrumbs }));
 export const ContextMenu = lazily(async () => ({ default: (await laterParts).ContextMenu }));
 export const DifferenceLayer = lazily(async () => ({
   default: (await laterParts).DifferenceLayer,
@@ -20,6 +21,7 @@ export const SelectionBar = lazily(async () => ({ default: (await laterParts).Se
 export const WireLayer = lazily(async () => ({ default: (await laterParts).WireLayer }));
 export const WireMarks = lazily(async () => ({ default: (await laterParts).WireMarks }));
 export const WireMenu = lazily(async () => ({ default: (await laterParts).WireMenu }));
+export const ZoomBar = lazily(async () => ({ default: (await laterParts).ZoomBar }));
 export const FoldCard = lazily(async () => ({ default: (await laterParts).FoldCard }));
 export const BoundaryCard = lazily(async () => ({ default: (await laterParts).BoundaryCard }));
 export const NoteCard = lazily(async () => ({ default: (await laterParts).NoteCard }));

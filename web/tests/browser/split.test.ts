@@ -144,3 +144,64 @@ test("a closed side leaves its document open in its tab; a closed document ends 
   await expect.poll(() => page.locator(".canvas").count()).toBe(1);
   await expect.poll(activeName).toBe("two");
 });
+
+async function command(id: string): Promise<void> {
+  await page.keyboard.press("Control+k");
+  await page.locator(`[id="command-${id}"]`).click();
+}
+
+test("the same workflow is on both sides: an edit shows in both, a selection and a place in one", async () => {
+  await command("view.splitOne");
+  const second = "two, second view";
+  await pane(second).locator(".card").first().waitFor();
+  expect(await page.locator(".canvas").count()).toBe(2);
+  const sampler = (name: string) => node(name, "KSampler").locator(".card-title");
+  const before = await middleOf(sampler("two"));
+  const from = await middleOf(sampler(second));
+  await drag(from, { x: from.x + 30, y: from.y - 60 });
+  await expect.poll(async () => (await middleOf(sampler("two"))).y).toBeLessThan(before.y - 20);
+  const selected = (name: string) => pane(name).locator(".react-flow__node.selected").count();
+  expect([await selected("two"), await selected(second)]).toEqual([0, 1]);
+  expect(await violations(page, "two views of one workflow")).toEqual([]);
+  await page.keyboard.press("Control+z");
+  await expect
+    .poll(async () => Math.round((await middleOf(sampler("two"))).y))
+    .toBe(Math.round(before.y));
+  const place = await middleOf(sampler("two"));
+  await page.mouse.move(from.x + 20, from.y + 250);
+  await page.mouse.wheel(0, -400);
+  await expect.poll(async () => (await middleOf(sampler(second))).y).not.toBe(from.y);
+  expect(await middleOf(sampler("two"))).toEqual(place);
+});
+
+test("two views are there again after a reload, and a closed one leaves the other", async () => {
+  await page.waitForTimeout(1_500);
+  await page.reload();
+  await pane("two").locator(".card").first().waitFor();
+  await pane("two, second view").locator(".card").first().waitFor();
+  await pane("two").getByRole("button", { name: "Close this side" }).click();
+  await expect.poll(() => page.locator(".canvas").count()).toBe(1);
+  await page.locator(".card").first().waitFor();
+  expect(await activeName()).toBe("two");
+});
+
+test("the form is beside its graph, and a value is one in both", async () => {
+  await command("view.splitForm");
+  const form = pane("Form of two");
+  await form.waitFor();
+  await form.getByRole("button", { name: /Create a form/ }).click();
+  const text = node("two", "Prompt").getByRole("textbox").first();
+  const field = form.getByRole("textbox").first();
+  await field.click();
+  await page.keyboard.press("Control+a");
+  await page.keyboard.type("a heron, from the form");
+  await page.keyboard.press("Tab");
+  await expect.poll(() => text.inputValue()).toBe("a heron, from the form");
+  await text.click();
+  await page.keyboard.press("End");
+  await page.keyboard.type(" and the graph");
+  await expect.poll(() => field.inputValue()).toBe("a heron, from the form and the graph");
+  expect(await violations(page, "a graph beside its form")).toEqual([]);
+  await form.getByRole("button", { name: "Close this side" }).click();
+  await form.waitFor({ state: "detached" });
+});

@@ -14,8 +14,8 @@ import type { Output } from "../../state/outcomes/outputs";
 import { useRunOf } from "../../state/outcomes/places";
 import { useRuns } from "../../state/outcomes/runs";
 import { openPicture, pictureAttribute } from "../../state/results/pictureActions";
-import { useEditor } from "../../state/session/editor";
-import { schemaOf, useActive, useStudio } from "../../state/session/studio";
+import { useCatalog, useEditor, useTab } from "../../state/session/editor";
+import { schemaOf } from "../../state/session/studio";
 import { Field } from "../../widgets/Field";
 import { MediaPreview } from "../../widgets/MediaPreview";
 import { beginning } from "../../words/format";
@@ -27,10 +27,11 @@ import { AppEditor } from "./AppEditor";
 import { useResultInView } from "./useResultInView";
 import "./app.css";
 
-export function AppMode() {
+/** `isBeside`: beside the graph, in the split view, which has the run bar and the notices. */
+export function AppMode({ isBeside = false }: { isBeside?: boolean }) {
   const app = useApp();
   const fields = useShownFields();
-  const name = useActive((tab) => tab.name);
+  const name = useTab((tab) => tab.name);
   const [editing, setEditing] = useState(false);
   const { stage, onPicture, onTyping, onTyped } = useResultInView();
   // Before the first run the stage says what will appear; the list would say it a second time.
@@ -38,7 +39,7 @@ export function AppMode() {
     ({ past, active }) => past.length > 0 || Object.keys(active).length > 0,
   );
   return (
-    <div className="app-mode">
+    <div className={isBeside ? "app-mode beside" : "app-mode"}>
       <section
         className="app-form"
         aria-label={t("Form")}
@@ -76,10 +77,14 @@ export function AppMode() {
         </div>
         {hasResults && <Results />}
       </section>
-      <div className="app-run">
-        <RunBar />
-      </div>
-      <NoticeBar />
+      {!isBeside && (
+        <>
+          <div className="app-run">
+            <RunBar />
+          </div>
+          <NoticeBar />
+        </>
+      )}
     </div>
   );
 }
@@ -136,8 +141,9 @@ function Stage({ outputs }: { outputs: readonly string[] }) {
 
 function Made({ node }: { node: string }) {
   const { shown, sentences } = useRunOf(node);
-  const title = useStudio(({ catalog, tabs, active }) => {
-    const found = tabs.find((each) => each.id === active)?.workflow.nodes[node];
+  const catalog = useCatalog();
+  const title = useTab(({ workflow }) => {
+    const found = workflow.nodes[node];
     return found === undefined ? node : titleOf(found, catalog[found.type]);
   });
   if (sentences.length > 0) return <p className="wrong">{sentences.join(" ")}</p>;

@@ -4,8 +4,8 @@
  */
 import { type RefObject, useCallback, useEffect, useRef } from "react";
 import { runOf, useRuns } from "../../state/outcomes/runs";
+import { useTab } from "../../state/session/editor";
 import { animationDuration } from "../../state/session/motion";
-import { useActive } from "../../state/session/studio";
 
 interface ResultInView {
   /** The element with the results. */
@@ -19,7 +19,7 @@ interface ResultInView {
 
 export function useResultInView(): ResultInView {
   const stage = useRef<HTMLDivElement>(null);
-  const tab = useActive((each) => each.id);
+  const tab = useTab((each) => each.id);
   const runs = useRuns((state) => runOf(state, tab) !== null);
   const pressed = useRuns((state) => state.sending);
   const due = useRef(false);

@@ -1,6 +1,6 @@
 /** Commands for the split view. */
 
-import { focusOtherSide, toggleSplit } from "../editing/splitView";
+import { focusOtherSide, toggleSplit, toggleSplitOfOne } from "../editing/splitView";
 import type { Command } from "../session/commandRegistry";
 import { useView } from "../session/view";
 
@@ -11,6 +11,18 @@ export const splitCommands: readonly Command[] = [
     group: "View",
     keys: ["Alt+B"],
     run: toggleSplit,
+  },
+  {
+    id: "view.splitOne",
+    title: "Split view: the same workflow on both sides",
+    group: "View",
+    run: () => toggleSplitOfOne(false),
+  },
+  {
+    id: "view.splitForm",
+    title: "Split view: the graph beside its form",
+    group: "View",
+    run: () => toggleSplitOfOne(true),
   },
   {
     id: "view.otherSide",

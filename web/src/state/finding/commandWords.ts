@@ -95,6 +95,8 @@ export const ENGLISH: Readonly<Record<string, string>> = {
   "subgraph.save": "save blueprint, publish, make reusable, save as component",
   "subgraph.blueprints": "blueprints, components, reusable, snippets",
   "view.split": "split view, two documents, two graphs, columns, panes",
+  "view.splitOne": "two views of one document, second view, duplicate view, same graph",
+  "view.splitForm": "app beside the graph, form and graph, app mode and graph",
   "view.otherSide": "other side, switch side, other pane",
   "view.commands": "commands, command palette, search, actions",
   "view.fit": "zoom to fit, fit, focus, frame all, center, fit view, reset view, show everything",

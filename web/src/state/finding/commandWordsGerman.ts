@@ -14,6 +14,8 @@ export const GERMAN: Readonly<Record<string, string>> = {
   "queue.pause": "pause, fortsetzen",
   "queue.cancelAll": "alles abbrechen, warteschlange leeren",
   "view.split": "geteilt, zwei dokumente, spalten",
+  "view.splitOne": "zwei ansichten, zweite ansicht, dasselbe dokument",
+  "view.splitForm": "app neben dem graphen, formular und graph",
   "view.queue": "warteschlange, aufträge",
   "history.show": "verlauf, galerie, ergebnisse, bilder",
   "history.starred": "favoriten, beste",

@@ -1,5 +1,5 @@
 /**
- * Checks the open document on the server, after edits and after each run: its problems, and what a
+ * Checks the documents that are shown on the server, after edits and after each run: its problems, and what a
  * run would do.
  */
 import type { CheckResult, ValidationReport } from "../../api/client";
@@ -11,7 +11,9 @@ import { workflowToRun } from "../fields/rolling";
 import { recordNeeds } from "../files/needs";
 import { useRuns } from "../outcomes/runs";
 import { client } from "../session/server";
+import { documentOf } from "../session/sides";
 import { activeTab, type Tab, tabOf, useStudio } from "../session/studio";
+import { useView } from "../session/view";
 
 const CHECK_DELAY = 400;
 const NO_PLAN: Plan = { nodes: {}, run: 0, cached: 0, seconds: null, memory: null, unknown: 0 };
@@ -40,11 +42,11 @@ function record(tab: string, report: ValidationReport, plan: Plan): void {
   }));
 }
 
-/** Starts checking the open document after edits. Returns a function that ends it. */
+/** Starts checking the documents that are shown after edits. Returns a function that ends it. */
 export function watchProblems(onValid: OnValid = () => undefined): () => void {
   const timers = new Map<string, ReturnType<typeof setTimeout>>();
   const pending = new Map<string, AbortController>();
-  let lastChecked: Workflow | null = null;
+  const lastChecked = new Map<string, Workflow>();
   const check = async (id: string) => {
     clearTimeout(timers.get(id));
     pending.get(id)?.abort();
@@ -58,7 +60,8 @@ export function watchProblems(onValid: OnValid = () => undefined): () => void {
     try {
       const checked = await client.check(writeGraph(workflowToRun(tab.workflow)), { signal });
       recordCheck(tab.id, checked);
-      if (checked.report.error === null) onValid(tab, checked.plan);
+      if (checked.report.error === null && useStudio.getState().active === id)
+        onValid(tab, checked.plan);
     } catch (error) {
       if (error instanceof DOMException && error.name === "AbortError") return;
       // The run bar shows that the server is unreachable; a document it cannot read is reported
@@ -73,28 +76,37 @@ export function watchProblems(onValid: OnValid = () => undefined): () => void {
       timers.delete(id);
       pending.get(id)?.abort();
       pending.delete(id);
+      lastChecked.delete(id);
     }
   };
   const onChange = () => {
     endClosed();
-    const { id, workflow } = activeTab();
-    if (workflow === lastChecked) return;
-    lastChecked = workflow;
-    clearTimeout(timers.get(id));
-    timers.set(
-      id,
-      setTimeout(() => void check(id), CHECK_DELAY),
-    );
+    for (const id of shownDocuments()) {
+      const workflow = tabOf(id)?.workflow;
+      if (workflow === undefined || workflow === lastChecked.get(id)) continue;
+      lastChecked.set(id, workflow);
+      clearTimeout(timers.get(id));
+      const later = () => void check(id);
+      timers.set(id, setTimeout(later, CHECK_DELAY));
+    }
   };
   onChange();
-  checkNow = () => void check(activeTab().id);
-  const stop = useStudio.subscribe(onChange);
+  checkNow = () => {
+    for (const id of shownDocuments()) void check(id);
+  };
+  const stops = [useStudio.subscribe(onChange), useView.subscribe(onChange)];
   return () => {
-    stop();
+    for (const stop of stops) stop();
     checkNow = () => undefined;
     for (const timer of timers.values()) clearTimeout(timer);
     for (const each of pending.values()) each.abort();
   };
+}
+
+/** The documents that are seen: the active one, and that of the other side of the split view. */
+function shownDocuments(): ReadonlySet<string> {
+  const panes = useView.getState().split?.panes ?? [];
+  return new Set([activeTab().id, ...panes.map(documentOf)]);
 }
 
 function put<Value>(all: Map<string, Value>, id: string, value: Value): Value {

@@ -90,7 +90,7 @@ async function submitRuns(editor: Editor, options: RunOptions): Promise<void> {
   useRuns.setState({ sending: true });
   try {
     const count = options.count ?? useRunOptions.getState().count;
-    const isSame = count > 1 && useRuns.getState().plans[editor.id]?.run === 0;
+    const isSame = count > 1 && useRuns.getState().plans[editor.tab.id]?.run === 0;
     for (let done = 0; done < count; done += 1) {
       if (!(await submit(editor, options, done > 0 || isSame))) return;
     }
@@ -196,7 +196,7 @@ export function runOnChange(tab: Tab, plan: Plan): void {
 /** Interrupts the running job, and removes pending ones. */
 export async function interrupt(editor: Editor): Promise<void> {
   const { unfinished } = useRuns.getState();
-  const running = runBeside(useRuns.getState(), editor.id);
+  const running = runBeside(useRuns.getState(), editor.tab.id);
   try {
     const next = unfinished.find((each) => each.status === "pending");
     const isRunning = running !== null || unfinished.some((each) => each.status === "in_progress");

@@ -1,5 +1,6 @@
 /** The interface of a canvas for modules that may not import it; present while it is mounted. */
 import type { Point } from "../../document/graph";
+import { viewOf } from "./sides";
 import { activeTab } from "./studio";
 
 export interface CanvasHandle {
@@ -24,8 +25,8 @@ export interface CanvasHandle {
 
 const handles = new Map<string, CanvasHandle>();
 
-/** The canvas that shows a document; the active one where none is named. */
-export function canvas(id: string = activeTab().id): CanvasHandle | null {
+/** The canvas of a view; that of the one with the focus where none is named. */
+export function canvas(id: string = viewOf(activeTab())): CanvasHandle | null {
   return handles.get(id) ?? null;
 }
 

@@ -9,13 +9,15 @@ import type { NodeSchema } from "../../api/types";
 import type { Graph } from "../../document/graph";
 import type { Path } from "../../document/levels";
 import { catalogWith } from "../nodes/subgraphSchema";
-import { activeTab, blankTab, type Studio, type Tab, useStudio } from "./studio";
+import { viewOf } from "./sides";
+import { activeOf, activeTab, blankTab, type Studio, type Tab, tabIn, useStudio } from "./studio";
 
 /** Stands for a document that was closed while a view still shows it. */
 const CLOSED: Tab = blankTab("closed", "");
 
-/** A document by its id; it reads the current state of the document each time. */
+/** A view of a document by its id; it reads the current state of the document each time. */
 export class Editor {
+  /** That of the view; `tab.id` is that of the document. */
   readonly id: string;
 
   constructor(id: string) {
@@ -23,7 +25,7 @@ export class Editor {
   }
 
   get tab(): Tab {
-    return tabIn(useStudio.getState(), this.id);
+    return seenIn(useStudio.getState(), this.id);
   }
 
   get level(): Path {
@@ -46,43 +48,47 @@ export class Editor {
 
   /** Whether it is the document that commands and keys act on. */
   get isFocused(): boolean {
-    return useStudio.getState().active === this.id;
+    return viewOf(activeTab()) === this.id;
   }
 }
 
 /** The editor of the active document, for commands. */
 export function activeEditor(): Editor {
-  return new Editor(activeTab().id);
+  return new Editor(viewOf(activeTab()));
 }
 
-/** The id of the document of the surrounding view; null outside of views. */
+/** The id of the surrounding view; null outside of views. */
 export const EditorContext = createContext<string | null>(null);
 
-function tabIn({ tabs }: Studio, id: string): Tab {
-  return tabs.find((each) => each.id === id) ?? CLOSED;
+function seenIn(state: Studio, view: string): Tab {
+  return tabIn(state, view) ?? CLOSED;
+}
+
+function activeViewOf(state: Studio): string {
+  return viewOf(activeOf(state));
 }
 
 function catalogIn(state: Studio, id: string): Catalog {
-  return catalogWith(tabIn(state, id).workflow, state.catalog);
+  return catalogWith(seenIn(state, id).workflow, state.catalog);
 }
 
 /** The editor of the surrounding view; outside of views, that of the active document. */
 export function useEditor(): Editor {
   const shown = useContext(EditorContext);
-  const id = useStudio(({ active }) => shown ?? active);
+  const id = useStudio((state) => shown ?? activeViewOf(state));
   return useMemo(() => new Editor(id), [id]);
 }
 
 /** A value of the document of the surrounding view. */
 export function useTab<Value>(choose: (tab: Tab) => Value): Value {
   const shown = useContext(EditorContext);
-  return useStudio((state) => choose(tabIn(state, shown ?? state.active)));
+  return useStudio((state) => choose(seenIn(state, shown ?? activeViewOf(state))));
 }
 
 /** The classes of nodes that the document of the surrounding view has. */
 export function useCatalog(): Catalog {
   const shown = useContext(EditorContext);
-  return useStudio((state) => catalogIn(state, shown ?? state.active));
+  return useStudio((state) => catalogIn(state, shown ?? activeViewOf(state)));
 }
 
 /** The class of a node of the surrounding view. */
@@ -101,6 +107,6 @@ export function useGesture<State, Value>(
   otherwise: Value,
 ): Value {
   const shown = useContext(EditorContext);
-  const isFocused = useStudio(({ active }) => shown === null || shown === active);
+  const isFocused = useStudio((state) => shown === null || shown === activeViewOf(state));
   return store((state) => (isFocused ? choose(state) : otherwise));
 }

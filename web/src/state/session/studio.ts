@@ -12,50 +12,16 @@ import {
 } from "../../document/graph";
 import { equalJson, type Json } from "../../document/json";
 import { existingPath, levelAt, type Path, promptId, ROOT } from "../../document/levels";
-import { close, EMPTY_LOG, type Log, record, redo, undo, withUndone } from "../../document/log";
+import { close, EMPTY_LOG, record, redo, undo, withUndone } from "../../document/log";
 import { readGraph } from "../../document/read";
 import { withNames } from "../../document/valueNames";
 import { t } from "../../words/words";
 import { catalogWith } from "../nodes/subgraphSchema";
 import { layoutOf } from "../nodes/widgets";
+import { documentOf, seenBy, sideOf, viewOf, withOtherSide } from "./sides";
+import type { LevelView, Tab, Viewport } from "./tab";
 
-export interface Viewport {
-  x: number;
-  y: number;
-  zoom: number;
-}
-
-/** The view of a level: the visible part of its graph, and the selection. */
-interface LevelView {
-  selected: readonly string[];
-  selectedLinks: readonly string[];
-  /** null until the canvas first shows the level, which it then fits to the screen. */
-  viewport: Viewport | null;
-}
-
-export interface Tab extends LevelView {
-  id: string;
-  name: string;
-  /** The path of the saved workflow; null for one that was never saved. */
-  path: string | null;
-  /** The server's version stamp of that file when it was last read or written. */
-  stamp: string | null;
-  /** The whole document, including its subgraphs. */
-  workflow: Workflow;
-  /** The path to the level shown; empty at the root. */
-  level: Path;
-  /** The graph of the level shown: the root, or the inside of a subgraph. */
-  graph: Graph;
-  log: Log;
-  /** The document as it was last saved or opened. */
-  savedWorkflow: Workflow;
-  /**
-   * Whether it is shown as an app instead of a graph; null until decided by its file or settings.
-   */
-  app: boolean | null;
-  /** The views of the other levels when they were last shown, by their paths. */
-  levelViews: Readonly<Record<string, LevelView>>;
-}
+export type { Tab, Viewport };
 
 export interface Studio {
   /** The server's classes of nodes, and the open document's subgraphs as additional classes. */
@@ -93,6 +59,8 @@ export function blankTab(id: string, name: string): Tab {
     savedWorkflow: graph,
     app: null,
     levelViews: {},
+    other: null,
+    isSecond: false,
     ...INITIAL_VIEW,
   };
 }
@@ -141,14 +109,28 @@ export function isDirty(tab: Tab): boolean {
   return tab.workflow !== tab.savedWorkflow;
 }
 
-export function changeTab(id: string, change: (tab: Tab) => Partial<Tab>): void {
+/** Changes a document as this view shows it. */
+export function changeTab(view: string, change: (tab: Tab) => Partial<Tab>): void {
+  const id = documentOf(view);
   useStudio.setState((state) => ({
-    tabs: state.tabs.map((each) => (each.id === id ? { ...each, ...change(each) } : each)),
+    tabs: state.tabs.map((each) => {
+      if (each.id !== id) return each;
+      const seen = seenBy(view, each);
+      const changed = withOtherFollowing({ ...seen, ...change(seen) }, seen);
+      return seen === each ? changed : withOtherSide(changed);
+    }),
   }));
 }
 
+/** After an edit in one view, the other one has the new graph of its level, too. */
+function withOtherFollowing(now: Tab, before: Tab): Tab {
+  if (now.other === null || now.workflow === before.workflow) return now;
+  const other = withOtherSide(now);
+  return { ...now, other: sideOf(atLevel(other, other.level)) };
+}
+
 function changeActive(change: (tab: Tab) => Partial<Tab>): void {
-  changeTab(activeTab().id, change);
+  changeTab(viewOf(activeTab()), change);
 }
 
 /** An open document. */
@@ -192,8 +174,14 @@ export function graphAt({ id, level }: Place): Graph | undefined {
   return levelAt(tab.workflow, level);
 }
 
-export function tabOf(id: string): Tab | undefined {
-  return useStudio.getState().tabs.find((each) => each.id === id);
+/** A document as this view shows it. */
+export function tabOf(view: string): Tab | undefined {
+  return tabIn(useStudio.getState(), view);
+}
+
+export function tabIn({ tabs }: Pick<Studio, "tabs">, view: string): Tab | undefined {
+  const found = tabs.find((each) => each.id === documentOf(view));
+  return found && seenBy(view, found);
 }
 
 /** Ends the current typing or dragging, so that the next edit is a separate one. */
@@ -230,7 +218,7 @@ export function showLevel({ id }: Document, path: Path): void {
 }
 
 /** The tab at a level, or the nearest existing one; removed nodes are no longer selected. */
-function atLevel(tab: Tab, path: Path): Tab {
+export function atLevel(tab: Tab, path: Path): Tab {
   const level = existingPath(tab.workflow, path);
   const [from, to] = [tab.level.join(":"), level.join(":")];
   const graph = levelAt(tab.workflow, level);
@@ -311,7 +299,8 @@ function withValueNames(tab: Tab): Tab {
   const workflow = withNames(tab.workflow, layout);
   if (workflow === tab.workflow) return tab;
   const savedWorkflow = tab.savedWorkflow === tab.workflow ? workflow : tab.savedWorkflow;
-  return { ...tab, workflow, savedWorkflow, graph: levelAt(workflow, tab.level) };
+  const named = { ...tab, workflow, savedWorkflow, graph: levelAt(workflow, tab.level) };
+  return withOtherFollowing(named, tab);
 }
 
 /** Sets the classes of nodes that the server has. */

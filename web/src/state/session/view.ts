@@ -55,9 +55,11 @@ export interface Connecting {
   link?: string;
 }
 
-/** Two open documents side by side, by their ids. */
+/** Two views side by side, by their ids: of two documents, or of one. */
 export interface Split {
   panes: readonly [string, string];
+  /** Whether the second shows the form of the document of the first. */
+  form?: boolean;
   /** The share of the width of the first. */
   share: number;
 }

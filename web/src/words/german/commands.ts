@@ -126,6 +126,11 @@ export const commands: Readonly<Record<string, string>> = {
   "Show or hide the queue": "Warteschlange ein- oder ausblenden",
   "Show or hide the inspector": "Inspektor ein- oder ausblenden",
   "Split view: two workflows, or one": "Geteilte Ansicht: zwei Workflows, oder einer",
+  "Split view: the same workflow on both sides":
+    "Geteilte Ansicht: derselbe Workflow auf beiden Seiten",
+  "Split view: the graph beside its form": "Geteilte Ansicht: der Graph neben seinem Formular",
+  "{{name}}, second view": "{{name}}, zweite Ansicht",
+  "Form of {{name}}": "Formular von {{name}}",
   "Go to the other side of the split view": "Zur anderen Seite der geteilten Ansicht",
   "Split view": "Geteilte Ansicht",
   "Split view: two workflows side by side": "Geteilte Ansicht: zwei Workflows nebeneinander",
