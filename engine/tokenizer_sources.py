@@ -51,6 +51,10 @@ SOURCES: Mapping[str, TokenizerFile] = MappingProxyType(
         "llama3_8b": TokenizerFile(
             "tokenizer.json", "xtuner/llava-llama-3-8b-v1_1-transformers", "llama3"
         ),
+        # words are split alike; the further tokens of LLaVA are none of Llama 3.1's
+        "llama31_8b": TokenizerFile(
+            "tokenizer.json", "xtuner/llava-llama-3-8b-v1_1-transformers", "llama3"
+        ),
     }
 )
 """By the name of the text encoder."""

@@ -26,7 +26,12 @@ from nodes.sockets import Clip, Conditioning, Image, Vae
 from nodes.text import Embeddings, embeddings_mentioned
 
 Prompt = Annotated[str, Text(multiline=True, dynamic_prompts=True)]
-TITLES: Mapping[str, str] = {"clip_l": "CLIP L", "clip_g": "CLIP bigG", "t5xxl": "T5 XXL"}
+TITLES: Mapping[str, str] = {
+    "clip_l": "CLIP L",
+    "clip_g": "CLIP bigG",
+    "t5xxl": "T5 XXL",
+    "llama31_8b": "Llama 3.1 8B",
+}
 T5 = ("t5xxl", "umt5xxl", "pile_t5xl", "t5_base")
 EDIT = (
     "<|im_start|>system\nDescribe the key features of the input image (color, shape, size, "
@@ -82,6 +87,15 @@ def clip_text_encode_sd3(
     if empty_padding == "none":
         texts = {name: text for name, text in texts.items() if text}
     return _each(clip, texts, ctx, complete=_as_sd3)
+
+
+@node("CLIPTextEncodeHiDream", category="advanced/conditioning")
+def clip_text_encode_hidream(
+    *, clip: Clip, clip_l: Prompt, clip_g: Prompt, t5xxl: Prompt, llama: Prompt, ctx: Context
+) -> Conditioning:
+    """Encode a prompt for each of HiDream-I1's text encoders."""
+    texts = {"clip_l": clip_l, "clip_g": clip_g, "t5xxl": t5xxl, "llama31_8b": llama}
+    return _each(clip, texts, ctx)
 
 
 def _as_sd3(clip: AnyClip, tokens: Mapping[str, Tokens]) -> dict[str, Tokens]:
@@ -262,6 +276,14 @@ def _(
     clip_l: str | None, clip_g: str | None, t5xxl: str | None, ctx: Context
 ) -> list[tuple[str | int, ...]]:
     each = (embeddings_mentioned(text, ctx) for text in (clip_l, clip_g, t5xxl))
+    return [one for found in each for one in found]
+
+
+@clip_text_encode_hidream.fingerprint
+def _(
+    clip_l: str | None, clip_g: str | None, t5xxl: str | None, llama: str | None, ctx: Context
+) -> list[tuple[str | int, ...]]:
+    each = (embeddings_mentioned(text, ctx) for text in (clip_l, clip_g, t5xxl, llama))
     return [one for found in each for one in found]
 
 

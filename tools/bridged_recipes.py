@@ -12,6 +12,7 @@ FLUX3_NETWORK = f"{FLUX3}diffusion_models/flux3-image-klein-base-int8-convrot.sa
 FLUX3_TEXT = f"{FLUX3}text_encoders/qwen3vl_4b_int8_convrot.safetensors"
 WAN21 = "Comfy-Org/Wan_2.1_ComfyUI_repackaged/resolve/main/split_files/"
 WAN22 = "Comfy-Org/Wan_2.2_ComfyUI_Repackaged/resolve/main/split_files/"
+HIDREAM = "Comfy-Org/HiDream-I1_ComfyUI/resolve/main/split_files/"
 UMT5 = f"{WAN21}text_encoders/umt5_xxl_fp8_e4m3fn_scaled.safetensors"
 WAN_VAE = f"{WAN21}vae/wan_2.1_vae.safetensors"
 VIDEO_PROMPT = "a lighthouse on a cliff at dusk, waves roll in, the camera moves slowly closer"
@@ -167,6 +168,23 @@ BRIDGED: tuple[Recipe, ...] = (
         FLUX2_VAE,
         (20, 4.0, "euler", "simple"),
         latent="EmptyFlux2LatentImage",
+    ),
+    Recipe(
+        "hidream_i1",
+        "HiDream-I1 (via diffusers)",
+        "HiDream-I1 full",
+        f"{HIDREAM}diffusion_models/hidream_i1_full_fp8.safetensors",
+        (
+            f"{HIDREAM}text_encoders/clip_l_hidream.safetensors",
+            f"{HIDREAM}text_encoders/clip_g_hidream.safetensors",
+            f"{HIDREAM}text_encoders/t5xxl_fp8_e4m3fn_scaled.safetensors",
+            f"{HIDREAM}text_encoders/llama_3.1_8b_instruct_fp8_scaled.safetensors",
+        ),
+        "hidream",
+        f"{HIDREAM}vae/ae.safetensors",
+        (50, 5.0, "uni_pc", "simple"),
+        shift=("ModelSamplingSD3", {"shift": 3.0}),
+        notes="dev: 28 steps, lcm, normal, shift 6, cfg 1; fast: 16 steps, lcm, normal, cfg 1",
     ),
     Recipe(
         "wan21_text_to_video",

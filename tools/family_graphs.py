@@ -53,6 +53,9 @@ def _loaded(recipe: Recipe) -> tuple[Graph, list[Any], list[Any], list[Any]]:
     names = [file_of(each) for each in recipe.encoders]
     if len(names) == 1:
         clip = _node("CLIPLoader", clip_name=names[0], type=recipe.type)
+    elif len(names) == 4:
+        inputs = {f"clip_name{number}": name for number, name in enumerate(names, 1)}
+        clip = _node("QuadrupleCLIPLoader", **inputs)
     else:
         clip = _node("DualCLIPLoader", clip_name1=names[0], clip_name2=names[1], type=recipe.type)
     graph = {

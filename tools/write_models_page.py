@@ -118,7 +118,12 @@ GUIDANCE = (
     f"`{GUIDANCE_PROJECTIONS[0].removesuffix('.weight')}`; the log says so."
 )
 FLOATS = tuple(name for name, dtype in DTYPES.items() if dtype.is_floating_point)
-TEXT_LOADERS: Mapping[int, str] = {1: "CLIPLoader", 2: "DualCLIPLoader", 3: "TripleCLIPLoader"}
+TEXT_LOADERS: Mapping[int, str] = {
+    1: "CLIPLoader",
+    2: "DualCLIPLoader",
+    3: "TripleCLIPLoader",
+    4: "QuadrupleCLIPLoader",
+}
 
 
 def page() -> str:

@@ -18,7 +18,7 @@ _T5_SECOND_BIAS = "encoder.block.1.layer.0.SelfAttention.relative_attention_bias
 _LARGE_VOCABULARY = 200_000
 _LANGUAGE_MARK = "embed_tokens.weight"
 _WIDTHS: Mapping[int, str] = {5120: "mistral3_24b", 3072: "ministral3_3b"}
-_LLAMA_VOCABULARY = range(128_256, 131_072)
+_LLAMA31_VOCABULARY, _LLAMA_VOCABULARY = 128_256, range(128_257, 131_072)
 _HELD = ("spiece_model", "tekken_model")
 _MOST_HEADER = 16 << 20
 """Bytes of a header that is looked at; those of text encoders have less than 1 MB."""
@@ -82,7 +82,10 @@ def _language(tensors: Mapping[str, Any], table: str, prefix: str) -> str | None
     if has_norms or f"{layer}self_attn.k_proj.bias" in tensors:
         return None
     shape = _shape(tensors, table) or (0,)
-    return _WIDTHS.get(shape[-1], "llama3_8b" if shape[0] in _LLAMA_VOCABULARY else None)
+    llama = "llama3_8b" if shape[0] in _LLAMA_VOCABULARY else None
+    if shape[0] == _LLAMA31_VOCABULARY:
+        llama = "llama31_8b"
+    return _WIDTHS.get(shape[-1], llama)
 
 
 def _shape(tensors: Mapping[str, Any], name: str) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from engine.families.auraflow.family import AuraFlowFamily
 from engine.families.autoencoders import FoundAutoencoder, find_autoencoder
 from engine.families.bridge.ernie import ErnieImageFamily
 from engine.families.bridge.flux3 import Flux3Family
+from engine.families.bridge.hidream import HiDreamFamily
 from engine.families.bridge.ltxv import LtxVideoFamily
 from engine.families.bridge.wan import WanFamily
 from engine.families.chroma.family import ChromaFamily
@@ -74,6 +75,7 @@ FAMILIES: tuple[ModelFamily, ...] = (
     WanFamily(),
     LtxVideoFamily(),
     ErnieImageFamily(),
+    HiDreamFamily(),
 )
 SHOWN_KEYS = 5
 _ENCODER = "a text encoder"

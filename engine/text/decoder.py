@@ -104,6 +104,7 @@ class LanguageEncoder:
         shipped: the name of the tokenizer that is part of this program; None if it is not.
         tokenizer_file: which file to get if there is no tokenizer, for messages.
         pad: the token that fills; what follows it is not attended to.
+        pads_with_a_word: whether prompts have that token, too: only those at the end fill.
         start: the token in front of every prompt; None: none.
         head_channels: see `decoder_config`.
         vision: of models that take pictures.
@@ -119,6 +120,7 @@ class LanguageEncoder:
     shipped: str | None
     tokenizer_file: str
     pad: int = QWEN_PAD
+    pads_with_a_word: bool = False
     start: int | None = None
     head_channels: int = HEAD_CHANNELS
     vision: VisionKind | None = None
@@ -180,9 +182,7 @@ class LanguageEncoder:
         pictures: Sequence[Picture] = (),
     ) -> Tokens:
         """One chunk of any length: the prompt within its template, pictures in their places."""
-        template = style.template
-        if pictures and style.picture_template is not None:
-            template = style.picture_template
+        template = (style.picture_template if pictures else None) or style.template
         has_own = style.only_after_template or style.only_after_system
         if has_own and text.startswith(TURN):
             template = "{}"
@@ -257,16 +257,14 @@ class LanguageEncoder:
         mask = self._mask(chunk, given.shape[1])
         if style.padding_place is not None:
             positions = positions.masked_fill(mask.to(positions.device) == 0, style.padding_place)
+        here = mask.to(given.device)
         states = decoder.states(
-            given,
-            wanted,
-            checkpoint,
-            positions=positions,
-            mask=mask.to(given.device),
-            added=added,
+            given, wanted, checkpoint, positions=positions, mask=here, added=added
         )
-        if style.normalised:
-            states = [decoder.norm(each) for each in states]
+        states = [
+            decoder.norm(each) if style.normalises(passed, decoder.config.layers) else each
+            for passed, each in zip(wanted, states, strict=True)
+        ]
         return torch.cat([each.float().cpu() for each in states], dim=-1), mask, pictures
 
     def _mask(self, chunk: Sequence[WeightedToken], length: int) -> Tensor:
@@ -274,8 +272,10 @@ class LanguageEncoder:
         mask = torch.ones(1, length, dtype=torch.long, device="cpu")
         numbers = [token if isinstance(token, int) else -1 for token, _ in chunk]
         first = numbers.index(self.pad) if self.pad in numbers else 0
-        if first:
-            mask[:, length - len(chunk) + first :] = 0
+        if self.pads_with_a_word:
+            filled = next((n for n, each in enumerate(reversed(numbers)) if each != self.pad), 0)
+            first = (len(numbers) - filled) % len(numbers)
+        mask[:, length - len(chunk) + first :] = 0 if first else 1
         return mask
 
     def activation_bytes(self, config: LanguageSetup, tokens: Tokens, dtype_bytes: int) -> int:

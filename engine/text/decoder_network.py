@@ -17,7 +17,7 @@ from torch.nn import functional
 from engine.errors import WeightsError
 from engine.nets.layers import Linear
 from engine.text.key_values import KeyValues
-from engine.text.yarn import Yarn
+from engine.text.yarn import Llama31Stretch, Yarn
 
 Shapes = Mapping[str, tuple[int, ...]]
 MARK = "model.embed_tokens.weight"
@@ -47,7 +47,7 @@ class Rotary:
     sections: tuple[int, ...] = ()
     interleaved: bool = False
     neighbours: bool = False
-    yarn: Yarn | None = None
+    yarn: Yarn | Llama31Stretch | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class TextStyle:
     Attributes:
         layer: whose output is the conditioning unless a user chose another; -1 is the last.
         normalised: whether the final layer norm is applied to that output too.
+        last_normalised: whether it is applied to the output of the last layer, where others are
+            taken as they are.
         projected: whether the pooled output is multiplied by the encoder's projection, if it has
             one.
         layers: several outputs side by side instead of `layer`, each named by the number of layers
@@ -54,6 +56,7 @@ class TextStyle:
 
     layer: int = -1
     normalised: bool = True
+    last_normalised: bool = False
     projected: bool = False
     layers: tuple[int, ...] = ()
     template: str = "{}"
@@ -70,6 +73,10 @@ class TextStyle:
     from_padding: bool = False
     if_empty: str = ""
     quoted: Quotations | None = None
+
+    def normalises(self, passed: int, layers: int) -> bool:
+        """Whether the norm is applied to states that have passed so many of so many layers."""
+        return self.normalised or (self.last_normalised and passed == layers)
 
 
 PLAIN = TextStyle()

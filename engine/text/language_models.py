@@ -8,7 +8,7 @@ from engine.text.decoder_keys import Traits
 from engine.text.decoder_network import Rotary
 from engine.text.qwen3_vision import Qwen3Vision
 from engine.text.qwen25_vision import Qwen25Vision
-from engine.text.yarn import Yarn
+from engine.text.yarn import Llama31Stretch, Yarn
 from engine.tokenizer_sources import SOURCES
 
 MISTRAL_PAD, MISTRAL_START = 11, 1
@@ -16,6 +16,8 @@ MISTRAL_WIDTH, MINISTRAL_WIDTH = 5120, 3072
 LLAMA_VOCABULARY = range(128_256, 131_072)
 """From the tokens of Llama 3, some more for pictures, to those of Mistral's Tekken."""
 LLAMA_PAD, LLAMA_START = 128_258, 128_000
+LLAMA31_VOCABULARY, END_OF_TURN = 128_256, 128_009
+"""Those of LLaVA have more tokens; HiDream-I1 fills prompts with the end of a turn."""
 
 
 def _qwen3_06b(traits: Traits) -> bool:
@@ -65,6 +67,10 @@ def _llama(traits: Traits) -> bool:
     plain = not (traits.key_bias or traits.normed_heads or traits.norms_after)
     is_mistral = _mistral(traits) or _ministral(traits)
     return plain and not is_mistral and traits.vocabulary in LLAMA_VOCABULARY
+
+
+def _llama31(traits: Traits) -> bool:
+    return _llama(traits) and traits.vocabulary == LLAMA31_VOCABULARY
 
 
 def _gemma2(traits: Traits) -> bool:
@@ -159,6 +165,20 @@ LLAMA3_8B = LanguageEncoder(
     SOURCES["llama3_8b"].wanted,
     # of the tokenizer of LLaVA, whose language model HunyuanVideo takes
     pad=LLAMA_PAD,
+    chat=LLAMA3,
+    tied_width=0,
+    start=LLAMA_START,
+)
+LLAMA31_8B = LanguageEncoder(
+    "llama31_8b",
+    "Llama 3.1 8B",
+    _llama31,
+    Rotary(theta=500_000.0, yarn=Llama31Stretch(8.0, 8192)),
+    1e-5,
+    None,
+    SOURCES["llama31_8b"].wanted,
+    pad=END_OF_TURN,
+    pads_with_a_word=True,
     chat=LLAMA3,
     tied_width=0,
     start=LLAMA_START,

@@ -13,6 +13,7 @@ from engine.text.encoder import TextEncoder
 from engine.text.language_models import (
     GEMMA2_2B,
     LLAMA3_8B,
+    LLAMA31_8B,
     MINISTRAL3_3B,
     MISTRAL3_24B,
     QWEN3_06B,
@@ -30,7 +31,7 @@ _ALL: tuple[TextEncoder, ...] = (
     *(CLIP_L, CLIP_H, CLIP_G, BERT, CLASS_LABELS),
     *(BYT5_SMALL, UMT5XXL, PILE_T5XL, T5_BASE, T5XXL, T5_TOKENS),
     *(QWEN3_06B, QWEN3_8B, QWEN3_4B, QWEN3VL_8B, QWEN3VL_4B),
-    *(QWEN25_7B, MISTRAL3_24B, MINISTRAL3_3B, GEMMA2_2B, LLAMA3_8B),
+    *(QWEN25_7B, MISTRAL3_24B, MINISTRAL3_3B, GEMMA2_2B, LLAMA31_8B, LLAMA3_8B),
 )
 ENCODERS: Mapping[str, TextEncoder] = MappingProxyType({encoder.name: encoder for encoder in _ALL})
 

@@ -1,4 +1,4 @@
-"""Rotary positions stretched beyond the length that a language model was trained with."""
+"""Rotary positions stretched beyond the length that a language model was trained with first."""
 
 from __future__ import annotations
 
@@ -37,3 +37,29 @@ class Yarn:
         steps = torch.arange(len(frequencies), device=frequencies.device)
         share = ((steps - first) / max(last - first, 1e-3)).clamp(0, 1)
         return frequencies * (1 - share) + frequencies / self.factor * share
+
+
+@dataclass(frozen=True, slots=True)
+class Llama31Stretch:
+    """The same by the length of a wave, as Llama 3.1 does (Dubey et al. 2024, arXiv 2407.21783).
+
+    The formula is that of transformers (Apache-2.0), modeling_rope_utils.py.
+
+    Attributes:
+        factor: slow frequencies are divided by it.
+        length: of the first training.
+        fast, slow: turns within that length from which a frequency stays, and below which it is
+            divided; between them a mixture.
+    """
+
+    factor: float
+    length: int
+    fast: float = 4.0
+    slow: float = 1.0
+
+    def stretched(self, frequencies: Tensor, theta: float) -> Tensor:
+        """See `Yarn`."""
+        del theta
+        turns = frequencies * (self.length / (2 * math.pi))
+        share = ((turns - self.slow) / (self.fast - self.slow)).clamp(0, 1)
+        return frequencies * share + frequencies / self.factor * (1 - share)

@@ -6,7 +6,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from engine.vision.clip_network import ClipVision, ClipVisionConfig
-from tests.wet import bridge_files, wan_files
+from tests.wet import bridge_files, hidream_files, video_files, wan_files
 from tests.wet.conftest import vision_of_open_clip
 
 SIZE = {"width": 64, "height": 48, "batch_size": 1}
@@ -69,6 +69,25 @@ def edited():
 def ernie():
     latent = {"latent": node("EmptyFlux2LatentImage", **SIZE)}
     return usual("ernie", "ministral", "flux2", "flux2_vae", **latent)
+
+
+def hidream(**more):
+    """HiDream-I1, as its template has it, or with a text for each encoder."""
+    clips = ("hidream_l", "hidream_g", "t5", "llama31")
+    names = {f"clip_name{number}": f"{name}.safetensors" for number, name in enumerate(clips, 1)}
+    parts = {
+        "clip": node("QuadrupleCLIPLoader", **names),
+        "vae": node("VAELoader", vae_name="flux_vae.safetensors"),
+        "latent": node("EmptySD3LatentImage", width=64, height=64, batch_size=1),
+        "shifted": node("ModelSamplingSD3", model=["file", 0], shift=3.0),
+        "sampled": sampled("shifted"),
+    }
+    return usual("hidream", "t5", "hidream", "flux2_vae") | parts | more
+
+
+def hidream_of_texts():
+    texts = {"clip_l": "a fox", "clip_g": "snow", "t5xxl": "a fox in the snow", "llama": "a fox"}
+    return hidream(wanted=node("CLIPTextEncodeHiDream", clip=["clip", 0], **texts))
 
 
 def wan(model="wan_t2v", **more):
@@ -211,6 +230,7 @@ def tracks():
 GRAPHS = {
     "flux3 edited": edited,
     "ernie": ernie,
+    "hidream": hidream_of_texts,
     "wan 2.2 of a picture": two_experts,
     "wan 2.2 5B of a picture": five_billion,
     "wan vace": vace,
@@ -218,6 +238,7 @@ GRAPHS = {
     "wan phantom": phantom,
 }
 OTHERS = {
+    "hidream": hidream,
     "flux3": flux3,
     "flux3 distilled": lambda: flux3("flux3_distilled"),
     "wan": wan,
@@ -241,6 +262,7 @@ def bridge_models(small_models):
         "vae/wan_vae": wan_files.autoencoder(),
         "text_encoders/ministral": bridge_files.ministral(),
         "clip_vision/eye": eye(),
+        **hidream_files.files(),
     }
     net = bridge_files.network("wan22_autoencoder")
     named = bridge_files.original("wan22_autoencoder", dict(net.state_dict()))
@@ -254,6 +276,9 @@ def bridge_models(small_models):
         path = small_models / f"{name}.safetensors"
         path.parent.mkdir(exist_ok=True)
         save_file(tensors, path)
+    folder = small_models / "tokenizers" / "llama31_8b"
+    folder.mkdir(parents=True)
+    video_files.tokenizer().save(str(folder / "tokenizer.json"))
     return small_models
 
 
@@ -282,14 +307,15 @@ def made(graphs, server, real):
                 frames.append(np.asarray(picture.convert("RGB")).astype(int))
         found[name] = np.stack(frames)
         assert found[name].std() > 2, name
-        assert found[name].shape == (5, 64, 64, 3) if "wan" in name else (1, 48, 64, 3)
+        rows = 64 if "hidream" in name else 48
+        assert found[name].shape == (5, 64, 64, 3) if "wan" in name else (1, rows, 64, 3)
         said |= set(entry["outputs"].get("file", {}).get("text", []))  # unless it was cached
     return found, said
 
 
 def test_pictures_and_videos(bridge_models, server, real):
     _, said = made(GRAPHS, server, real)
-    families = ("FLUX.3", "Wan", "ERNIE-Image")
+    families = ("FLUX.3", "Wan", "ERNIE-Image", "HiDream-I1")
     assert said == {f"{each} (via diffusers)" for each in families}
 
 

@@ -47,6 +47,7 @@ FILES = {
     "ministral3_3b": language(3072),
     "gemma2_2b": language(2304, *GEMMA),
     "llama3_8b": language(4096, vocabulary=128_320),
+    "llama31_8b": language(4096, vocabulary=128_256),
     "qwen3_06b": language(1024, *QWEN3),
 }
 

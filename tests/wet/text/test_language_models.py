@@ -48,12 +48,21 @@ def oracle(kind):
         "Mistral": {"rope_parameters": rope(1e9), "rms_norm_eps": 1e-5, "sliding_window": None},
         "Ministral3": {"hidden_size": 3072, "num_hidden_layers": 2},
         "Gemma2": {"rope_parameters": rope(1e4), "rms_norm_eps": 1e-6, "head_dim": 256},
-        "Llama": {
-            "rope_parameters": rope(5e5),
+        "Llama": {"rope_parameters": rope(5e5), "rms_norm_eps": 1e-5, "vocab_size": 128_300},
+        "Llama 3.1": {
+            "rope_parameters": {
+                **rope(5e5),
+                "rope_type": "llama3",
+                "factor": 8.0,
+                "low_freq_factor": 1.0,
+                "high_freq_factor": 4.0,
+                "original_max_position_embeddings": 8192,
+            },
             "rms_norm_eps": 1e-5,
             "vocab_size": 128_256,
         },
     }[kind]
+    kind = kind.partition(" ")[0]
     config = getattr(transformers, f"{kind}Config")(**{**SIZES, **more})
     model = getattr(transformers, f"{kind}Model")(config).eval()
     with torch.no_grad():
@@ -98,6 +107,7 @@ NUMBERS = [torch.randint(20, 299, (1,), generator=torch.manual_seed(i)).item() f
         ("Mistral", "mistral3_24b", {"tekken_model": torch.zeros(3, dtype=torch.uint8)}),
         ("Gemma2", "gemma2_2b", {}),
         ("Llama", "llama3_8b", {}),
+        ("Llama 3.1", "llama31_8b", {}),
     ],
 )
 def test_it_equals_transformers(kind, name, more):
@@ -116,6 +126,11 @@ def test_it_equals_transformers(kind, name, more):
     assert difference(found.states, both) < 5e-6
     assert found.mask is not None
     assert found.mask.tolist() == [[1] * 40]
+    # all as transformers has them, the last one normalised
+    last = TextStyle(layers=(1, 4), normalised=False, last_normalised=True)
+    found = encode(encoder, module, NUMBERS, last)
+    both = torch.cat((expected.hidden_states[1], expected.hidden_states[4]), -1)
+    assert difference(found.states, both) < 5e-6
 
 
 def test_ministral_has_stretched_positions():
