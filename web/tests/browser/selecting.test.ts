@@ -99,6 +99,7 @@ test("a click on the title of a folded frame selects what is in it alone", async
   await open([FRAME]);
   await title("One").click();
   await page.keyboard.press("Control+a");
+  await frame().getByRole("textbox").hover();
   await frame().getByRole("button", { name: "Fold the group", exact: true }).click();
   await page.locator(".fold").waitFor();
   await page.keyboard.press("Control+a");

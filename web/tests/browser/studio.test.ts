@@ -66,7 +66,10 @@ test("a run shows its picture on the node and in the dock; the picture brings it
   await picture.waitFor();
 
   const address = await picture.getAttribute("src");
-  const answer = await page.request.get(new URL(address ?? "", studio.address).href);
+  // The card shows a thumbnail; the file itself is at the address without its size.
+  const whole = new URL(address ?? "", studio.address);
+  whole.searchParams.delete("preview");
+  const answer = await page.request.get(whole.href);
   await dropFile(page, { name: "picture.png", type: "image/png", content: await answer.body() });
   await page.getByRole("tab", { name: "picture" }).waitFor();
   await expect.poll(() => number("KSampler", "steps").getAttribute("aria-valuetext")).toBe("2");

@@ -5,11 +5,10 @@ import { isObject, type Json, type JsonObject, parseJson, writeJson } from "../.
 import { kindOf } from "../../document/read";
 import { copyNodes, pasteNodes } from "../../document/snippet";
 import { t } from "../../words/words";
-import { openDocument, workflowOfPrompt } from "../embedded/prompt";
 import { bodyAt, boundsOf, GRID, TITLE } from "../nodes/shape";
 import type { Editor } from "../session/editor";
 import { edit, layout, select } from "../session/studio";
-import { notify } from "../session/view";
+import { notify, notifyError } from "../session/view";
 
 /** The selected nodes as text for the clipboard; null where none is selected. */
 export function selectionAsText(editor: Editor): string | null {
@@ -83,13 +82,27 @@ export function paste(
     pasteValue(editor, value, corner, withLinks);
     return;
   }
-  const workflow = kindOf(value) === "prompt" && isObject(value) ? workflowOfPrompt(value) : value;
   notify(
     t("The clipboard contains a whole workflow."),
-    { label: t("Open in a tab"), run: () => openDocument(workflow, t("Pasted")) },
-    [{ label: t("Insert here"), run: () => pasteValue(editor, workflow, corner, false) }],
+    {
+      label: t("Open in a tab"),
+      run: () =>
+        prompts().then(({ openDocument }) => openDocument(value, t("Pasted")), notifyError),
+    },
+    [
+      {
+        label: t("Insert here"),
+        run: () =>
+          prompts()
+            .then(({ asWorkflow }) => pasteValue(editor, asWorkflow(value), corner, false))
+            .catch(notifyError),
+      },
+    ],
   );
 }
+
+/** Loaded on first use: few paste a whole workflow. */
+const prompts = () => import("../embedded/prompt");
 
 /** Pastes copied nodes; throws what `pasteNodes` throws. */
 export function pasteValue(editor: Editor, snippet: Json, corner: Point, withLinks: boolean): void {

@@ -4,8 +4,12 @@ import { kindOf } from "../../document/read";
 import { layout, openWorkflow, schemaOf } from "../session/studio";
 
 export function openDocument(value: Json, name: string): void {
-  const workflow = kindOf(value) === "prompt" ? workflowOfPrompt(value as JsonObject) : value;
-  openWorkflow(workflow, { name });
+  openWorkflow(asWorkflow(value), { name });
+}
+
+/** A workflow, which a graph in API form is turned into. */
+export function asWorkflow(value: Json): Json {
+  return isObject(value) && kindOf(value) === "prompt" ? workflowOfPrompt(value) : value;
 }
 
 const COLUMN_WIDTH = 320;
