@@ -3,7 +3,7 @@ import type { Needs } from "../../api/downloads";
 import { makeTemplates, type ServedTemplate, type TemplateCategory } from "../../api/templates";
 import { parseJson, writeJson } from "../../document/json";
 import { client } from "../session/server";
-import { openWorkflow } from "../session/studio";
+import { openTemplateAs } from "../session/studio";
 import { NOTHING } from "./needs";
 import { TEMPLATES } from "./templates";
 
@@ -17,7 +17,7 @@ export async function familyTemplates(): Promise<TemplateCategory[]> {
 }
 
 export async function openFamilyTemplate({ name, title }: ServedTemplate): Promise<void> {
-  openWorkflow(parseJson(await templates.text(name)), { name: title });
+  openTemplateAs(title, parseJson(await templates.text(name)));
 }
 
 /** What a template needs, as the server says. */

@@ -6,12 +6,12 @@ import { writeGraph } from "../../document/write";
 import { t } from "../../words/words";
 import { refreshJobs } from "../outcomes/jobs";
 import type { Editor } from "../session/editor";
-import { openWorkflow, type Place, select, tabOf } from "../session/studio";
+import { openTemplateAs, openWorkflow, type Place, select, tabOf } from "../session/studio";
 import { notify, notifyError } from "../session/view";
 
 export async function openDefault(): Promise<void> {
   const first = await import("../../../workflows/text_to_image.json?raw");
-  const id = openWorkflow(parseJson(first.default), { name: t("Text to image") });
+  const id = openTemplateAs(t("Text to image"), parseJson(first.default));
   const { nodes } = tabOf(id)?.graph ?? emptyGraph();
   const prompt = Object.values(nodes).find((each) => each.type === "CLIPTextEncode");
   if (prompt !== undefined) select({ id }, [prompt.key], []);

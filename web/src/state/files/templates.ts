@@ -2,7 +2,7 @@
 import type { Needs } from "../../api/downloads";
 import { parseJson } from "../../document/json";
 import { client } from "../session/server";
-import { openWorkflow } from "../session/studio";
+import { openTemplateAs } from "../session/studio";
 import { NOTHING } from "./needs";
 
 interface Template {
@@ -69,7 +69,7 @@ export async function textOf({ id }: Template): Promise<string> {
 }
 
 export async function openTemplate(template: Template, title: string): Promise<void> {
-  openWorkflow(parseJson(await textOf(template)), { name: title });
+  openTemplateAs(title, parseJson(await textOf(template)));
 }
 
 /** What a template needs, as the server says. */

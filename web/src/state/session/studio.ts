@@ -10,7 +10,7 @@ import {
   type WidgetLayout,
   type Workflow,
 } from "../../document/graph";
-import { equalJson, type Json } from "../../document/json";
+import { equalJson, isObject, type Json } from "../../document/json";
 import { existingPath, levelAt, type Path, promptId, ROOT } from "../../document/levels";
 import { close, EMPTY_LOG, record, redo, undo, withUndone } from "../../document/log";
 import { readGraph } from "../../document/read";
@@ -292,6 +292,12 @@ export function openWorkflow(value: Json, opened: OpenOptions): string {
   };
   putTab(tab);
   return id;
+}
+
+/** Opens a template as a new workflow, with an id of its own: it has none of the others' results. */
+export function openTemplateAs(name: string, template: Json): string {
+  const value = isObject(template) ? { ...template, id: crypto.randomUUID() } : template;
+  return openWorkflow(value, { name });
 }
 
 /** Names values of nodes whose classes the catalog did not have when they were read. */
