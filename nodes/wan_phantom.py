@@ -57,7 +57,7 @@ def wan_phantom_subject_to_video(
     )
 
 
-@node("wanBlockSwap", category="")
+@node("wanBlockSwap", category="", deprecated=True)
 def wan_block_swap(model: Model) -> Model:
     """Pass the model on as it is, for workflows that have the node.
 

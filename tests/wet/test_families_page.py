@@ -45,7 +45,8 @@ def test_a_workflow_is_valid_but_for_its_files(path, catalog, tool):
         value
         for node in graph.values()
         for name, value in node["inputs"].items()
-        if name.endswith(("_name", "_name1", "_name2")) and isinstance(value, str)
+        if name.endswith(("_name", "_name1", "_name2", "_name3", "_name4"))
+        and isinstance(value, str)
     }
     files = {address.rsplit("/", 1)[-1] for _, address in recipe.files}
     assert files <= named
